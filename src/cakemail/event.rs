@@ -1,0 +1,300 @@
+//! Event names: which there are, which mean the same, and patterns over them.
+//!
+//! The CLI manual writes `email.opened`, the API `Email.Opened`, and for some events
+//! the two do not even share a word. A pattern matches all names of an event.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::str::FromStr;
+
+use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
+use wildmatch::WildMatch;
+
+/// Every name that Cakemail's documents use: the manual's, then the API's.
+pub const NAMES: &[&str] = &[
+    "email.sent",
+    "email.opened",
+    "email.clicked",
+    "email.bounced",
+    "email.unsubscribed",
+    "email.spam_complaint",
+    "email.complained",
+    "email.delivered",
+    "campaign.sent",
+    "campaign.scheduled",
+    "campaign.cancelled",
+    "campaign.completed",
+    "contact.subscribed",
+    "contact.unsubscribed",
+    "Account.Created",
+    "Account.Updated",
+    "Account.Confirmed",
+    "Account.Deleted",
+    "Contact.Added",
+    "Contact.Updated",
+    "Contact.Removed",
+    "Contact.Tagged",
+    "Contact.Untagged",
+    "ContactsExport.Created",
+    "ContactsExport.Deleted",
+    "Campaign.Canceled",
+    "Campaign.Created",
+    "Campaign.Unscheduled",
+    "Campaign.Updated",
+    "Campaign.Resumed",
+    "Campaign.Scheduled",
+    "Campaign.Suspended",
+    "CampaignLogExport.Created",
+    "Email.Sent",
+    "Email.Opened",
+    "Email.Clicked",
+    "Email.Bounced",
+    "Email.ReportedAsSpam",
+    "Email.Unsubscribed",
+    "Email.GlobalUnsubscribed",
+    "Email.Submitted",
+    "Email.Queued",
+    "Email.Rejected",
+    "Email.Processing",
+    "Email.Delivered",
+    "Email.Error",
+    "User.Created",
+    "User.Deleted",
+    "User.LoggedIn",
+    "User.Updated",
+    "User.Confirmed",
+    "List.Created",
+    "List.Updated",
+    "List.Deleted",
+    "ListLogsExport.Created",
+    "MFA.RecoveryCodesViewed",
+    "MFA.ChallengeIssued",
+    "MFA.ChallengeCompleted",
+    "MFA.MethodAdded",
+    "MFA.MethodActivated",
+    "MFA.MethodDeleted",
+    "Segment.Created",
+    "Segment.Updated",
+    "Segment.Deleted",
+    "Sender.Created",
+    "Sender.Updated",
+    "Sender.Deleted",
+    "Sender.Confirmed",
+    "Sender.ConfirmationEmailSent",
+    "SuppressedEmail.Added",
+    "SuppressedEmail.Removed",
+    "SuppressedEmailsExport.Created",
+    "SuppressedEmailsExport.Deleted",
+];
+
+/// Names of one event that differ by more than case.
+const SAME: &[&[&str]] = &[
+    &[
+        "email.spam_complaint",
+        "email.complained",
+        "email.reportedasspam",
+    ],
+    &["campaign.cancelled", "campaign.canceled"],
+    &["contact.subscribed", "contact.added"],
+];
+
+/// Longer event names than this are not believed, so that a stranger's megabyte does
+/// not become a column.
+const MAX_NAME: usize = 128;
+
+/// A glob over event names: `*` is any run of characters, `?` is one. Case does not
+/// matter, and an event matches under any of its names.
+#[derive(Debug, Clone, PartialEq)]
+pub struct EventPattern {
+    text: String,
+    glob: WildMatch,
+}
+
+/// An event pattern that cannot match anything.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("the event pattern `{0}` is not a name or glob such as `email.*`")]
+pub struct BadPattern(String);
+
+impl FromStr for EventPattern {
+    type Err = BadPattern;
+
+    fn from_str(text: &str) -> Result<Self, BadPattern> {
+        let text = text.trim();
+        if text.is_empty() || text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+            return Err(BadPattern(text.escape_debug().to_string()));
+        }
+        Ok(Self {
+            text: text.to_owned(),
+            glob: WildMatch::new(&text.to_lowercase()),
+        })
+    }
+}
+
+impl fmt::Display for EventPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.text)
+    }
+}
+
+impl EventPattern {
+    /// Whether the event of that name, or of one that means the same, is meant.
+    pub fn matches(&self, event: &str) -> bool {
+        let event = event.to_lowercase();
+        self.glob.matches(&event)
+            || SAME
+                .iter()
+                .filter(|names| names.contains(&&*event))
+                .flat_map(|names| names.iter())
+                .any(|name| self.glob.matches(name))
+    }
+
+    /// A known name that was probably meant, where the pattern matches no known one.
+    pub fn suggestion(&self) -> Option<&'static str> {
+        if NAMES.iter().any(|name| self.matches(name)) {
+            return None;
+        }
+        let text = self.text.to_lowercase();
+        NAMES
+            .iter()
+            .map(|name| (strsim::jaro_winkler(&text, &name.to_lowercase()), *name))
+            // Of equals the last one wins, and it should be the manual's.
+            .rev()
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0))
+            .map(|(_, name)| name)
+    }
+
+    /// Whether any documented event is meant.
+    pub fn is_known(&self) -> bool {
+        NAMES.iter().any(|name| self.matches(name))
+    }
+}
+
+/// Reads `event` from the top of a JSON payload, and nothing else of it. What follows
+/// the member may be broken; the last of several wins, as in `JSON.parse`.
+pub fn name_in(body: &[u8]) -> Option<Box<str>> {
+    let body = body.strip_prefix(b"\xef\xbb\xbf").unwrap_or(body);
+    if body.iter().find(|b| !b.is_ascii_whitespace()) != Some(&b'{') {
+        return None;
+    }
+    let mut found = None;
+    let mut json = serde_json::Deserializer::from_slice(body);
+    // What comes after the member need not be JSON, so the result does not matter.
+    let _ = json.deserialize_map(EventVisitor(&mut found));
+    found
+}
+
+struct EventVisitor<'f>(&'f mut Option<Box<str>>);
+
+impl<'de> Visitor<'de> for EventVisitor<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            if key.0 == "event" {
+                // Any JSON value is read, so that a number here ends nothing.
+                let value = map.next_value::<&serde_json::value::RawValue>()?;
+                *self.0 = serde_json::from_str::<Text<'_>>(value.get())
+                    .ok()
+                    .filter(|text| !text.0.is_empty() && text.0.len() <= MAX_NAME)
+                    .map(|text| text.0.into());
+            } else {
+                map.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+#[derive(serde::Deserialize)]
+struct Text<'a>(#[serde(borrow)] Cow<'a, str>);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn pattern(text: &str) -> EventPattern {
+        text.parse().unwrap()
+    }
+
+    #[test]
+    fn patterns_know_case_globs_and_equivalents() {
+        for (text, event) in [
+            ("email.opened", "Email.Opened"),
+            ("email.*", "Email.ReportedAsSpam"),
+            ("email.spam_complaint", "Email.ReportedAsSpam"),
+            ("EMAIL.REPORTEDASSPAM", "email.complained"),
+            ("campaign.cancelled", "Campaign.Canceled"),
+            ("contact.subscribed", "Contact.Added"),
+            ("*.created", "User.Created"),
+            ("email.s?nt", "email.sent"),
+        ] {
+            assert!(pattern(text).matches(event), "{text} {event}");
+        }
+        for (text, event) in [
+            ("email.opened", "email.opened2"),
+            ("email.*", "campaign.sent"),
+            ("contact.unsubscribed", "Contact.Removed"),
+        ] {
+            assert!(!pattern(text).matches(event), "{text} {event}");
+        }
+    }
+
+    #[test]
+    fn typos_get_a_suggestion() {
+        assert_eq!(pattern("email.opend").suggestion(), Some("email.opened"));
+        assert_eq!(pattern("email.*").suggestion(), None);
+        assert_eq!(pattern("zzz").suggestion(), None);
+        assert!("".parse::<EventPattern>().is_err());
+        assert!("a b".parse::<EventPattern>().is_err());
+    }
+
+    #[test]
+    fn reads_the_event_and_nothing_else() {
+        for (body, event) in [
+            (
+                r#"{"event":"email.opened","data":{}}"#,
+                Some("email.opened"),
+            ),
+            (
+                r#"{"data":{"event":"inner"},"event":"Email.Sent"}"#,
+                Some("Email.Sent"),
+            ),
+            (r#"{"event":"a","event":"b"}"#, Some("b")),
+            (r#"{"event":"a.b", broken"#, Some("a.b")),
+            (
+                "\u{feff} {\"event\":\"email\\u002esent\"}",
+                Some("email.sent"),
+            ),
+            (r#"{"event":7}"#, None),
+            (r#"{"event":""}"#, None),
+            (r#"["event","a"]"#, None),
+            ("event=a", None),
+            ("", None),
+        ] {
+            assert_eq!(name_in(body.as_bytes()).as_deref(), event, "{body}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn never_panics(body in proptest::collection::vec(any::<u8>(), 0..200), text in ".{0,40}") {
+            let _ = name_in(&body);
+            if let Ok(pattern) = text.parse::<EventPattern>() {
+                let _ = (pattern.matches("email.sent"), pattern.suggestion());
+            }
+        }
+
+        #[test]
+        fn finds_any_event_that_serde_json_finds(event in "\\PC{1,40}", other in "\\PC{0,20}") {
+            let body = serde_json::json!({"x": {"event": other}, "event": event}).to_string();
+            let found = name_in(body.as_bytes());
+            prop_assert_eq!(found.as_deref(), Some(&*event));
+        }
+    }
+}

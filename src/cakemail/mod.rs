@@ -1,0 +1,7 @@
+//! What is particular to Cakemail: how it signs, what it calls its events, what its
+//! deliveries look like, and how integrations get its signatures wrong.
+
+pub mod diagnosis;
+pub mod event;
+pub mod sample;
+pub mod signature;

@@ -1,0 +1,346 @@
+//! Handing a delivery to an app, and recording how that went.
+
+use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::time::{Duration, Instant};
+
+use bytes::{Bytes, BytesMut};
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::{Extensions, Method, Request, Response, Version};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::{Body as _, Incoming};
+use jiff::Timestamp;
+
+use super::answer::{AnswerBody, End, Rest};
+use super::failure;
+use crate::config::{ForwardSettings, HostHeader, Policy, Target};
+use crate::delivery::{Answer, Attempt, Cause, Delivery, Failure, Outcome};
+use crate::http::client::{Client, Trust, client, resolve};
+use crate::http::headers;
+use crate::store::{Hold, Store};
+
+/// Bytes of an answer's body that are kept with its attempt.
+const KEEP_BODY: usize = 1 << 20;
+
+/// Sends deliveries to targets.
+#[derive(Debug)]
+pub struct Forwarder {
+    client: Client,
+    settings: ForwardSettings,
+}
+
+/// What to send: a live delivery's own head, or one made from what was kept.
+#[derive(Debug)]
+pub struct Head {
+    /// The method.
+    pub method: Method,
+    /// The headers as they came.
+    pub headers: HeaderMap,
+    /// What hyper keeps beside them, such as the case in which names were written.
+    pub extensions: Extensions,
+    /// The address of the sender.
+    pub peer: Option<IpAddr>,
+}
+
+impl Head {
+    /// A second one for another target.
+    pub fn copy(&self) -> Self {
+        Self {
+            method: self.method.clone(),
+            headers: self.headers.clone(),
+            extensions: self.extensions.clone(),
+            peer: self.peer,
+        }
+    }
+}
+
+/// One forward that is about to be made.
+#[derive(Debug)]
+pub struct Errand<'a> {
+    /// The delivery.
+    pub delivery: &'a Delivery,
+    /// What to send with its body.
+    pub head: Head,
+    /// Where to.
+    pub target: &'a Target,
+    /// Why.
+    pub cause: Cause,
+    /// Keeps the delivery in the ring meanwhile.
+    pub hold: Hold,
+}
+
+/// The part of an attempt that is known from its beginning.
+struct Begun {
+    store: Store,
+    delivery: u64,
+    target: Target,
+    url: Box<str>,
+    cause: Cause,
+    started_at: Timestamp,
+    clock: Instant,
+    _hold: Hold,
+}
+
+impl Begun {
+    fn finish(self, outcome: Outcome) {
+        self.store.record_attempt(Attempt {
+            delivery: self.delivery,
+            n: 0,
+            cause: self.cause,
+            target: self.url,
+            started_at: self.started_at,
+            took: self.clock.elapsed(),
+            outcome,
+        });
+    }
+
+    fn fail(self, failure: Failure) -> Failure {
+        self.finish(Outcome::Failed(failure.clone()));
+        failure
+    }
+}
+
+impl Forwarder {
+    /// A forwarder for the policy's targets.
+    pub fn new(settings: ForwardSettings, policy: &Policy) -> Self {
+        let trust = match (
+            policy.targets().any(Target::is_https),
+            settings.insecure_target,
+        ) {
+            (false, _) => Trust::NoTls,
+            (true, false) => Trust::System,
+            (true, true) => Trust::Anything,
+        };
+        Self {
+            client: client(trust),
+            settings,
+        }
+    }
+
+    /// Sends a delivery to a target. The attempt is recorded when the answer has come
+    /// to its end, which for a large one is after this returns.
+    ///
+    /// # Errors
+    /// Where no answer came; the attempt is recorded then too.
+    pub async fn send(
+        &self,
+        store: &Store,
+        errand: Errand<'_>,
+    ) -> Result<Response<AnswerBody>, Failure> {
+        let Errand {
+            delivery,
+            head,
+            target,
+            cause,
+            hold,
+        } = errand;
+        let url = target.url_for(&delivery.request.path_and_query);
+        let begun = Begun {
+            store: store.clone(),
+            delivery: delivery.id,
+            target: target.clone(),
+            url: url
+                .as_ref()
+                .map_or_else(|| target.to_string(), ToString::to_string)
+                .into(),
+            cause,
+            started_at: Timestamp::now(),
+            clock: Instant::now(),
+            _hold: hold,
+        };
+        let Some(url) = url else {
+            let failure = failure::unsendable(target);
+            return Err(begun.fail(failure));
+        };
+        let is_head = head.method == Method::HEAD;
+        let mut request = Request::new(Full::new(delivery.request.body.clone()));
+        *request.method_mut() = head.method;
+        *request.uri_mut() = url;
+        *request.version_mut() = Version::HTTP_11;
+        *request.extensions_mut() = head.extensions;
+        *request.headers_mut() = self.outgoing(head.headers, head.peer, target);
+
+        let deadline = tokio::time::Instant::now() + self.settings.timeout;
+        let asked = tokio::time::timeout_at(deadline, self.client.request(request)).await;
+        let response = match asked {
+            Ok(Ok(response)) => response,
+            Ok(Err(error)) => {
+                let failure = failure::of(target, &error);
+                return Err(begun.fail(failure));
+            }
+            Err(_) => {
+                let failure = failure::timed_out(target, self.settings.timeout);
+                return Err(begun.fail(failure));
+            }
+        };
+        self.receive(begun, response, deadline, is_head).await
+    }
+
+    async fn receive(
+        &self,
+        begun: Begun,
+        response: Response<Incoming>,
+        deadline: tokio::time::Instant,
+        is_head: bool,
+    ) -> Result<Response<AnswerBody>, Failure> {
+        let first_byte = begun.clock.elapsed();
+        let (mut parts, mut body) = response.into_parts();
+        let kept_headers = headers::to_kept(&parts.headers);
+        let status = parts.status.as_u16();
+        let start = match tokio::time::timeout_at(deadline, read_start(&mut body)).await {
+            Ok(Ok(start)) => start,
+            Ok(Err(received)) => {
+                let failure = failure::broke_off(&begun.target, received);
+                return Err(begun.fail(failure));
+            }
+            Err(_) => {
+                let failure = failure::timed_out(&begun.target, self.settings.timeout);
+                return Err(begun.fail(failure));
+            }
+        };
+        headers::strip_hop_by_hop(&mut parts.headers);
+        // hyper frames the answer anew; of a HEAD's and a 304's it must keep the number.
+        if !is_head && status != 304 {
+            parts.headers.remove(header::CONTENT_LENGTH);
+        }
+        parts.version = Version::HTTP_11;
+        let answer = move |body: Bytes, size: u64| Answer {
+            status,
+            headers: kept_headers,
+            body,
+            size,
+            first_byte,
+        };
+        let body = match start {
+            Start::Whole(bytes) => {
+                let size = bytes.len() as u64;
+                begun.finish(Outcome::Answered(answer(bytes.clone(), size)));
+                AnswerBody::whole(bytes)
+            }
+            Start::Part(bytes) => {
+                let kept = Bytes::copy_from_slice(&bytes[..bytes.len().min(KEEP_BODY)]);
+                let on_end = move |end| match end {
+                    End::Complete(size) | End::SenderGone(size) => {
+                        begun.finish(Outcome::Answered(answer(kept, size)));
+                    }
+                    End::Broken(size) | End::Silent(size) => {
+                        let failure = failure::broke_off(&begun.target, size);
+                        begun.fail(failure);
+                    }
+                };
+                let rest = Rest::new(bytes, body, self.settings.timeout, on_end);
+                AnswerBody::Rest(Box::new(rest))
+            }
+        };
+        Ok(Response::from_parts(parts, body))
+    }
+
+    fn outgoing(&self, mut fields: HeaderMap, peer: Option<IpAddr>, target: &Target) -> HeaderMap {
+        headers::strip_hop_by_hop(&mut fields);
+        fields.remove(header::CONTENT_LENGTH);
+        // cmhook has answered it already.
+        fields.remove(header::EXPECT);
+        forwarded_headers(&mut fields, peer);
+        let rewrite = self.settings.host_header == HostHeader::Rewrite;
+        if (rewrite || !fields.contains_key(header::HOST))
+            && let Ok(host) = HeaderValue::from_str(target.authority().as_str())
+        {
+            fields.insert(header::HOST, host);
+        }
+        for (name, value) in &self.settings.headers {
+            fields.insert(name, value.clone());
+        }
+        fields
+    }
+}
+
+/// Adds `X-Forwarded-*`. A proxy or tunnel in front may have set them; what it says of
+/// the host and protocol is nearer to the truth, so it stays.
+fn forwarded_headers(fields: &mut HeaderMap, peer: Option<IpAddr>) {
+    const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
+    const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
+    const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
+    if let Some(peer) = peer {
+        let value = match fields.get(FOR).and_then(|v| v.to_str().ok()) {
+            Some(before) => format!("{before}, {peer}"),
+            None => peer.to_string(),
+        };
+        if let Ok(value) = HeaderValue::from_str(&value) {
+            fields.insert(FOR, value);
+        }
+    }
+    if !fields.contains_key(HOST)
+        && let Some(host) = fields.get(header::HOST).cloned()
+    {
+        fields.insert(HOST, host);
+    }
+    if !fields.contains_key(PROTO) {
+        fields.insert(PROTO, HeaderValue::from_static("http"));
+    }
+}
+
+enum Start {
+    Whole(Bytes),
+    Part(Bytes),
+}
+
+/// Reads until the end or until there is more than is kept. `Err` holds the bytes that
+/// came before the app broke off.
+async fn read_start(body: &mut Incoming) -> Result<Start, u64> {
+    let mut first: Option<Bytes> = None;
+    let mut more = BytesMut::new();
+    loop {
+        if body.is_end_stream() {
+            break;
+        }
+        let seen = more.len() + first.as_ref().map_or(0, Bytes::len);
+        match body.frame().await {
+            None => break,
+            Some(Err(_)) => return Err(seen as u64),
+            Some(Ok(frame)) => {
+                let Ok(data) = frame.into_data() else {
+                    continue;
+                };
+                if first.is_none() && more.is_empty() {
+                    first = Some(data);
+                } else {
+                    if let Some(first) = first.take() {
+                        more.extend_from_slice(&first);
+                    }
+                    more.extend_from_slice(&data);
+                }
+            }
+        }
+        if more.len() > KEEP_BODY {
+            return Ok(Start::Part(more.freeze()));
+        }
+    }
+    // A copy of its exact size: what hyper hands out keeps its read buffer alive.
+    Ok(Start::Whole(match first {
+        Some(first) => Bytes::copy_from_slice(&first),
+        None => Bytes::copy_from_slice(&more),
+    }))
+}
+
+/// The first target that is the listener itself, found by its address.
+pub async fn own_port(policy: &Policy, own: SocketAddr) -> Option<Target> {
+    for target in policy.targets().filter(|t| t.port() == own.port()) {
+        let host = target.host().to_owned();
+        let Ok(Ok(addresses)) =
+            tokio::time::timeout(Duration::from_secs(2), resolve(&host, own.port())).await
+        else {
+            continue;
+        };
+        let is_own = |ip: IpAddr| {
+            ip == own.ip() || (own.ip().is_unspecified() && (ip.is_loopback() || is_local(ip)))
+        };
+        if addresses.iter().any(|address| is_own(address.ip())) {
+            return Some(target.clone());
+        }
+    }
+    None
+}
+
+/// Whether the address is one of this machine's: only those can be bound.
+fn is_local(ip: IpAddr) -> bool {
+    UdpSocket::bind((ip, 0)).is_ok()
+}

@@ -1,0 +1,481 @@
+//! The pipeline that every delivery passes: read, verify, record, forward, answer.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Request, Response, StatusCode};
+use http_body_util::BodyExt as _;
+use hyper::body::Incoming;
+use jiff::Timestamp;
+use tokio::sync::Semaphore;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::answer::{AnswerBody, own};
+use super::forward::{Errand, Forwarder, Head};
+use crate::cakemail::event::{self, EventPattern};
+use crate::cakemail::signature::{Secret, verify};
+use crate::config::{Policy, Target};
+use crate::delivery::{
+    Cause, Delivery, Failure, FailureCode, Headers, OwnAnswer, Received, Refusal, RefusalCode,
+    Verdict,
+};
+use crate::http::body::{self, BodyError, Budget, Limits, Reservation};
+use crate::http::headers;
+use crate::store::{Hold, Recorded, Store};
+
+/// Header blocks over this many bytes are refused.
+pub const MAX_HEADERS: usize = 64 << 10;
+/// How long the next chunk of a body may take.
+const BODY_IDLE: Duration = Duration::from_secs(30);
+/// Memory for bodies that are being received or forwarded, unless one body alone may
+/// take more.
+const BODIES: usize = 192 << 20;
+/// Bodies over this size are hashed and parsed beside the runtime's threads, so that
+/// they do not hold up small ones.
+const LARGE_BODY: usize = 256 << 10;
+/// Forwards that run behind an answer at the same time (`--ack`, further targets).
+const BEHIND: usize = 64;
+
+/// The pipeline with all that it needs. One serves every door.
+#[derive(Debug)]
+pub struct Intake {
+    store: Store,
+    secrets: Arc<[Secret]>,
+    policy: Policy,
+    forwarder: Forwarder,
+    limits: Limits,
+    budget: Arc<Budget>,
+    behind: Semaphore,
+    tasks: TaskTracker,
+    hurry: CancellationToken,
+}
+
+/// What happens to a delivery besides being kept.
+enum Plan {
+    Answer(StatusCode, &'static str),
+    Forward(Vec<Target>),
+}
+
+/// A request that is here whole.
+struct Whole {
+    parts: Parts,
+    body: Bytes,
+    reservation: Reservation,
+    peer: Peer,
+}
+
+/// Who sent a request.
+#[derive(Debug, Clone)]
+pub struct Peer {
+    /// The address of its socket.
+    pub address: SocketAddr,
+    /// The same as text.
+    pub text: Arc<str>,
+}
+
+impl From<SocketAddr> for Peer {
+    fn from(address: SocketAddr) -> Self {
+        Self {
+            address,
+            text: address.to_string().into(),
+        }
+    }
+}
+
+/// Records a request whose sender hung up while its body was being read: the service's
+/// future is just dropped then.
+struct HangUp<'a> {
+    intake: &'a Intake,
+    peer: &'a Peer,
+    request: Option<String>,
+    progress: &'a AtomicUsize,
+}
+
+impl Drop for HangUp<'_> {
+    fn drop(&mut self) {
+        if let Some(request) = self.request.take() {
+            let received = self.progress.load(Ordering::Relaxed);
+            self.intake.refuse(
+                self.peer,
+                Some(&request),
+                RefusalCode::Incomplete,
+                None,
+                format!("the sender hung up after {received} bytes of the body"),
+            );
+        }
+    }
+}
+
+impl Intake {
+    /// A pipeline. `hurry` makes it give up waiting for apps.
+    pub fn new(
+        store: Store,
+        secrets: Vec<Secret>,
+        policy: Policy,
+        forwarder: Forwarder,
+        max_body: u64,
+        hurry: CancellationToken,
+    ) -> Arc<Self> {
+        let largest = usize::try_from(max_body).unwrap_or(usize::MAX);
+        Arc::new(Self {
+            store,
+            secrets: secrets.into(),
+            policy,
+            forwarder,
+            limits: Limits {
+                max: max_body,
+                idle: BODY_IDLE,
+            },
+            budget: Budget::new(BODIES.max(largest.saturating_mul(2))),
+            behind: Semaphore::new(BEHIND),
+            tasks: TaskTracker::new(),
+            hurry,
+        })
+    }
+
+    /// Forwards that are under way, for a stop to wait for.
+    pub const fn tasks(&self) -> &TaskTracker {
+        &self.tasks
+    }
+
+    /// The store behind it.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// Takes a request through the whole pipeline. A sender that hangs up ends the
+    /// reading of its body, but nothing that comes after.
+    pub async fn deliver(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        peer: &Peer,
+    ) -> Response<AnswerBody> {
+        let (parts, incoming) = request.into_parts();
+        let line = || format!("{} {}", parts.method, parts.uri);
+        let size = headers::size(&parts.headers);
+        if size > MAX_HEADERS {
+            let reason = format!("the header block has {size} bytes, {MAX_HEADERS} are allowed");
+            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
+            return self.refuse_with(peer, &line(), RefusalCode::HeadersTooLarge, status, reason);
+        }
+        let progress = AtomicUsize::new(0);
+        let read = {
+            let mut guard = HangUp {
+                intake: self,
+                peer,
+                request: Some(line()),
+                progress: &progress,
+            };
+            let read = body::read(incoming, self.limits, &self.budget, &progress).await;
+            guard.request = None;
+            read
+        };
+        let (body, reservation) = match read {
+            Ok(read) => read,
+            Err(error) => return self.refuse_body(peer, &line(), &error),
+        };
+        let whole = Whole {
+            parts,
+            body,
+            reservation,
+            peer: peer.clone(),
+        };
+        // Without a target there is nothing that could outlive the sender's patience.
+        if self.policy.targets().next().is_none() && whole.body.len() <= LARGE_BODY {
+            return self.process(whole).await;
+        }
+        let this = Arc::clone(self);
+        let work = self.tasks.spawn(async move { this.process(whole).await });
+        tokio::select! {
+            answer = work => answer.unwrap_or_else(|_| {
+                own(StatusCode::INTERNAL_SERVER_ERROR, "internal error; the delivery may have been kept")
+            }),
+            () = self.hurry.cancelled() => own(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "stopping before the app has answered; the delivery is kept",
+            ),
+        }
+    }
+
+    async fn process(self: &Arc<Self>, whole: Whole) -> Response<AnswerBody> {
+        let Whole {
+            parts,
+            body,
+            reservation,
+            peer,
+        } = whole;
+        let kept_headers = headers::to_kept(&parts.headers);
+        let (verdict, event) = self.examine(&kept_headers, &body).await;
+        let recorded = self.store.record(Received {
+            received_at: now(),
+            peer: (&*peer.text).into(),
+            method: parts.method.as_str().into(),
+            path_and_query: parts
+                .uri
+                .path_and_query()
+                .map_or("/", |p| p.as_str())
+                .into(),
+            headers: kept_headers,
+            body,
+            event,
+            verdict,
+        });
+        let head = Head {
+            method: parts.method,
+            headers: parts.headers,
+            extensions: parts.extensions,
+            peer: Some(peer.address.ip()),
+        };
+        match self.plan(&recorded.delivery) {
+            Plan::Answer(status, reason) => self.keep(recorded, status, reason).await,
+            Plan::Forward(targets) => {
+                self.forward(recorded, head, targets, Arc::new(reservation))
+                    .await
+            }
+        }
+    }
+
+    /// Verifies and reads the event's name.
+    async fn examine(&self, headers: &Headers, body: &Bytes) -> (Verdict, Option<Box<str>>) {
+        let examine = |secrets: &[Secret], headers: &Headers, body: &[u8]| {
+            (verify(secrets, headers, body), event::name_in(body))
+        };
+        if body.len() <= LARGE_BODY {
+            return examine(&self.secrets, headers, body);
+        }
+        let (secrets, headers, body) = (Arc::clone(&self.secrets), headers.clone(), body.clone());
+        tokio::task::spawn_blocking(move || examine(&secrets, &headers, &body))
+            .await
+            // Only a panic in there ends it early, and then nothing has been checked.
+            .unwrap_or((Verdict::Unchecked, None))
+    }
+
+    fn plan(&self, delivery: &Delivery) -> Plan {
+        let policy = &self.policy;
+        let event = delivery.request.event.as_deref();
+        let matches = |pattern: &EventPattern| event.is_some_and(|event| pattern.matches(event));
+        if let Some(status) = policy.status {
+            return Plan::Answer(status, "kept, answered by --status");
+        }
+        if policy.reject_invalid && !delivery.request.verdict.is_valid() {
+            return Plan::Answer(
+                StatusCode::UNAUTHORIZED,
+                "kept, rejected because its signature does not verify (--reject-invalid)",
+            );
+        }
+        if let Some((_, target)) = policy.routes.iter().find(|(pattern, _)| matches(pattern)) {
+            return Plan::Forward(vec![target.clone()]);
+        }
+        if !policy.events.is_empty() && !policy.events.iter().any(matches) {
+            return Plan::Answer(
+                StatusCode::OK,
+                "kept, not forwarded: its event is not in --events",
+            );
+        }
+        if policy.forward.is_empty() {
+            return Plan::Answer(StatusCode::OK, "kept, there is no target");
+        }
+        Plan::Forward(policy.forward.clone())
+    }
+
+    /// Answers by itself, once the delivery is safe.
+    async fn keep(
+        &self,
+        recorded: Recorded,
+        status: StatusCode,
+        reason: &'static str,
+    ) -> Response<AnswerBody> {
+        if recorded.saved.wait().await.is_err() {
+            return self.unsaved(&recorded.delivery);
+        }
+        self.answer(&recorded.delivery, status, reason)
+    }
+
+    async fn forward(
+        self: &Arc<Self>,
+        recorded: Recorded,
+        head: Head,
+        mut targets: Vec<Target>,
+        reservation: Arc<Reservation>,
+    ) -> Response<AnswerBody> {
+        let Recorded {
+            delivery,
+            saved,
+            hold,
+        } = recorded;
+        let ack = self.policy.ack;
+        // While the journal fails, no app is asked before the delivery is safe: its
+        // sender will be told to try again.
+        let mut saved = Some(saved);
+        if (ack || self.store.is_failing())
+            && let Some(saved) = saved.take()
+            && saved.wait().await.is_err()
+        {
+            return self.unsaved(&delivery);
+        }
+        let awaited = usize::from(!ack).min(targets.len());
+        for target in targets.drain(awaited..) {
+            self.forward_behind(&delivery, head.copy(), target, &hold, &reservation);
+        }
+        let Some(first) = targets.first() else {
+            return self.answer(&delivery, StatusCode::OK, "acknowledged at once (--ack)");
+        };
+        let errand = Errand {
+            delivery: &delivery,
+            head,
+            target: first,
+            cause: Cause::Live,
+            hold,
+        };
+        let safe = async {
+            match saved {
+                Some(saved) => saved.wait().await,
+                None => Ok(()),
+            }
+        };
+        let (answer, safe) = tokio::join!(self.forwarder.send(&self.store, errand), safe);
+        if safe.is_err() {
+            return self.unsaved(&delivery);
+        }
+        answer.unwrap_or_else(|failure| answer_of_failure(&failure))
+    }
+
+    /// Forwards without anybody waiting for the answer.
+    fn forward_behind(
+        self: &Arc<Self>,
+        delivery: &Arc<Delivery>,
+        head: Head,
+        target: Target,
+        hold: &Hold,
+        reservation: &Arc<Reservation>,
+    ) {
+        let this = Arc::clone(self);
+        let delivery = Arc::clone(delivery);
+        let hold = hold.again();
+        let reservation = Arc::clone(reservation);
+        self.tasks.spawn(async move {
+            let _turn = this.behind.acquire().await;
+            let errand = Errand {
+                delivery: &delivery,
+                head,
+                target: &target,
+                cause: Cause::Live,
+                hold,
+            };
+            if let Ok(mut answer) = this.forwarder.send(&this.store, errand).await {
+                // Its attempt is recorded when the answer has been read to its end.
+                while let Some(Ok(_)) = answer.body_mut().frame().await {}
+            }
+            drop(reservation);
+        });
+    }
+
+    fn answer(
+        &self,
+        delivery: &Delivery,
+        status: StatusCode,
+        reason: &'static str,
+    ) -> Response<AnswerBody> {
+        self.store.record_own_answer(OwnAnswer {
+            delivery: delivery.id,
+            status: status.as_u16(),
+            reason,
+        });
+        own(status, reason)
+    }
+
+    /// The journal does not have it, so the sender must not believe that it is kept.
+    fn unsaved(&self, delivery: &Delivery) -> Response<AnswerBody> {
+        self.store.count_unsaved();
+        self.answer(
+            delivery,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "the store cannot be written, so nothing is acknowledged: try again",
+        )
+    }
+
+    fn refuse_body(&self, peer: &Peer, line: &str, error: &BodyError) -> Response<AnswerBody> {
+        let (code, status, reason) = match error {
+            BodyError::TooLarge => (
+                RefusalCode::BodyTooLarge,
+                StatusCode::PAYLOAD_TOO_LARGE,
+                format!("the body is over {} bytes (--max-body)", self.limits.max),
+            ),
+            BodyError::Incomplete { received, expected } => (
+                RefusalCode::Incomplete,
+                StatusCode::BAD_REQUEST,
+                expected.map_or_else(
+                    || format!("the body ended early, after {received} bytes"),
+                    |all| format!("the body ended early, after {received} of {all} bytes"),
+                ),
+            ),
+            BodyError::TooSlow { received } => (
+                RefusalCode::TooSlow,
+                StatusCode::REQUEST_TIMEOUT,
+                format!(
+                    "no more of the body came for {} s, after {received} bytes",
+                    self.limits.idle.as_secs()
+                ),
+            ),
+            BodyError::Busy => (
+                RefusalCode::Busy,
+                StatusCode::SERVICE_UNAVAILABLE,
+                "too many large bodies are under way".to_owned(),
+            ),
+        };
+        self.refuse_with(peer, line, code, status, reason)
+    }
+
+    fn refuse_with(
+        &self,
+        peer: &Peer,
+        line: &str,
+        code: RefusalCode,
+        status: StatusCode,
+        reason: String,
+    ) -> Response<AnswerBody> {
+        let answer = own(status, &reason);
+        self.refuse(peer, Some(line), code, Some(status), reason);
+        answer
+    }
+
+    /// Records a request that does not become a delivery.
+    pub fn refuse(
+        &self,
+        peer: &Peer,
+        line: Option<&str>,
+        code: RefusalCode,
+        status: Option<StatusCode>,
+        reason: String,
+    ) {
+        self.store.record_refusal(Refusal {
+            at: Timestamp::now(),
+            peer: (&*peer.text).into(),
+            code,
+            status: status.map(|s| s.as_u16()),
+            request: line.map(Into::into),
+            reason: reason.into(),
+        });
+    }
+}
+
+/// The time to the microsecond, which is what the journal keeps.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+/// What the sender is told when the app gave no answer: something that makes it try
+/// again later.
+fn answer_of_failure(failure: &Failure) -> Response<AnswerBody> {
+    let status = match failure.code {
+        FailureCode::Timeout => StatusCode::GATEWAY_TIMEOUT,
+        _ => StatusCode::BAD_GATEWAY,
+    };
+    own(status, &failure.message)
+}

@@ -1,0 +1,9 @@
+//! The main job: a delivery comes in through a listener, is verified and kept, goes to
+//! the app, and its sender is answered.
+
+pub mod answer;
+pub mod failure;
+pub mod forward;
+pub mod intake;
+pub mod listener;
+mod wire_watch;

@@ -1,0 +1,281 @@
+//! A running listener, from its start to its stop: what `listen` and `demo` share.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::listen::StartError;
+use crate::cakemail::signature::Secret;
+use crate::capture::forward::{Forwarder, own_port};
+use crate::capture::intake::Intake;
+use crate::capture::listener;
+use crate::config::{OutputSettings, Settings};
+use crate::delivery::Warning;
+use crate::lines::{self, Block, Lines};
+use crate::store::Store;
+use crate::wire;
+
+/// How long a stop waits for what is in flight, and then for its 503s. Together with
+/// closing the journal this stays under the 5 seconds that are promised.
+const GRACE: Duration = Duration::from_secs(4);
+const HURRY: Duration = Duration::from_millis(400);
+
+/// Runs a future on the runtime that listeners use.
+pub(super) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    // A thousand senders at once need more than the customary 1024 descriptors.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .context("cannot start the runtime")?;
+    let result = runtime.block_on(future);
+    // What has not ended by now was waited for long enough.
+    runtime.shutdown_background();
+    result
+}
+
+/// A listener that accepts deliveries.
+pub(super) struct Session {
+    /// Where deliveries arrive.
+    pub(super) url: String,
+    store: Store,
+    intake: Arc<Intake>,
+    output: OutputSettings,
+    lines: Lines,
+    connections: TaskTracker,
+    stop: CancellationToken,
+    hurry: CancellationToken,
+    closed: CancellationToken,
+}
+
+impl Session {
+    /// Takes the port, opens the store, says so, and accepts deliveries.
+    pub(super) async fn start(settings: Settings) -> anyhow::Result<Self> {
+        let socket = listener::bind(settings.listen).await?;
+        let address = socket.local_addr().context("cannot tell the port")?;
+        if let Some(target) = own_port(&settings.policy, address).await {
+            return Err(StartError::OwnPort(target.to_string()).into());
+        }
+        let (store, warnings) = Store::open(&settings.store)?;
+        let url = url_of(address);
+        announce(&settings, &store, &url, address, warnings)?;
+
+        let (stop, hurry, closed) = (
+            CancellationToken::new(),
+            CancellationToken::new(),
+            CancellationToken::new(),
+        );
+        let lines = lines::start(&store, settings.output, closed.clone())
+            .context("cannot start the thread that writes lines")?;
+        let forwarder = Forwarder::new(settings.forward, &settings.policy);
+        let intake = Intake::new(
+            store.clone(),
+            settings.secrets,
+            settings.policy,
+            forwarder,
+            settings.max_body,
+            hurry.clone(),
+        );
+        let connections = TaskTracker::new();
+        tokio::spawn(listener::serve(
+            socket,
+            Arc::clone(&intake),
+            connections.clone(),
+            stop.clone(),
+        ));
+        Ok(Self {
+            url,
+            store,
+            intake,
+            output: settings.output,
+            lines,
+            connections,
+            stop,
+            hurry,
+            closed,
+        })
+    }
+
+    /// Runs until a signal, until nobody reads standard output any more, or until
+    /// `until`; then finishes what is in flight.
+    pub(super) async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
+        let mut signals = Signals::new().context("cannot listen for signals")?;
+        tokio::select! {
+            () = signals.next() => {}
+            () = self.closed.cancelled() => {}
+            () = until => {}
+        }
+        tokio::select! {
+            () = self.finish() => Ok(()),
+            () = signals.next() => Err(StartError::Forced.into()),
+        }
+    }
+
+    async fn finish(self) {
+        self.stop.cancel();
+        let tasks = self.intake.tasks();
+        self.connections.close();
+        tasks.close();
+        let idle = async { tokio::join!(self.connections.wait(), tasks.wait()) };
+        tokio::pin!(idle);
+        if tokio::time::timeout(GRACE, idle.as_mut()).await.is_err() {
+            self.hurry.cancel();
+            let _ = tokio::time::timeout(HURRY, idle).await;
+        }
+        let (store, lines, output) = (self.store, self.lines, self.output);
+        let closing = tokio::task::spawn_blocking(move || {
+            store.close();
+            let counts = store.counts();
+            lines.finish(output, counts, &store);
+        });
+        let _ = closing.await;
+    }
+}
+
+/// SIGINT, SIGTERM, SIGHUP; Ctrl-C elsewhere.
+struct Signals {
+    #[cfg(unix)]
+    streams: [tokio::signal::unix::Signal; 3],
+}
+
+impl Signals {
+    fn new() -> std::io::Result<Self> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            Ok(Self {
+                streams: [
+                    signal(SignalKind::interrupt())?,
+                    signal(SignalKind::terminate())?,
+                    signal(SignalKind::hangup())?,
+                ],
+            })
+        }
+        #[cfg(not(unix))]
+        Ok(Self {})
+    }
+
+    async fn next(&mut self) {
+        #[cfg(unix)]
+        {
+            let [interrupt, terminate, hangup] = &mut self.streams;
+            tokio::select! {
+                _ = interrupt.recv() => {}
+                _ = terminate.recv() => {}
+                _ = hangup.recv() => {}
+            }
+        }
+        #[cfg(not(unix))]
+        let _ = tokio::signal::ctrl_c().await;
+    }
+}
+
+/// A URL that a sender on this machine can use.
+fn url_of(address: SocketAddr) -> String {
+    let host = match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => "127.0.0.1".to_owned(),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => "[::1]".to_owned(),
+        SocketAddr::V4(v4) => v4.ip().to_string(),
+        SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
+    };
+    format!("http://{host}:{}/", address.port())
+}
+
+fn announce(
+    settings: &Settings,
+    store: &Store,
+    url: &str,
+    address: SocketAddr,
+    mut warnings: Vec<Warning>,
+) -> std::io::Result<()> {
+    let policy = &settings.policy;
+    for doubt in &settings.doubts {
+        warnings.push(Warning {
+            code: "doubt",
+            message: doubt.clone(),
+            hint: String::new(),
+        });
+    }
+    if !address.ip().is_loopback() {
+        warnings.push(Warning {
+            code: "public",
+            message: format!("`{address}` can be reached from other machines"),
+            hint: "`--listen 127.0.0.1:PORT` keeps it to this one".into(),
+        });
+    }
+    let path = store.path().map(|path| path.display().to_string());
+    let kept = store.len();
+    let targets: Vec<String> = policy.targets().map(ToString::to_string).collect();
+    let block = Block {
+        url: url.to_owned(),
+        targets: described_targets(settings),
+        secrets: described_secrets(&settings.secrets),
+        store: match &path {
+            Some(path) => format!("{path} ({kept} kept)"),
+            None => "in memory only (--ephemeral)".to_owned(),
+        },
+        warnings,
+    };
+    let ready = wire::Ready {
+        v: wire::VERSION,
+        version: env!("CARGO_PKG_VERSION"),
+        url,
+        target: targets.first().map(String::as_str),
+        targets: &targets,
+        secrets: settings.secrets.len(),
+        store: path.as_deref(),
+        kept,
+        pid: std::process::id(),
+    };
+    lines::announce(settings.output, &block, ready)
+}
+
+fn described_targets(settings: &Settings) -> Vec<String> {
+    let policy = &settings.policy;
+    if let Some(status) = policy.status {
+        return vec![format!(
+            "nowhere, every delivery is answered {} (--status)",
+            status.as_u16()
+        )];
+    }
+    let events: Vec<_> = policy.events.iter().map(ToString::to_string).collect();
+    let only = if events.is_empty() {
+        String::new()
+    } else {
+        format!(" (only {})", events.join(", "))
+    };
+    let mut lines: Vec<_> = policy
+        .forward
+        .iter()
+        .enumerate()
+        .map(|(at, target)| match at {
+            0 => format!("{target}{only}"),
+            _ => format!("{target}{only} (its answer is only kept)"),
+        })
+        .collect();
+    lines.extend(
+        policy
+            .routes
+            .iter()
+            .map(|(pattern, target)| format!("{target} (for {pattern})")),
+    );
+    if lines.is_empty() {
+        lines.push("nowhere, deliveries are kept and answered 200 (--forward PORT)".into());
+    }
+    lines
+}
+
+fn described_secrets(secrets: &[Secret]) -> String {
+    match secrets {
+        [] => "none, so signatures are not checked (--secret S)".to_owned(),
+        known => {
+            let labels: Vec<_> = known.iter().map(|s| s.label().to_string()).collect();
+            format!("{} ({})", known.len(), labels.join(", "))
+        }
+    }
+}

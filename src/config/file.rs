@@ -1,0 +1,261 @@
+//! Configuration files: where they are and how they are read.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::{ConfigError, Raw};
+
+/// The file's name, in a project and in the user's configuration folder.
+const NAME: &str = "cmhook.toml";
+
+/// One text or a list of them.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(untagged)]
+pub enum OneOrMany {
+    /// One.
+    One(String),
+    /// Several.
+    Many(Vec<String>),
+}
+
+impl OneOrMany {
+    /// As a list.
+    pub fn into_vec(self) -> Vec<String> {
+        match self {
+            Self::One(text) => vec![text],
+            Self::Many(texts) => texts,
+        }
+    }
+}
+
+/// An entry of `[[secrets]]`.
+#[derive(Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SecretEntry {
+    /// The name to show in its place.
+    pub label: Option<String>,
+    /// The event whose webhook has it.
+    pub event: Option<String>,
+    /// The secret.
+    pub value: Option<String>,
+    /// Or the variable that holds it.
+    pub env: Option<String>,
+}
+
+impl std::fmt::Debug for SecretEntry {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("SecretEntry")
+            .field("label", &self.label)
+            .field("event", &self.event)
+            .field("env", &self.env)
+            .finish_non_exhaustive()
+    }
+}
+
+/// What the files say, the project's before the user's.
+#[derive(Debug, Default)]
+pub struct ConfigFiles {
+    /// A source for each file that there is.
+    pub sources: Vec<Raw>,
+    /// Things that are allowed but probably not meant.
+    pub doubts: Vec<String>,
+}
+
+/// Reads `explicit`, or else the project's and the user's files where they are.
+///
+/// # Errors
+/// Where a file cannot be read or says something unknown.
+pub fn load(explicit: Option<&Path>) -> Result<ConfigFiles, ConfigError> {
+    let mut files = ConfigFiles::default();
+    if let Some(path) = explicit {
+        let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
+        read(path, &text, &mut files)?;
+        return Ok(files);
+    }
+    let folder = std::env::current_dir().ok();
+    let project = folder.as_deref().and_then(project_file);
+    let user = user_config_folder().map(|folder| folder.join(NAME));
+    for path in project.into_iter().chain(user) {
+        match fs::read_to_string(&path) {
+            Ok(text) => read(&path, &text, &mut files)?,
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
+            Err(error) => return Err(unreadable(&path, &error)),
+        }
+    }
+    Ok(files)
+}
+
+fn unreadable(path: &Path, error: &std::io::Error) -> ConfigError {
+    ConfigError::new(
+        format!(
+            "cannot read the configuration file `{}`: {error}",
+            path.display()
+        ),
+        "check its name and permissions",
+    )
+}
+
+/// The file in this folder, or in one above it within the same repository. Outside of
+/// a repository no folder above is looked at: anybody can put a file into `/tmp`.
+fn project_file(folder: &Path) -> Option<PathBuf> {
+    let here = folder.join(NAME);
+    if here.is_file() {
+        return Some(here);
+    }
+    let root = folder.ancestors().find(|f| f.join(".git").exists())?;
+    folder
+        .ancestors()
+        .take_while(|f| f.starts_with(root))
+        .map(|f| f.join(NAME))
+        .find(|file| file.is_file())
+}
+
+fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigError> {
+    let mut raw: Raw = toml::from_str(text).map_err(|error| {
+        // The message alone: the excerpt that toml prints may hold a secret.
+        let place = error.span().map_or_else(String::new, |span| {
+            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
+            format!(" line {line}")
+        });
+        ConfigError::new(
+            format!(
+                "the configuration file `{}`{place}: {}",
+                path.display(),
+                error.message()
+            ),
+            "docs/configuration.md lists what it can hold",
+        )
+    })?;
+    // Relative to the file that names them, so that it works from every folder.
+    let folder = path.parent().unwrap_or(Path::new(""));
+    raw.store = raw.store.map(|store| folder.join(store));
+    raw.secret_file = raw.secret_file.map(|names| {
+        OneOrMany::Many(
+            names
+                .into_vec()
+                .into_iter()
+                .map(|name| folder.join(name).to_string_lossy().into_owned())
+                .collect(),
+        )
+    });
+    if raw.secrets.iter().any(|secret| secret.value.is_some()) && others_can_read(path) {
+        files.doubts.push(format!(
+            "`{}` holds secrets and other users of this machine can read it: chmod 600 it, or use `env` in its [[secrets]]",
+            path.display()
+        ));
+    }
+    files.sources.push(raw);
+    Ok(())
+}
+
+#[cfg(unix)]
+fn others_can_read(path: &Path) -> bool {
+    use std::os::unix::fs::PermissionsExt as _;
+    fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0)
+}
+
+#[cfg(not(unix))]
+fn others_can_read(_: &Path) -> bool {
+    false
+}
+
+fn variable_path(name: &str) -> Option<PathBuf> {
+    std::env::var_os(name)
+        .map(PathBuf::from)
+        .filter(|path| path.is_absolute())
+}
+
+/// The folder of the user's configuration: `$XDG_CONFIG_HOME/cmhook`, `%APPDATA%\cmhook`
+/// or `~/.config/cmhook`.
+fn user_config_folder() -> Option<PathBuf> {
+    variable_path("XDG_CONFIG_HOME")
+        .or_else(|| cfg!(windows).then(|| variable_path("APPDATA")).flatten())
+        .or_else(|| Some(std::env::home_dir()?.join(".config")))
+        .map(|folder| folder.join("cmhook"))
+}
+
+/// The folder of the user's data: `$XDG_DATA_HOME/cmhook`, `%LOCALAPPDATA%\cmhook` or
+/// `~/.local/share/cmhook`.
+pub fn user_data_folder() -> Option<PathBuf> {
+    variable_path("XDG_DATA_HOME")
+        .or_else(|| {
+            cfg!(windows)
+                .then(|| variable_path("LOCALAPPDATA"))
+                .flatten()
+        })
+        .or_else(|| {
+            let home = std::env::home_dir().filter(|home| home.is_absolute())?;
+            Some(home.join(".local").join("share"))
+        })
+        .map(|folder| folder.join("cmhook"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<ConfigFiles, ConfigError> {
+        let mut files = ConfigFiles::default();
+        read(Path::new("/project/cmhook.toml"), text, &mut files)?;
+        Ok(files)
+    }
+
+    #[test]
+    fn every_setting_has_a_place() {
+        let files = parse(
+            r#"
+            listen = "4400"
+            forward = ["localhost:3000", "localhost:3001"]
+            events = "email.*"
+            secret_file = "secrets.txt"
+            reject_invalid = true
+            ack = false
+            status = 204
+            timeout = "10s"
+            max_body = "1MB"
+            keep = 50
+            keep_bytes = "10MB"
+            store = "hooks.db"
+            ephemeral = false
+            durable = true
+            headers = ["X-A: b"]
+            host_header = "preserve"
+            insecure_target = true
+            json = true
+            quiet = true
+            color = "never"
+            [routes]
+            "campaign.*" = "localhost:3002"
+            [[secrets]]
+            label = "bounces"
+            event = "email.bounced"
+            env = "BOUNCES"
+            "#,
+        )
+        .unwrap();
+        let raw = &files.sources[0];
+        assert_eq!(raw.store.as_deref(), Some(Path::new("/project/hooks.db")));
+        assert_eq!(raw.secrets[0].event.as_deref(), Some("email.bounced"));
+    }
+
+    #[test]
+    fn a_mistake_is_named_with_its_line_and_no_secret() {
+        let error = parse("keep = 1\n[[secrets]]\nvalu = \"sentinel\"\n").unwrap_err();
+        assert!(error.message.contains("line 3"), "{error}");
+        assert!(error.message.contains("valu"), "{error}");
+        assert!(!error.message.contains("sentinel"), "{error}");
+    }
+
+    #[test]
+    fn folders_above_count_within_a_repository_only() {
+        let top = tempfile::tempdir().unwrap();
+        let inner = top.path().join("a/b");
+        fs::create_dir_all(&inner).unwrap();
+        fs::write(top.path().join(NAME), "").unwrap();
+        assert_eq!(project_file(&inner), None);
+        fs::create_dir(top.path().join(".git")).unwrap();
+        assert_eq!(project_file(&inner), Some(top.path().join(NAME)));
+        fs::write(inner.join(NAME), "").unwrap();
+        assert_eq!(project_file(&inner), Some(inner.join(NAME)));
+    }
+}

@@ -1,0 +1,193 @@
+//! Secrets from every source. They add up, so that a rotation works and a project's
+//! file can hold one while the shell holds another.
+
+use std::fs;
+use std::path::Path;
+
+use super::file::{OneOrMany, SecretEntry};
+use super::{ConfigError, Raw};
+use crate::cakemail::signature::Secret;
+
+/// The variable that holds one secret, taken verbatim.
+const VARIABLE: &str = "CMHOOK_SECRET";
+
+pub(super) fn collect(sources: &[Raw]) -> Result<Vec<Secret>, ConfigError> {
+    let mut secrets = Vec::new();
+    for source in sources {
+        for (at, text) in source.secret.iter().enumerate() {
+            let (label, value) = labelled(text);
+            let label = label.map_or_else(|| format!("--secret {}", at + 1), str::to_owned);
+            secrets.push(make(&label, None, value, "`--secret` is empty")?);
+        }
+    }
+    if let Some(value) = std::env::var_os(VARIABLE) {
+        let value = value.into_string().map_err(|_| {
+            ConfigError::new(
+                format!("{VARIABLE} is not UTF-8"),
+                "Cakemail's secrets are plain text: copy it again",
+            )
+        })?;
+        secrets.push(make(
+            VARIABLE,
+            None,
+            &value,
+            &format!("{VARIABLE} is empty"),
+        )?);
+    }
+    for source in sources {
+        let files = source.secret_file.clone().map(OneOrMany::into_vec);
+        for path in files.unwrap_or_default() {
+            from_file(Path::new(&path), &mut secrets)?;
+        }
+        for entry in &source.secrets {
+            from_entry(entry, &mut secrets)?;
+        }
+    }
+    Ok(secrets)
+}
+
+/// Splits `NAME=S`. A base64 secret may end in `=`, so a rest of nothing but `=` is
+/// part of the secret.
+fn labelled(text: &str) -> (Option<&str>, &str) {
+    match text.split_once('=') {
+        Some((label, value))
+            if !label.is_empty()
+                && !value.bytes().all(|b| b == b'=')
+                && label
+                    .bytes()
+                    .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(&b)) =>
+        {
+            (Some(label), value)
+        }
+        _ => (None, text),
+    }
+}
+
+fn make(label: &str, event: Option<&str>, value: &str, empty: &str) -> Result<Secret, ConfigError> {
+    Secret::new(label, event, value).map_err(|_| {
+        ConfigError::new(
+            empty,
+            "an empty secret verifies nothing: give the webhook's secret, or leave it out",
+        )
+    })
+}
+
+fn from_file(path: &Path, secrets: &mut Vec<Secret>) -> Result<(), ConfigError> {
+    let shown = path.display();
+    let text = fs::read_to_string(path).map_err(|error| {
+        ConfigError::new(
+            format!("cannot read the secret file `{shown}`: {error}"),
+            "it holds one secret a line, in UTF-8",
+        )
+    })?;
+    let mut lines = 0;
+    for line in text.split_terminator('\n') {
+        lines += 1;
+        let value = line.strip_suffix('\r').unwrap_or(line);
+        let label = format!(
+            "{}:{lines}",
+            path.file_name().unwrap_or_default().to_string_lossy()
+        );
+        let empty = format!("line {lines} of the secret file `{shown}` is empty");
+        secrets.push(make(&label, None, value, &empty)?);
+    }
+    if lines == 0 {
+        return Err(ConfigError::new(
+            format!("the secret file `{shown}` is empty"),
+            "put one secret a line into it, or leave `--secret-file` out",
+        ));
+    }
+    Ok(())
+}
+
+fn from_entry(entry: &SecretEntry, secrets: &mut Vec<Secret>) -> Result<(), ConfigError> {
+    let name = entry
+        .label
+        .as_deref()
+        .or(entry.event.as_deref())
+        .unwrap_or("secret");
+    let event = entry.event.as_deref();
+    let read;
+    let value = match (&entry.value, &entry.env) {
+        (Some(value), None) => value,
+        (None, Some(variable)) => {
+            read = std::env::var(variable).map_err(|_| {
+                ConfigError::new(
+                    format!("the secret `{name}` is to come from {variable}, which is not set"),
+                    format!("set {variable}, or take the entry out of the configuration file"),
+                )
+            })?;
+            &read
+        }
+        _ => {
+            return Err(ConfigError::new(
+                format!(
+                    "the secret `{name}` in the configuration file needs either `value` or `env`"
+                ),
+                "write [[secrets]], then label = \"bounces\" and value = \"…\"",
+            ));
+        }
+    };
+    secrets.push(make(
+        name,
+        event,
+        value,
+        &format!("the secret `{name}` is empty"),
+    )?);
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::io::Write as _;
+
+    #[test]
+    fn labels_are_told_from_secrets() {
+        for (text, label, value) in [
+            ("abc", None, "abc"),
+            ("bounces=abc", Some("bounces"), "abc"),
+            ("bounces=a=b", Some("bounces"), "a=b"),
+            ("c2VjcmV0", None, "c2VjcmV0"),
+            ("c2VjcmV0Cg==", None, "c2VjcmV0Cg=="),
+            ("c2VjcmV0Cg=", None, "c2VjcmV0Cg="),
+            ("a b=c", None, "a b=c"),
+            ("=abc", None, "=abc"),
+        ] {
+            assert_eq!(labelled(text), (label, value), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_file_is_taken_verbatim_but_for_its_line_ends() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        file.write_all(b" spaced \r\nplain\nlast").unwrap();
+        let mut secrets = Vec::new();
+        from_file(file.path(), &mut secrets).unwrap();
+        for (secret, value) in secrets.iter().zip([" spaced ", "plain", "last"]) {
+            let same = Secret::new("x", None, value).unwrap();
+            assert_eq!(secret.digest(b"body"), same.digest(b"body"));
+        }
+        assert_eq!(secrets.len(), 3);
+    }
+
+    #[test]
+    fn empty_ones_are_refused() {
+        let mut file = tempfile::NamedTempFile::new().unwrap();
+        let mut none = Vec::new();
+        assert!(
+            from_file(file.path(), &mut none)
+                .unwrap_err()
+                .message
+                .contains("is empty")
+        );
+        file.write_all(b"a\n\nb\n").unwrap();
+        let error = from_file(file.path(), &mut none).unwrap_err();
+        assert!(error.message.contains("line 2"), "{error}");
+        let raw = Raw {
+            secret: vec![String::new()],
+            ..Raw::default()
+        };
+        assert!(collect(&[raw]).is_err());
+    }
+}

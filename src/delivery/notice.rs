@@ -1,0 +1,135 @@
+//! What the store tells its faces.
+
+use std::sync::Arc;
+
+use jiff::Timestamp;
+
+use super::{Attempt, Delivery, Verdict};
+
+/// Something that happened in the store.
+#[derive(Debug, Clone)]
+pub enum Notice {
+    /// A delivery was recorded.
+    Delivery(Arc<Delivery>),
+    /// A forward ended.
+    Attempt(Arc<Attempt>),
+    /// cmhook answered a delivery by itself, without asking an app.
+    Answered(Arc<OwnAnswer>),
+    /// A request was turned away before it became a delivery.
+    Refused(Arc<Refusal>),
+    /// Something that the user should know now.
+    Warning(Arc<Warning>),
+    /// Nothing comes after this.
+    End,
+}
+
+/// An answer that cmhook gave by itself.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnAnswer {
+    /// The delivery's id.
+    pub delivery: u64,
+    /// The status that the sender got.
+    pub status: u16,
+    /// Why no app was asked, without a final period.
+    pub reason: &'static str,
+}
+
+/// A request that never became a delivery.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Refusal {
+    /// When it was turned away.
+    pub at: Timestamp,
+    /// Address of the sender's socket, `ip:port`.
+    pub peer: Box<str>,
+    /// What kind of refusal, for programs.
+    pub code: RefusalCode,
+    /// The status that the sender got; `None` where the connection was just closed.
+    pub status: Option<u16>,
+    /// `METHOD /path` as far as it was understood.
+    pub request: Option<Box<str>>,
+    /// Why, in plain words, without a final period.
+    pub reason: Box<str>,
+}
+
+/// The kinds of refusal.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum RefusalCode {
+    /// Not HTTP, or HTTP that cannot be understood.
+    Malformed,
+    /// Header block, request line or number of headers over the limit.
+    HeadersTooLarge,
+    /// Body over `--max-body`.
+    BodyTooLarge,
+    /// The body ended before its end.
+    Incomplete,
+    /// Headers or body came too slowly.
+    TooSlow,
+    /// Too much is in flight already.
+    Busy,
+    /// cmhook is stopping.
+    Stopping,
+}
+
+impl RefusalCode {
+    /// The word for it in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::HeadersTooLarge => "headers_too_large",
+            Self::BodyTooLarge => "body_too_large",
+            Self::Incomplete => "incomplete",
+            Self::TooSlow => "too_slow",
+            Self::Busy => "busy",
+            Self::Stopping => "stopping",
+        }
+    }
+}
+
+/// Something that the user should know now.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Warning {
+    /// What kind of warning, for programs.
+    pub code: &'static str,
+    /// What is wrong, without a final period.
+    pub message: String,
+    /// What to do about it; empty where nothing sensible can be said.
+    pub hint: String,
+}
+
+/// What has happened since the listener started.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Deliveries recorded.
+    pub received: u64,
+    /// Of these, signed by a known secret.
+    pub valid: u64,
+    /// Of these, signed wrongly.
+    pub invalid: u64,
+    /// Of these, without a signature.
+    pub unsigned: u64,
+    /// Of these, signed while no secret is known.
+    pub unchecked: u64,
+    /// Attempts that an app answered, whatever its status.
+    pub answered: u64,
+    /// Attempts that failed.
+    pub failed: u64,
+    /// Requests turned away before they became deliveries.
+    pub refused: u64,
+    /// Deliveries that left the ring to make room.
+    pub evicted: u64,
+    /// Deliveries that could not be written to the journal when they came in.
+    pub unsaved: u64,
+}
+
+impl Counts {
+    /// Counts one delivery by its verdict.
+    pub const fn add_delivery(&mut self, verdict: &Verdict) {
+        self.received += 1;
+        match verdict {
+            Verdict::Valid { .. } => self.valid += 1,
+            Verdict::Invalid { .. } => self.invalid += 1,
+            Verdict::Unsigned => self.unsigned += 1,
+            Verdict::Unchecked => self.unchecked += 1,
+        }
+    }
+}

@@ -1,0 +1,198 @@
+//! The pooled client that forwards use.
+
+use std::future::Future;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::Full;
+use hyper_rustls::HttpsConnector;
+use hyper_util::client::legacy::Client as Pool;
+use hyper_util::client::legacy::connect::HttpConnector;
+use hyper_util::client::legacy::connect::dns::Name;
+use hyper_util::rt::{TokioExecutor, TokioTimer};
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
+
+/// A client with a pool of connections.
+pub type Client = Pool<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+
+/// How certificates of `https` targets are checked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Trust {
+    /// There are none: nothing is loaded, every certificate fails.
+    NoTls,
+    /// As the system does.
+    System,
+    /// Not at all. For loopback targets only, which the settings see to.
+    Anything,
+}
+
+/// A connection that has been idle for this long is not used again. Development
+/// servers close idle ones after 2 seconds (gunicorn) or 5 (Node); a request on a
+/// connection that is being closed fails without anybody knowing whether the app saw
+/// it, and a new connection on loopback costs next to nothing.
+const POOL_IDLE: Duration = Duration::from_secs(1);
+
+/// How long one address is tried before the other family's gets its turn.
+const NEXT_ADDRESS: Duration = Duration::from_millis(100);
+
+/// Makes a client.
+pub fn client(trust: Trust) -> Client {
+    let mut http = HttpConnector::new_with_resolver(Resolver);
+    http.set_nodelay(true);
+    http.enforce_http(false);
+    http.set_happy_eyeballs_timeout(Some(NEXT_ADDRESS));
+    http.set_connect_timeout(Some(Duration::from_secs(10)));
+    let https = hyper_rustls::HttpsConnectorBuilder::new()
+        .with_tls_config(tls_config(trust))
+        .https_or_http()
+        .enable_http1()
+        .wrap_connector(http);
+    Pool::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .timer(TokioTimer::new())
+        .pool_idle_timeout(POOL_IDLE)
+        .http1_preserve_header_case(true)
+        .build(https)
+}
+
+fn tls_config(trust: Trust) -> ClientConfig {
+    // The provider is named here and nowhere else; two of them in one process panic.
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
+        .with_safe_default_protocol_versions();
+    let Ok(builder) = builder else {
+        unreachable!("ring knows TLS 1.2 and 1.3");
+    };
+    match trust {
+        Trust::NoTls => builder
+            .with_root_certificates(RootCertStore::empty())
+            .with_no_client_auth(),
+        Trust::System => builder
+            .with_root_certificates(system_roots())
+            .with_no_client_auth(),
+        Trust::Anything => builder
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
+            .with_no_client_auth(),
+    }
+}
+
+/// The system's certificates; Mozilla's where the system has none, as in a bare
+/// container.
+fn system_roots() -> RootCertStore {
+    let mut roots = RootCertStore::empty();
+    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
+    if roots.is_empty() {
+        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
+    }
+    roots
+}
+
+/// Accepts every certificate but still wants the server to hold its key.
+#[derive(Debug)]
+struct TrustAnything(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for TrustAnything {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        cert: &CertificateDer<'_>,
+        dss: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(
+            message,
+            cert,
+            dss,
+            &self.0.signature_verification_algorithms,
+        )
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+/// Finds addresses; `localhost` is both 127.0.0.1 and ::1, whatever the hosts file
+/// says, because apps listen on either.
+#[derive(Debug, Clone, Copy)]
+pub struct Resolver;
+
+/// The name has no address.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct NoSuchHost(io::Error);
+
+type Addresses = std::vec::IntoIter<SocketAddr>;
+
+/// Whether the name means this machine.
+fn is_localhost(name: &str) -> bool {
+    let name = name.trim_end_matches('.').to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost")
+}
+
+/// The addresses of a host, with that port.
+///
+/// # Errors
+/// Where it has none.
+pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, NoSuchHost> {
+    if is_localhost(host) {
+        return Ok([
+            IpAddr::V4(Ipv4Addr::LOCALHOST),
+            IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ]
+        .map(|ip| SocketAddr::new(ip, port))
+        .to_vec());
+    }
+    let found: Vec<_> = tokio::net::lookup_host((host, port))
+        .await
+        .map_err(NoSuchHost)?
+        .collect();
+    Ok(found)
+}
+
+impl tower_service::Service<Name> for Resolver {
+    type Response = Addresses;
+    type Error = NoSuchHost;
+    type Future = Pin<Box<dyn Future<Output = Result<Addresses, NoSuchHost>> + Send>>;
+
+    fn poll_ready(&mut self, _: &mut Context<'_>) -> Poll<Result<(), NoSuchHost>> {
+        Poll::Ready(Ok(()))
+    }
+
+    fn call(&mut self, name: Name) -> Self::Future {
+        Box::pin(async move { Ok(resolve(name.as_str(), 0).await?.into_iter()) })
+    }
+}

@@ -1,0 +1,6 @@
+//! HTTP helpers that every side shares.
+
+pub mod body;
+pub mod client;
+pub mod headers;
+pub mod port_owner;

@@ -1,0 +1,56 @@
+//! cmhook receives Cakemail webhooks on a developer's machine: it verifies each
+//! signature, keeps every delivery byte for byte, forwards it to an app, and says why
+//! when something fails.
+//!
+//! This library is what the `cmhook` command is made of. Modules import downwards only;
+//! `tests/architecture.rs` holds the floors.
+
+pub mod cakemail;
+pub mod capture;
+pub mod cli;
+pub mod commands;
+pub mod config;
+pub mod delivery;
+pub mod http;
+pub mod lines;
+pub mod report;
+pub mod store;
+pub mod wire;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser as _;
+
+/// Parses the arguments, the first of which is the program's name, runs the command and
+/// returns the exit code.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    report::install_panic_hook();
+    let cli = match cli::Cli::try_parse_from(args) {
+        Ok(cli) => cli,
+        Err(error) => return report::report_usage(&error),
+    };
+    let json = commands::wants_json(&cli);
+    start_log(cli.verbose);
+    match commands::run(cli) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => report::report(&error, json),
+    }
+}
+
+/// Logs to standard error, if it was asked for: `-v` cmhook's own steps, `-vv` those of
+/// its libraries too. `CMHOOK_LOG` takes a filter in their place.
+fn start_log(verbose: u8) {
+    use tracing_subscriber::EnvFilter;
+    let filter = match (EnvFilter::try_from_env("CMHOOK_LOG"), verbose) {
+        (Ok(filter), _) => filter,
+        (Err(_), 0) => return,
+        (Err(_), 1) => EnvFilter::new("cmhook=debug"),
+        (Err(_), _) => EnvFilter::new("trace"),
+    };
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_writer(std::io::stderr)
+        .with_target(verbose > 1)
+        .init();
+}

@@ -1,0 +1,298 @@
+//! Lines for people, in the habit of the Stripe CLI.
+//!
+//! ```text
+//! 2026-11-24 10:32:07  --> email.opened  #42  ✓ signed (cakemail-hex)
+//! 2026-11-24 10:32:07  <-- 200 POST http://localhost:3000/webhooks/cakemail  #42  12ms
+//! ```
+
+use std::io::{self, Write};
+use std::time::Duration;
+
+use anstyle::{AnsiColor, Style};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::cakemail::diagnosis;
+use crate::delivery::{
+    Attempt, Counts, Delivery, Outcome, OwnAnswer, Refusal, Verdict, Warning, escape_for_terminal,
+};
+
+const GREEN: Style = AnsiColor::Green.on_default();
+const RED: Style = AnsiColor::Red.on_default();
+const YELLOW: Style = AnsiColor::Yellow.on_default();
+const BOLD: Style = Style::new().bold();
+const DIM: Style = Style::new().dimmed();
+
+/// Names are padded to the longest so far, up to this many columns.
+const NAME_COLUMNS: usize = 24;
+
+/// Text from a stranger that is longer than this is cut on screen.
+const MAX_TEXT: usize = 500;
+
+/// The state of the lines: colours, and the width of their first column.
+#[derive(Debug)]
+pub(super) struct Human {
+    colour: bool,
+    zone: TimeZone,
+    name_width: usize,
+}
+
+/// A stranger's text, neutralised and cut.
+fn shown(text: &str) -> String {
+    let escaped = escape_for_terminal(text);
+    if escaped.chars().count() <= MAX_TEXT {
+        return escaped.into_owned();
+    }
+    escaped.chars().take(MAX_TEXT).chain(['…']).collect()
+}
+
+fn took(duration: Duration) -> String {
+    if duration < Duration::from_millis(1) {
+        "<1ms".into()
+    } else if duration < Duration::from_secs(10) {
+        format!("{}ms", duration.as_millis())
+    } else {
+        format!("{:.1}s", duration.as_secs_f64())
+    }
+}
+
+impl Human {
+    /// Lines with or without colour.
+    pub(super) fn new(colour: bool) -> Self {
+        Self {
+            colour,
+            zone: TimeZone::system(),
+            name_width: 18,
+        }
+    }
+
+    fn paint(&self, style: Style, text: &str) -> String {
+        if self.colour {
+            format!("{style}{text}{style:#}")
+        } else {
+            text.to_owned()
+        }
+    }
+
+    fn time(&self, at: Timestamp) -> String {
+        let local = at.to_zoned(self.zone.clone());
+        self.paint(DIM, &local.strftime("%Y-%m-%d %H:%M:%S").to_string())
+    }
+
+    /// `--> email.opened  #42  ✓ signed (cakemail-hex)`
+    pub(super) fn delivery(&mut self, out: &mut impl Write, delivery: &Delivery) -> io::Result<()> {
+        let request = &delivery.request;
+        let name = request.event.as_deref().map_or_else(
+            || shown(&format!("{} {}", request.method, request.path())),
+            shown,
+        );
+        let columns = name.chars().count();
+        self.name_width = self.name_width.max(columns.min(NAME_COLUMNS));
+        let padding = " ".repeat(self.name_width.saturating_sub(columns));
+        let verdict = match &request.verdict {
+            Verdict::Valid { scheme, secret } if is_plain_label(secret) => {
+                self.paint(GREEN, &format!("✓ signed ({scheme})"))
+            }
+            Verdict::Valid { scheme, secret } => self.paint(
+                GREEN,
+                &format!("✓ signed ({scheme}, secret `{}`)", shown(secret)),
+            ),
+            Verdict::Invalid { reason } => {
+                self.paint(RED, &format!("✗ invalid signature: {}", shown(reason)))
+            }
+            Verdict::Unsigned => self.paint(DIM, "· unsigned"),
+            Verdict::Unchecked => self.paint(
+                YELLOW,
+                "? signed, but no secret is known to check it with (--secret)",
+            ),
+        };
+        writeln!(
+            out,
+            "{}  --> {}{padding}  {}  {verdict}",
+            self.time(request.received_at),
+            self.paint(BOLD, &name),
+            self.paint(DIM, &format!("#{}", delivery.id)),
+        )
+    }
+
+    /// `<-- 200 POST http://localhost:3000/webhooks/cakemail  #42  12ms`, and what to do
+    /// where it failed or the app refused a right signature.
+    pub(super) fn attempt(
+        &self,
+        out: &mut impl Write,
+        attempt: &Attempt,
+        delivery: Option<&Delivery>,
+    ) -> io::Result<()> {
+        let status = match &attempt.outcome {
+            Outcome::Answered(answer) => {
+                let style = match answer.status {
+                    200..300 => GREEN,
+                    300..400 => YELLOW,
+                    _ => RED,
+                };
+                self.paint(style, &answer.status.to_string())
+            }
+            Outcome::Failed(_) => self.paint(RED, "ERR"),
+        };
+        let method = delivery.map_or_else(|| "-".to_owned(), |d| shown(&d.request.method));
+        let ended = attempt
+            .started_at
+            .checked_add(attempt.took)
+            .unwrap_or(attempt.started_at);
+        writeln!(
+            out,
+            "{}  <-- {status} {method} {}  {}  {}",
+            self.time(ended),
+            shown(&attempt.target),
+            self.paint(DIM, &format!("#{}", attempt.delivery)),
+            self.paint(DIM, &took(attempt.took)),
+        )?;
+        match &attempt.outcome {
+            Outcome::Failed(failure) => {
+                self.remark(out, RED, &failure.message)?;
+                if !failure.hint.is_empty() {
+                    self.remark(out, DIM, &failure.hint)?;
+                }
+            }
+            Outcome::Answered(answer) if matches!(answer.status, 401 | 403) => {
+                if let Some(delivery) = delivery
+                    && let Verdict::Valid { scheme, secret } = &delivery.request.verdict
+                {
+                    for line in diagnosis::why_rejected(
+                        *scheme,
+                        secret,
+                        &answer.headers,
+                        delivery.request.path(),
+                        &delivery.request.body,
+                    ) {
+                        self.remark(out, YELLOW, &line)?;
+                    }
+                }
+            }
+            Outcome::Answered(_) => {}
+        }
+        Ok(())
+    }
+
+    /// `<-- 401 cmhook  #42  kept, rejected because …`
+    pub(super) fn own_answer(&self, out: &mut impl Write, answer: &OwnAnswer) -> io::Result<()> {
+        let style = if answer.status < 400 { DIM } else { RED };
+        writeln!(
+            out,
+            "{}  <-- {} by cmhook  {}  {}",
+            self.time(Timestamp::now()),
+            self.paint(style, &answer.status.to_string()),
+            self.paint(DIM, &format!("#{}", answer.delivery)),
+            answer.reason,
+        )
+    }
+
+    /// `--x POST /path  refused 413: …`
+    pub(super) fn refusal(&self, out: &mut impl Write, refusal: &Refusal) -> io::Result<()> {
+        let status = refusal.status.map_or_else(String::new, |s| format!(" {s}"));
+        writeln!(
+            out,
+            "{}  {} {}  {}: {}",
+            self.time(refusal.at),
+            self.paint(RED, "--x"),
+            shown(refusal.request.as_deref().unwrap_or("a request")),
+            self.paint(RED, &format!("refused{status}")),
+            shown(&refusal.reason),
+        )
+    }
+
+    fn remark(&self, out: &mut impl Write, style: Style, text: &str) -> io::Result<()> {
+        // Under the text of the lines above: a time, two spaces, an arrow, a space.
+        writeln!(out, "{:25}{}", "", self.paint(style, &shown(text)))
+    }
+}
+
+/// Labels that cmhook made up by itself say nothing where there is but one secret.
+fn is_plain_label(label: &str) -> bool {
+    label == "--secret 1" || label == "CMHOOK_SECRET"
+}
+
+/// A warning on standard error.
+pub(super) fn warning(out: &mut impl Write, warning: &Warning) -> io::Result<()> {
+    writeln!(out, "warning: {}", shown(&warning.message))?;
+    if !warning.hint.is_empty() {
+        writeln!(out, "   hint: {}", shown(&warning.hint))?;
+    }
+    Ok(())
+}
+
+/// What happened, after a stop.
+pub(super) fn farewell(out: &mut impl Write, counts: &Counts) -> io::Result<()> {
+    let plural = if counts.received == 1 {
+        "delivery"
+    } else {
+        "deliveries"
+    };
+    write!(out, "Stopped after {} {plural}", counts.received)?;
+    for (count, what) in [
+        (counts.invalid, "with an invalid signature"),
+        (counts.failed, "attempts failed"),
+        (counts.refused, "requests refused"),
+        (counts.unsaved, "could not be saved"),
+    ] {
+        if count > 0 {
+            write!(out, ", {count} {what}")?;
+        }
+    }
+    writeln!(out, ".")
+}
+
+/// What is said once at the start.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Where deliveries arrive.
+    pub url: String,
+    /// Where they go, one line each.
+    pub targets: Vec<String>,
+    /// What they are verified with.
+    pub secrets: String,
+    /// Where they are kept.
+    pub store: String,
+    /// What the user should know, with or without a hint.
+    pub warnings: Vec<Warning>,
+}
+
+impl Block {
+    /// Writes the block, or with `brief` only its warnings and its last line.
+    pub(super) fn write(&self, out: &mut impl Write, colour: bool, brief: bool) -> io::Result<()> {
+        let paint = |style: Style, text: &str| {
+            if colour {
+                format!("{style}{text}{style:#}")
+            } else {
+                text.to_owned()
+            }
+        };
+        if !brief {
+            writeln!(
+                out,
+                "{}",
+                paint(BOLD, concat!("cmhook ", env!("CARGO_PKG_VERSION")))
+            )?;
+            let row = |name: &str| paint(DIM, &format!("  {name:<8}"));
+            writeln!(out, "{}{}", row("webhook"), self.url)?;
+            for (at, target) in self.targets.iter().enumerate() {
+                let name = if at == 0 { "forward" } else { "" };
+                writeln!(out, "{}{}", row(name), shown(target))?;
+            }
+            writeln!(out, "{}{}", row("secrets"), self.secrets)?;
+            writeln!(out, "{}{}", row("store"), shown(&self.store))?;
+        }
+        for one in &self.warnings {
+            warning(out, one)?;
+        }
+        let stop = if brief { "" } else { " (Ctrl-C stops)" };
+        writeln!(
+            out,
+            "{}{stop}",
+            paint(
+                GREEN,
+                &format!("Ready, waiting for deliveries at {}", self.url)
+            )
+        )
+    }
+}

@@ -1,0 +1,250 @@
+//! The face for scripts, pipes and plain terminals: a line for everything that
+//! happens, for people or as JSON.
+//!
+//! It runs on a thread of its own, since writing to a pipe blocks for as long as its
+//! reader likes. A reader that falls behind loses nothing that the ring still has: the
+//! thread takes a new snapshot and goes on from what it printed last.
+
+mod human;
+
+use std::collections::HashMap;
+use std::io::{self, IsTerminal as _, Write};
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use tokio::sync::broadcast::Receiver;
+use tokio::sync::broadcast::error::RecvError;
+use tokio_util::sync::CancellationToken;
+
+use crate::config::{Color, OutputSettings};
+use crate::delivery::{Attempt, Counts, Delivery, Notice};
+use crate::store::{Kept, Store};
+use crate::wire::{Object, Ready};
+pub use human::Block;
+use human::Human;
+
+/// How the face writes.
+#[derive(Debug)]
+enum Style {
+    Json,
+    Human(Human),
+}
+
+/// Whether to colour what goes to this stream.
+pub fn coloured(color: Color, terminal: bool) -> bool {
+    match color {
+        Color::Always => true,
+        Color::Never => false,
+        Color::Auto => {
+            let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
+            terminal
+                && !set("NO_COLOR")
+                && std::env::var_os("TERM").is_none_or(|term| term != "dumb")
+        }
+    }
+}
+
+/// The thread that writes.
+#[derive(Debug)]
+pub struct Lines {
+    thread: Option<JoinHandle<()>>,
+}
+
+/// Prints the start-up block or the `ready` object, and nothing if that is all that
+/// standard output is for.
+///
+/// # Errors
+/// Where standard output is closed.
+pub fn announce(output: OutputSettings, block: &Block, ready: Ready<'_>) -> io::Result<()> {
+    if output.json {
+        let mut out = io::stdout().lock();
+        writeln!(out, "{}", Object::Ready(ready).to_line())?;
+        out.flush()?;
+    }
+    let mut err = io::stderr().lock();
+    let colour = coloured(output.color, err.is_terminal());
+    // Standard error may be closed; the listener works all the same.
+    let _ = block.write(&mut err, colour, output.quiet || output.json);
+    Ok(())
+}
+
+/// Starts the thread. `closed` is cancelled when nobody reads standard output any more.
+///
+/// # Errors
+/// Where the operating system gives no thread.
+pub fn start(
+    store: &Store,
+    output: OutputSettings,
+    closed: CancellationToken,
+) -> io::Result<Lines> {
+    if output.quiet {
+        return Ok(Lines { thread: None });
+    }
+    let style = if output.json {
+        Style::Json
+    } else {
+        Style::Human(Human::new(coloured(
+            output.color,
+            io::stdout().is_terminal(),
+        )))
+    };
+    let (snapshot, notices) = store.subscribe();
+    let mut writer = Writer {
+        style,
+        store: store.clone(),
+        last_delivery: snapshot.kept.last().map_or(0, |k| k.delivery.id),
+        pending: HashMap::new(),
+    };
+    let thread = std::thread::Builder::new()
+        .name("lines".into())
+        .spawn(move || {
+            if writer.run(notices).is_err() {
+                closed.cancel();
+            }
+        })?;
+    Ok(Lines {
+        thread: Some(thread),
+    })
+}
+
+impl Lines {
+    /// Waits until everything that was published before has been written, or until the
+    /// reader has been waited for long enough. Call it after the last notice.
+    pub fn finish(self, output: OutputSettings, counts: Counts, store: &Store) {
+        let (done, finished) = std::sync::mpsc::channel();
+        let thread = self.thread;
+        // Marks the end of the stream for the thread.
+        store.end_notices();
+        std::thread::spawn(move || {
+            if let Some(thread) = thread {
+                let _ = thread.join();
+            }
+            if output.json {
+                let mut out = io::stdout().lock();
+                let _ =
+                    writeln!(out, "{}", Object::from(&counts).to_line()).and_then(|()| out.flush());
+            } else if !output.quiet {
+                let _ = human::farewell(&mut io::stderr().lock(), &counts);
+            }
+            let _ = done.send(());
+        });
+        // A reader that has stopped reading must not keep the process alive.
+        let _ = finished.recv_timeout(std::time::Duration::from_millis(500));
+    }
+}
+
+struct Writer {
+    style: Style,
+    store: Store,
+    last_delivery: u64,
+    // Attempts printed for each of the newest deliveries, to go on after a lag.
+    pending: HashMap<u64, u32>,
+}
+
+impl Writer {
+    fn run(&mut self, mut notices: Receiver<Notice>) -> io::Result<()> {
+        loop {
+            match notices.blocking_recv() {
+                Ok(Notice::End) | Err(RecvError::Closed) => return Ok(()),
+                Ok(notice) => {
+                    let mut out = io::BufWriter::new(io::stdout().lock());
+                    self.print(&mut out, &notice)?;
+                    // What else is there already goes out with the same write.
+                    loop {
+                        match notices.try_recv() {
+                            Ok(Notice::End) => {
+                                out.flush()?;
+                                return Ok(());
+                            }
+                            Ok(notice) => self.print(&mut out, &notice)?,
+                            Err(_) => break,
+                        }
+                    }
+                    out.flush()?;
+                }
+                Err(RecvError::Lagged(_)) => {
+                    let (snapshot, again) = self.store.subscribe();
+                    notices = again;
+                    let mut out = io::BufWriter::new(io::stdout().lock());
+                    self.catch_up(&mut out, &snapshot.kept)?;
+                    out.flush()?;
+                    if snapshot.ended {
+                        return Ok(());
+                    }
+                }
+            }
+        }
+    }
+
+    /// Prints what came between the last notice and the snapshot.
+    fn catch_up(&mut self, out: &mut impl Write, kept: &[Kept]) -> io::Result<()> {
+        let oldest_open = self.pending.keys().min().copied().unwrap_or(u64::MAX);
+        let from =
+            kept.partition_point(|k| k.delivery.id < oldest_open.min(self.last_delivery + 1));
+        for Kept { delivery, attempts } in &kept[from..] {
+            if delivery.id > self.last_delivery {
+                self.delivery(out, delivery)?;
+            }
+            let printed = self.pending.get(&delivery.id).copied().unwrap_or(0);
+            for attempt in attempts.iter().filter(|a| a.n > printed) {
+                self.attempt(out, attempt)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn print(&mut self, out: &mut impl Write, notice: &Notice) -> io::Result<()> {
+        match notice {
+            Notice::Delivery(delivery) => self.delivery(out, delivery),
+            Notice::Attempt(attempt) => self.attempt(out, attempt),
+            Notice::Answered(answer) => match &mut self.style {
+                Style::Json => json(out, &Object::from(&**answer)),
+                Style::Human(human) => human.own_answer(out, answer),
+            },
+            Notice::Refused(refusal) => match &mut self.style {
+                Style::Json => json(out, &Object::from(&**refusal)),
+                Style::Human(human) => human.refusal(out, refusal),
+            },
+            Notice::Warning(warning) => match &mut self.style {
+                Style::Json => json(out, &Object::from(&**warning)),
+                Style::Human(_) => {
+                    out.flush()?;
+                    let mut err = io::stderr().lock();
+                    let _ = human::warning(&mut err, warning);
+                    Ok(())
+                }
+            },
+            Notice::End => Ok(()),
+        }
+    }
+
+    fn delivery(&mut self, out: &mut impl Write, delivery: &Arc<Delivery>) -> io::Result<()> {
+        // Deliveries that are never forwarded would gather here.
+        const REMEMBERED: usize = 4096;
+        self.last_delivery = delivery.id;
+        if self.pending.len() >= REMEMBERED {
+            let before = delivery.id.saturating_sub(REMEMBERED as u64 / 2);
+            self.pending.retain(|id, _| *id >= before);
+        }
+        self.pending.insert(delivery.id, 0);
+        match &mut self.style {
+            Style::Json => json(out, &Object::from(&**delivery)),
+            Style::Human(human) => human.delivery(out, delivery),
+        }
+    }
+
+    fn attempt(&mut self, out: &mut impl Write, attempt: &Arc<Attempt>) -> io::Result<()> {
+        self.pending.insert(attempt.delivery, attempt.n);
+        match &mut self.style {
+            Style::Json => json(out, &Object::from(&**attempt)),
+            Style::Human(human) => {
+                let delivery = self.store.get(attempt.delivery).map(|kept| kept.delivery);
+                human.attempt(out, attempt, delivery.as_deref())
+            }
+        }
+    }
+}
+
+fn json(out: &mut impl Write, object: &Object<'_>) -> io::Result<()> {
+    writeln!(out, "{}", object.to_line())
+}

@@ -1,0 +1,7 @@
+//! The `cmhook` command.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    cmhook::main(std::env::args_os())
+}

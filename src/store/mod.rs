@@ -1,0 +1,458 @@
+//! What was delivered, and what came of it: a ring in memory, a journal on disk, and
+//! the hub that ties them and tells the faces.
+//!
+//! [`Store`] is a handle; clones share one store. Its lock is never held across an
+//! await. Recording, queueing for the journal and publishing happen under one lock, so
+//! a face that subscribes sees every delivery exactly once.
+
+mod file;
+mod journal;
+mod ring;
+mod rows;
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokio::sync::{broadcast, oneshot};
+
+pub use file::OpenError;
+pub use ring::Kept;
+
+use crate::delivery::{
+    Attempt, Counts, Delivery, Notice, Outcome, OwnAnswer, Received, Refusal, Warning,
+};
+use journal::{Health, Journal, Op, Saved};
+use ring::Ring;
+
+/// Notices that a face may fall behind by before it has to take a new snapshot.
+const NOTICES: usize = 1024;
+/// Refused requests that are remembered.
+const REFUSALS: usize = 100;
+/// Evictions are journalled this many at a time; what a crash leaves undone, the next
+/// start does.
+const EVICTIONS: usize = 128;
+/// Ids are reserved in the journal this many at a time, ahead of use, so that none is
+/// given twice even if the process is killed before it is written. A crash leaves a
+/// gap of at most this size; a clean stop leaves none.
+const RESERVE: u64 = 256;
+
+/// Where deliveries are kept and how many.
+#[derive(Debug, Clone)]
+pub struct StoreSettings {
+    /// The journal; `None` keeps everything in memory only.
+    pub path: Option<PathBuf>,
+    /// Whether each commit reaches the disk itself before it counts.
+    pub durable: bool,
+    /// Deliveries to keep.
+    pub keep: usize,
+    /// Bytes to keep.
+    pub keep_bytes: usize,
+}
+
+/// A handle on the store.
+#[derive(Debug, Clone)]
+pub struct Store {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    state: Mutex<State>,
+    notices: broadcast::Sender<Notice>,
+    journal: Option<Journal>,
+    path: Option<PathBuf>,
+}
+
+#[derive(Debug)]
+struct State {
+    ring: Ring,
+    last_id: u64,
+    reserved: u64,
+    evicted: Vec<u64>,
+    refusals: VecDeque<Arc<Refusal>>,
+    counts: Counts,
+    ended: bool,
+}
+
+/// The store at one moment; the receiver that comes with it goes on from there.
+#[derive(Debug)]
+pub struct Snapshot {
+    /// What is in the ring, oldest first.
+    pub kept: Vec<Kept>,
+    /// What has happened since the start.
+    pub counts: Counts,
+    /// The newest requests that were turned away, oldest first.
+    pub refusals: Vec<Arc<Refusal>>,
+    /// Whether no notice will follow.
+    pub ended: bool,
+}
+
+/// A delivery that has been recorded.
+#[derive(Debug)]
+pub struct Recorded {
+    /// The delivery with its id.
+    pub delivery: Arc<Delivery>,
+    /// Ready once it is in the journal.
+    pub saved: Commit,
+    /// Keeps it in the ring until it is dropped.
+    pub hold: Hold,
+}
+
+/// Waits for the journal.
+#[derive(Debug)]
+pub struct Commit(Option<Saved>);
+
+impl Commit {
+    /// Waits until the delivery is in the journal, or is known not to be.
+    ///
+    /// # Errors
+    /// Why it is not there.
+    pub async fn wait(self) -> Result<(), Arc<str>> {
+        match self.0 {
+            None => Ok(()),
+            Some(saved) => saved
+                .await
+                .unwrap_or_else(|_| Err("the journal's thread has ended".into())),
+        }
+    }
+}
+
+/// Keeps a delivery in the ring while it is being forwarded.
+#[derive(Debug)]
+pub struct Hold {
+    store: Store,
+    id: u64,
+}
+
+impl Hold {
+    /// A second one for the same delivery.
+    pub fn again(&self) -> Self {
+        self.store.state().ring.hold(self.id);
+        Self {
+            store: self.store.clone(),
+            id: self.id,
+        }
+    }
+}
+
+impl Drop for Hold {
+    fn drop(&mut self) {
+        self.store.state().ring.release(self.id);
+    }
+}
+
+impl Store {
+    /// Opens the store, and fills the ring from its journal.
+    ///
+    /// The second part of the result is what the user should know: damage that was
+    /// found, deliveries over the limits that were dropped.
+    ///
+    /// # Errors
+    /// Where the journal cannot be used; nothing was changed then.
+    pub fn open(settings: &StoreSettings) -> Result<(Self, Vec<Warning>), OpenError> {
+        let mut ring = Ring::new(settings.keep, settings.keep_bytes);
+        let (notices, _) = broadcast::channel(NOTICES);
+        let mut warnings = Vec::new();
+        let mut last_id = 0;
+        let mut journal = None;
+        if let Some(path) = &settings.path {
+            let limits = file::Limits {
+                count: settings.keep,
+                weight: settings.keep_bytes,
+            };
+            let (db, lock, found) = file::open(path, settings.durable, limits)?;
+            last_id = found.last_id;
+            warnings = warnings_about(path, &found);
+            for kept in found.kept {
+                ring.push(kept, 0);
+            }
+            let notices = notices.clone();
+            let path = path.clone();
+            let report = move |health| {
+                let _ = notices.send(Notice::Warning(Arc::new(warning_of(&path, &health))));
+            };
+            journal = Some(
+                Journal::start(db, lock, report).map_err(|source| OpenError::Io {
+                    action: "start the journal's thread for",
+                    path: settings.path.clone().unwrap_or_default(),
+                    source,
+                })?,
+            );
+        }
+        let store = Self {
+            shared: Arc::new(Shared {
+                state: Mutex::new(State {
+                    ring,
+                    last_id,
+                    reserved: last_id,
+                    evicted: Vec::new(),
+                    refusals: VecDeque::new(),
+                    counts: Counts::default(),
+                    ended: false,
+                }),
+                notices,
+                journal,
+                path: settings.path.clone(),
+            }),
+        };
+        store.reserve(&mut store.state());
+        Ok((store, warnings))
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        // Every change below is whole before anything in it can panic.
+        self.shared
+            .state
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives a delivery its id, keeps it, queues it for the journal and publishes it.
+    pub fn record(&self, received: Received) -> Recorded {
+        let mut state = self.state();
+        state.last_id += 1;
+        let id = state.last_id;
+        state.counts.add_delivery(&received.verdict);
+        let delivery = Arc::new(Delivery {
+            id,
+            request: received,
+        });
+        let gone = state.ring.push(
+            Kept {
+                delivery: Arc::clone(&delivery),
+                attempts: Vec::new(),
+            },
+            1,
+        );
+        self.reserve(&mut state);
+        let saved = self.shared.journal.as_ref().map(|journal| {
+            let (tell, saved) = oneshot::channel();
+            journal.push(Op::Delivery(Arc::clone(&delivery), tell));
+            saved
+        });
+        self.evict(&mut state, gone);
+        self.publish(|| Notice::Delivery(Arc::clone(&delivery)));
+        drop(state);
+        Recorded {
+            delivery,
+            saved: Commit(saved),
+            hold: Hold {
+                store: self.clone(),
+                id,
+            },
+        }
+    }
+
+    /// Numbers and keeps an attempt, queues it for the journal and publishes it.
+    pub fn record_attempt(&self, attempt: Attempt) {
+        let mut state = self.state();
+        match attempt.outcome {
+            Outcome::Answered(_) => state.counts.answered += 1,
+            Outcome::Failed(_) => state.counts.failed += 1,
+        }
+        let (attempt, gone) = state.ring.add_attempt(attempt);
+        // Number 0 means that its delivery has been evicted, and so is the attempt.
+        if attempt.n > 0
+            && let Some(journal) = &self.shared.journal
+        {
+            journal.push(Op::Attempt(Arc::clone(&attempt)));
+        }
+        self.evict(&mut state, gone);
+        self.publish(|| Notice::Attempt(attempt));
+    }
+
+    /// Publishes that a delivery was answered without asking an app.
+    pub fn record_own_answer(&self, answer: OwnAnswer) {
+        self.publish(|| Notice::Answered(Arc::new(answer)));
+    }
+
+    /// Counts, remembers and publishes a request that never became a delivery.
+    pub fn record_refusal(&self, refusal: Refusal) {
+        let refusal = Arc::new(refusal);
+        let mut state = self.state();
+        state.counts.refused += 1;
+        if state.refusals.len() == REFUSALS {
+            state.refusals.pop_front();
+        }
+        state.refusals.push_back(Arc::clone(&refusal));
+        self.publish(|| Notice::Refused(refusal));
+    }
+
+    /// Counts a delivery whose sender was told that it could not be kept.
+    pub fn count_unsaved(&self) {
+        self.state().counts.unsaved += 1;
+    }
+
+    /// Publishes a warning.
+    pub fn warn(&self, warning: Warning) {
+        self.publish(|| Notice::Warning(Arc::new(warning)));
+    }
+
+    /// Tells the faces that nothing more will come.
+    pub fn end_notices(&self) {
+        let mut state = self.state();
+        state.ended = true;
+        self.publish(|| Notice::End);
+    }
+
+    /// The store as it is, and every notice from then on.
+    pub fn subscribe(&self) -> (Snapshot, broadcast::Receiver<Notice>) {
+        let state = self.state();
+        let snapshot = Snapshot {
+            kept: state.ring.iter().cloned().collect(),
+            counts: state.counts,
+            refusals: state.refusals.iter().cloned().collect(),
+            ended: state.ended,
+        };
+        (snapshot, self.shared.notices.subscribe())
+    }
+
+    /// The delivery of that id with its attempts, if it is still in the ring.
+    pub fn get(&self, id: u64) -> Option<Kept> {
+        self.state().ring.get(id).cloned()
+    }
+
+    /// What has happened since the start.
+    pub fn counts(&self) -> Counts {
+        self.state().counts
+    }
+
+    /// How many deliveries are in the ring.
+    pub fn len(&self) -> usize {
+        self.state().ring.iter().len()
+    }
+
+    /// Whether the ring is empty.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The journal's file; `None` where everything is in memory only.
+    pub fn path(&self) -> Option<&Path> {
+        self.shared.path.as_deref()
+    }
+
+    /// Whether the journal's last write failed.
+    pub fn is_failing(&self) -> bool {
+        self.shared
+            .journal
+            .as_ref()
+            .is_some_and(Journal::is_failing)
+    }
+
+    /// Writes what is queued and ends the journal. Blocks; call it last.
+    pub fn close(&self) {
+        if let Some(journal) = &self.shared.journal {
+            let mut state = self.state();
+            let rest = std::mem::take(&mut state.evicted);
+            if !rest.is_empty() {
+                journal.push(Op::Evict(rest));
+            }
+            // Gives back the ids that were reserved and not used.
+            journal.push(Op::Reserve(state.last_id));
+            drop(state);
+            journal.close();
+        }
+    }
+
+    /// Sends without building the notice where nobody listens.
+    fn publish(&self, notice: impl FnOnce() -> Notice) {
+        if self.shared.notices.receiver_count() > 0 {
+            let _ = self.shared.notices.send(notice());
+        }
+    }
+
+    fn reserve(&self, state: &mut State) {
+        if let Some(journal) = &self.shared.journal
+            && state.last_id + RESERVE / 2 >= state.reserved
+        {
+            state.reserved = state.last_id + RESERVE;
+            journal.push(Op::Reserve(state.reserved));
+        }
+    }
+
+    fn evict(&self, state: &mut State, gone: Vec<u64>) {
+        state.counts.evicted += gone.len() as u64;
+        let Some(journal) = &self.shared.journal else {
+            return;
+        };
+        state.evicted.extend(gone);
+        if state.evicted.len() >= EVICTIONS {
+            journal.push(Op::Evict(std::mem::take(&mut state.evicted)));
+        }
+    }
+}
+
+fn warnings_about(path: &Path, found: &file::Found) -> Vec<Warning> {
+    let mut warnings = Vec::new();
+    if let Some(aside) = &found.put_aside {
+        warnings.push(Warning {
+            code: "store_damaged",
+            message: format!(
+                "the store `{}` is damaged; {} deliveries could be read and were copied into a new one",
+                path.display(),
+                found.kept.len()
+            ),
+            hint: format!("the damaged file is kept as `{}`", aside.display()),
+        });
+    }
+    if !found.damaged.is_empty() {
+        let ids: Vec<_> = found
+            .damaged
+            .iter()
+            .take(10)
+            .map(|id| format!("#{id}"))
+            .collect();
+        warnings.push(Warning {
+            code: "delivery_damaged",
+            message: format!(
+                "{} kept deliveries are not as they were written and are left out: {}{}",
+                found.damaged.len(),
+                ids.join(", "),
+                if found.damaged.len() > 10 {
+                    ", …"
+                } else {
+                    ""
+                }
+            ),
+            hint: "check the disk: something changed the store's file".into(),
+        });
+    }
+    if found.trimmed > 0 {
+        warnings.push(Warning {
+            code: "store_trimmed",
+            message: format!(
+                "{} older deliveries are over the limits and were dropped from the store",
+                found.trimmed
+            ),
+            hint: "raise `--keep` or `--keep-bytes` to keep more".into(),
+        });
+    }
+    warnings
+}
+
+fn warning_of(path: &Path, health: &Health) -> Warning {
+    match health {
+        Health::Failing(why) => Warning {
+            code: "journal_failing",
+            message: format!(
+                "cannot write the store `{}`: {why}; senders are told 503 until it works again",
+                path.display()
+            ),
+            hint: "free space on the disk or check its permissions; what comes in meanwhile is shown and kept in memory".into(),
+        },
+        Health::Recovered(0) => Warning {
+            code: "journal_recovered",
+            message: "the store can be written again; what came in meanwhile is in it".into(),
+            hint: String::new(),
+        },
+        Health::Recovered(dropped) => Warning {
+            code: "journal_recovered",
+            message: format!(
+                "the store can be written again; {dropped} of what came in meanwhile did not fit in memory and is not in it"
+            ),
+            hint: String::new(),
+        },
+    }
+}

@@ -1,0 +1,191 @@
+//! The newest deliveries in memory, bounded by count and by bytes.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use crate::delivery::{Attempt, Delivery};
+
+/// A delivery with all that was tried with it.
+#[derive(Debug, Clone)]
+pub struct Kept {
+    /// The delivery.
+    pub delivery: Arc<Delivery>,
+    /// Its attempts, `n` ascending.
+    pub attempts: Vec<Arc<Attempt>>,
+}
+
+impl Kept {
+    fn weight(&self) -> usize {
+        self.delivery.request.weight() + self.attempts.iter().map(|a| a.weight()).sum::<usize>()
+    }
+}
+
+#[derive(Debug)]
+struct Entry {
+    kept: Kept,
+    weight: usize,
+    // Forwards under way. Such an entry is passed over by eviction.
+    holds: u32,
+}
+
+/// Kept deliveries, id ascending.
+#[derive(Debug)]
+pub struct Ring {
+    entries: VecDeque<Entry>,
+    weight: usize,
+    max_count: usize,
+    max_weight: usize,
+}
+
+impl Ring {
+    /// An empty ring for at most so many deliveries and so many bytes, whichever is
+    /// reached first. The newest delivery is kept even if it is over the bytes alone.
+    pub fn new(max_count: usize, max_weight: usize) -> Self {
+        Self {
+            entries: VecDeque::new(),
+            weight: 0,
+            max_count: max_count.max(1),
+            max_weight,
+        }
+    }
+
+    /// Appends the newest delivery and returns the ids that had to go for it.
+    pub fn push(&mut self, kept: Kept, holds: u32) -> Vec<u64> {
+        let weight = kept.weight();
+        self.weight += weight;
+        self.entries.push_back(Entry {
+            kept,
+            weight,
+            holds,
+        });
+        self.evict()
+    }
+
+    /// Adds an attempt, numbers it, and returns it with the ids that had to go for it.
+    /// For a delivery that has left the ring the number stays as it is.
+    pub fn add_attempt(&mut self, mut attempt: Attempt) -> (Arc<Attempt>, Vec<u64>) {
+        let Some(at) = self.position(attempt.delivery) else {
+            return (Arc::new(attempt), Vec::new());
+        };
+        let entry = &mut self.entries[at];
+        attempt.n = entry.kept.attempts.last().map_or(1, |last| last.n + 1);
+        let attempt = Arc::new(attempt);
+        let weight = attempt.weight();
+        entry.kept.attempts.push(Arc::clone(&attempt));
+        entry.weight += weight;
+        self.weight += weight;
+        (attempt, self.evict())
+    }
+
+    /// Keeps the delivery from eviction once more.
+    pub fn hold(&mut self, id: u64) {
+        if let Some(at) = self.position(id) {
+            self.entries[at].holds += 1;
+        }
+    }
+
+    /// Lets eviction have the delivery again, once for every hold.
+    pub fn release(&mut self, id: u64) {
+        if let Some(at) = self.position(id) {
+            let holds = &mut self.entries[at].holds;
+            *holds = holds.saturating_sub(1);
+        }
+    }
+
+    /// The delivery of that id.
+    pub fn get(&self, id: u64) -> Option<&Kept> {
+        self.position(id).map(|at| &self.entries[at].kept)
+    }
+
+    /// All of them, oldest first.
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Kept> {
+        self.entries.iter().map(|entry| &entry.kept)
+    }
+
+    fn position(&self, id: u64) -> Option<usize> {
+        let at = self
+            .entries
+            .partition_point(|entry| entry.kept.delivery.id < id);
+        (self.entries.get(at)?.kept.delivery.id == id).then_some(at)
+    }
+
+    fn evict(&mut self) -> Vec<u64> {
+        let mut gone = Vec::new();
+        let mut at = 0;
+        while (self.entries.len() > self.max_count || self.weight > self.max_weight)
+            && at + 1 < self.entries.len()
+        {
+            if self.entries[at].holds > 0 {
+                at += 1;
+            } else if let Some(entry) = self.entries.remove(at) {
+                self.weight -= entry.weight;
+                gone.push(entry.kept.delivery.id);
+            }
+        }
+        gone
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{Headers, Received, Verdict};
+    use bytes::Bytes;
+    use jiff::Timestamp;
+
+    fn kept(id: u64, size: usize) -> Kept {
+        Kept {
+            delivery: Arc::new(Delivery {
+                id,
+                request: Received {
+                    received_at: Timestamp::UNIX_EPOCH,
+                    peer: "127.0.0.1:1".into(),
+                    method: "POST".into(),
+                    path_and_query: "/".into(),
+                    headers: Headers::default(),
+                    body: Bytes::from(vec![0; size]),
+                    event: None,
+                    verdict: Verdict::Unsigned,
+                },
+            }),
+            attempts: Vec::new(),
+        }
+    }
+
+    fn ids(ring: &Ring) -> Vec<u64> {
+        ring.iter().map(|k| k.delivery.id).collect()
+    }
+
+    #[test]
+    fn bounded_by_count() {
+        let mut ring = Ring::new(3, usize::MAX);
+        let gone: Vec<_> = (1..=5).flat_map(|id| ring.push(kept(id, 0), 0)).collect();
+        assert_eq!(gone, [1, 2]);
+        assert_eq!(ids(&ring), [3, 4, 5]);
+        assert!(ring.get(2).is_none() && ring.get(4).is_some());
+    }
+
+    #[test]
+    fn bounded_by_bytes_but_never_without_the_newest() {
+        let mut ring = Ring::new(100, 10_000);
+        for id in 1..=20 {
+            ring.push(kept(id, 4_000), 0);
+        }
+        assert_eq!(ids(&ring), [19, 20]);
+        assert_eq!(ring.push(kept(21, 1 << 20), 0), [19, 20]);
+        assert_eq!(ids(&ring), [21]);
+    }
+
+    #[test]
+    fn what_is_being_forwarded_stays() {
+        let mut ring = Ring::new(2, usize::MAX);
+        ring.push(kept(1, 0), 1);
+        for id in 2..=5 {
+            ring.push(kept(id, 0), 0);
+        }
+        assert_eq!(ids(&ring), [1, 5]);
+        ring.release(1);
+        assert_eq!(ring.push(kept(6, 0), 0), [1]);
+        assert_eq!(ids(&ring), [5, 6]);
+    }
+}

@@ -1,0 +1,356 @@
+//! The public JSON shapes, in one place for `--json`, the local API and its socket.
+//!
+//! They are documented in `docs/json.md`. Fields may be added within version 1;
+//! none changes its meaning or goes.
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use jiff::Timestamp;
+use serde::{Serialize, Serializer};
+use std::time::Duration;
+
+use crate::delivery::{
+    self, Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Refusal, escape_json_for_terminal,
+};
+
+/// The version of the shapes, in the `ready` object.
+pub const VERSION: u32 = 1;
+
+/// One object of the stream.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum Object<'a> {
+    /// The listener accepts deliveries.
+    Ready(Ready<'a>),
+    /// A delivery came in.
+    Delivery(DeliveryObject<'a>),
+    /// A forward ended.
+    Attempt(AttemptObject<'a>),
+    /// cmhook answered by itself.
+    Answer(AnswerObject<'a>),
+    /// A request did not become a delivery.
+    Refused(RefusedObject<'a>),
+    /// Something to know now.
+    Warning(Message<'a>),
+    /// cmhook could not start or go on.
+    Error(Message<'a>),
+    /// The listener has stopped.
+    Stopped(Stopped),
+}
+
+impl Object<'_> {
+    /// As one line of JSON without a line end, with nothing in it that a terminal
+    /// would act on.
+    pub fn to_line(&self) -> String {
+        // Every field is a plain value, so this cannot fail; were it to, an empty
+        // object is still a line that a reader can parse.
+        let json = serde_json::to_string(self).unwrap_or_else(|_| "{}".into());
+        escape_json_for_terminal(&json).into_owned()
+    }
+}
+
+/// See [`Object::Ready`].
+#[derive(Debug, Serialize)]
+pub struct Ready<'a> {
+    /// [`VERSION`].
+    pub v: u32,
+    /// cmhook's own version.
+    pub version: &'a str,
+    /// Where deliveries arrive.
+    pub url: &'a str,
+    /// The first target.
+    pub target: Option<&'a str>,
+    /// All of them, routes' included.
+    pub targets: &'a [String],
+    /// How many secrets are known.
+    pub secrets: usize,
+    /// The journal's file.
+    pub store: Option<&'a str>,
+    /// Deliveries that were found in it.
+    pub kept: usize,
+    /// The process.
+    pub pid: u32,
+}
+
+/// See [`Object::Delivery`].
+#[derive(Debug, Serialize)]
+pub struct DeliveryObject<'a> {
+    id: u64,
+    received_at: Timestamp,
+    peer: &'a str,
+    event: Option<&'a str>,
+    verdict: VerdictObject<'a>,
+    request: RequestObject<'a>,
+}
+
+/// What verification said.
+#[derive(Debug, Serialize)]
+pub struct VerdictObject<'a> {
+    status: &'static str,
+    scheme: Option<&'static str>,
+    secret: Option<&'a str>,
+    reason: Option<&'a str>,
+}
+
+/// The request as it was.
+#[derive(Debug, Serialize)]
+pub struct RequestObject<'a> {
+    method: &'a str,
+    path: &'a str,
+    query: Option<&'a str>,
+    headers: HeaderList<'a>,
+    #[serde(flatten)]
+    body: BodyObject,
+    size: u64,
+}
+
+/// See [`Object::Attempt`].
+#[derive(Debug, Serialize)]
+pub struct AttemptObject<'a> {
+    delivery: u64,
+    n: u32,
+    cause: &'static str,
+    target: &'a str,
+    started_at: Timestamp,
+    outcome: &'static str,
+    status: Option<u16>,
+    #[serde(serialize_with = "milliseconds")]
+    took_ms: Duration,
+    response: Option<ResponseObject<'a>>,
+    error: Option<FailureObject<'a>>,
+}
+
+/// What an app answered.
+#[derive(Debug, Serialize)]
+pub struct ResponseObject<'a> {
+    headers: HeaderList<'a>,
+    #[serde(flatten)]
+    body: BodyObject,
+    size: u64,
+    truncated: bool,
+    #[serde(serialize_with = "milliseconds")]
+    first_byte_ms: Duration,
+}
+
+/// Why an app did not answer.
+#[derive(Debug, Serialize)]
+pub struct FailureObject<'a> {
+    code: &'static str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+/// See [`Object::Answer`].
+#[derive(Debug, Serialize)]
+pub struct AnswerObject<'a> {
+    delivery: u64,
+    status: u16,
+    reason: &'a str,
+}
+
+/// See [`Object::Refused`].
+#[derive(Debug, Serialize)]
+pub struct RefusedObject<'a> {
+    at: Timestamp,
+    peer: &'a str,
+    code: &'static str,
+    status: Option<u16>,
+    request: Option<&'a str>,
+    reason: &'a str,
+}
+
+/// A warning or an error.
+#[derive(Debug, Serialize)]
+pub struct Message<'a> {
+    /// What kind, for programs.
+    pub code: &'a str,
+    /// What is wrong.
+    pub message: &'a str,
+    /// What to do about it; may be empty.
+    pub hint: &'a str,
+}
+
+/// See [`Object::Stopped`].
+#[derive(Debug, Serialize)]
+pub struct Stopped {
+    received: u64,
+    valid: u64,
+    invalid: u64,
+    unsigned: u64,
+    unchecked: u64,
+    answered: u64,
+    failed: u64,
+    refused: u64,
+    evicted: u64,
+    unsaved: u64,
+}
+
+/// A body as text where it is UTF-8, else as base64.
+#[derive(Debug, Serialize)]
+struct BodyObject {
+    body: String,
+    body_encoding: &'static str,
+}
+
+impl From<&[u8]> for BodyObject {
+    fn from(bytes: &[u8]) -> Self {
+        match std::str::from_utf8(bytes) {
+            Ok(text) => Self {
+                body: text.to_owned(),
+                body_encoding: "utf8",
+            },
+            Err(_) => Self {
+                body: STANDARD.encode(bytes),
+                body_encoding: "base64",
+            },
+        }
+    }
+}
+
+/// `[[name, value]…]`. A value that is not UTF-8 is read as Latin-1, which is what
+/// HTTP once said it is, so that each byte is one character.
+#[derive(Debug)]
+struct HeaderList<'a>(&'a Headers);
+
+impl Serialize for HeaderList<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_seq(self.0.iter().map(|(name, value)| {
+            let value = match std::str::from_utf8(value) {
+                Ok(text) => text.to_owned(),
+                Err(_) => value.iter().map(|b| char::from(*b)).collect(),
+            };
+            [name.to_owned(), value]
+        }))
+    }
+}
+
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    // Three decimals: the clock's noise is not worth more.
+    #[expect(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
+    let ms = duration.as_micros() as f64 / 1000.0;
+    serializer.serialize_f64(ms)
+}
+
+impl<'a> From<&'a Delivery> for Object<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        let request = &delivery.request;
+        let (scheme, secret, reason) = match &request.verdict {
+            delivery::Verdict::Valid { scheme, secret } => {
+                (Some(scheme.name()), Some(&**secret), None)
+            }
+            delivery::Verdict::Invalid { reason } => (None, None, Some(&**reason)),
+            delivery::Verdict::Unsigned | delivery::Verdict::Unchecked => (None, None, None),
+        };
+        Self::Delivery(DeliveryObject {
+            id: delivery.id,
+            received_at: request.received_at,
+            peer: &request.peer,
+            event: request.event.as_deref(),
+            verdict: VerdictObject {
+                status: request.verdict.status(),
+                scheme,
+                secret,
+                reason,
+            },
+            request: RequestObject {
+                method: &request.method,
+                path: request.path(),
+                query: request.query(),
+                headers: HeaderList(&request.headers),
+                body: (&request.body[..]).into(),
+                size: request.body.len() as u64,
+            },
+        })
+    }
+}
+
+impl<'a> From<&'a Attempt> for Object<'a> {
+    fn from(attempt: &'a Attempt) -> Self {
+        let (response, error) = match &attempt.outcome {
+            Outcome::Answered(answer) => (
+                Some(ResponseObject {
+                    headers: HeaderList(&answer.headers),
+                    body: (&answer.body[..]).into(),
+                    size: answer.size,
+                    truncated: (answer.body.len() as u64) < answer.size,
+                    first_byte_ms: answer.first_byte,
+                }),
+                None,
+            ),
+            Outcome::Failed(failure) => (
+                None,
+                Some(FailureObject {
+                    code: failure.code.name(),
+                    message: &failure.message,
+                    hint: &failure.hint,
+                }),
+            ),
+        };
+        Self::Attempt(AttemptObject {
+            delivery: attempt.delivery,
+            n: attempt.n,
+            cause: attempt.cause.name(),
+            target: &attempt.target,
+            started_at: attempt.started_at,
+            outcome: if error.is_some() {
+                "failed"
+            } else {
+                "answered"
+            },
+            status: attempt.status(),
+            took_ms: attempt.took,
+            response,
+            error,
+        })
+    }
+}
+
+impl<'a> From<&'a OwnAnswer> for Object<'a> {
+    fn from(answer: &'a OwnAnswer) -> Self {
+        Self::Answer(AnswerObject {
+            delivery: answer.delivery,
+            status: answer.status,
+            reason: answer.reason,
+        })
+    }
+}
+
+impl<'a> From<&'a Refusal> for Object<'a> {
+    fn from(refusal: &'a Refusal) -> Self {
+        Self::Refused(RefusedObject {
+            at: refusal.at,
+            peer: &refusal.peer,
+            code: refusal.code.name(),
+            status: refusal.status,
+            request: refusal.request.as_deref(),
+            reason: &refusal.reason,
+        })
+    }
+}
+
+impl<'a> From<&'a delivery::Warning> for Object<'a> {
+    fn from(warning: &'a delivery::Warning) -> Self {
+        Self::Warning(Message {
+            code: warning.code,
+            message: &warning.message,
+            hint: &warning.hint,
+        })
+    }
+}
+
+impl From<&Counts> for Object<'_> {
+    fn from(counts: &Counts) -> Self {
+        Self::Stopped(Stopped {
+            received: counts.received,
+            valid: counts.valid,
+            invalid: counts.invalid,
+            unsigned: counts.unsigned,
+            unchecked: counts.unchecked,
+            answered: counts.answered,
+            failed: counts.failed,
+            refused: counts.refused,
+            evicted: counts.evicted,
+            unsaved: counts.unsaved,
+        })
+    }
+}

@@ -1,0 +1,144 @@
+//! The handlers in `tests/apps`, each started under its runtime.
+
+use std::net::TcpListener;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use tempfile::TempDir;
+
+use crate::process::Process;
+
+/// A handler that is running and listening.
+pub struct App {
+    name: String,
+    process: Process,
+    port: u16,
+    /// PHP writes what it has to say to stderr, as the manual's example does.
+    speaks_on_stderr: bool,
+    /// Its home, kept until it is gone.
+    _home: TempDir,
+}
+
+impl App {
+    /// One of the two Express handlers; `None` if Node or Express is missing.
+    pub fn express(file: &str, secret: &str) -> Option<Self> {
+        let modules = installed().join("express/node_modules");
+        let node = on_path("node").filter(|_| modules.join("express/package.json").is_file());
+        let mut command = Command::new(needed(node, "node and express")?);
+        command
+            .arg(sources().join("express").join(file))
+            .env("NODE_PATH", modules);
+        Some(Self::start(format!("Express ({file})"), command, secret))
+    }
+
+    /// The Flask handler; `None` if Flask is missing.
+    pub fn flask(secret: &str) -> Option<Self> {
+        let python = Some(installed().join("flask/bin/python")).filter(|path| path.exists());
+        let mut command = Command::new(needed(python, "python3 and flask")?);
+        command.arg(sources().join("flask/app.py"));
+        Some(Self::start("Flask".to_owned(), command, secret))
+    }
+
+    /// The PHP handler under PHP's own server; `None` if PHP is missing.
+    pub fn php(secret: &str) -> Option<Self> {
+        let php = needed(on_path("php"), "php")?;
+        // The server takes no port 0, and between finding a free port and using it another
+        // process may take it. Then another is found.
+        (0..10)
+            .find_map(|_| Self::try_php(&php, secret))
+            .or_else(|| panic!("PHP finds no free port"))
+    }
+
+    fn try_php(php: &Path, secret: &str) -> Option<Self> {
+        let free = TcpListener::bind("127.0.0.1:0").ok()?.local_addr().ok()?;
+        let home = tempfile::tempdir().expect("a temporary folder");
+        let mut command = Command::new(php);
+        command
+            .arg("-S")
+            .arg(free.to_string())
+            .arg(sources().join("php/index.php"));
+        let mut process = Process::start(command.env("WEBHOOK_SECRET", secret), home.path());
+        let started = process
+            .stderr
+            .find("line that says that PHP listens", |line| {
+                let up = line.contains("Development Server") && line.ends_with("started");
+                (up || line.contains("Address already in use")).then_some(up)
+            });
+        started.then(|| Self {
+            name: "PHP".to_owned(),
+            process,
+            port: free.port(),
+            speaks_on_stderr: true,
+            _home: home,
+        })
+    }
+
+    fn start(name: String, mut command: Command, secret: &str) -> Self {
+        let home = tempfile::tempdir().expect("a temporary folder");
+        command.env("WEBHOOK_SECRET", secret).env("PORT", "0");
+        let mut process = Process::start(&mut command, home.path());
+        let port = process.stdout.find("`listening on PORT`", |line| {
+            line.strip_prefix("listening on ")?.parse().ok()
+        });
+        Self {
+            name,
+            process,
+            port,
+            speaks_on_stderr: false,
+            _home: home,
+        }
+    }
+
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+
+    /// Waits for the handler to print a line that ends in `text`.
+    #[track_caller]
+    pub fn prints(&mut self, text: &str) {
+        let lines = if self.speaks_on_stderr {
+            &mut self.process.stderr
+        } else {
+            &mut self.process.stdout
+        };
+        lines.find(&format!("`{text}` from {}", self.name), |line| {
+            // PHP puts the time before it.
+            line.ends_with(text).then_some(())
+        });
+    }
+}
+
+fn sources() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/apps")
+}
+
+/// Where `./tests/run` installs what the handlers need.
+fn installed() -> PathBuf {
+    std::env::var_os("CMHOOK_TEST_APPS").map_or_else(
+        || Path::new(env!("CARGO_MANIFEST_DIR")).join("target/test-apps"),
+        PathBuf::from,
+    )
+}
+
+fn on_path(program: &str) -> Option<PathBuf> {
+    std::env::split_paths(&std::env::var_os("PATH")?)
+        .map(|folder| folder.join(program))
+        .find(|path| path.is_file())
+}
+
+/// Passes on what was found. Where nothing was, says so, or fails if all must be there.
+#[track_caller]
+fn needed(found: Option<PathBuf>, what: &str) -> Option<PathBuf> {
+    if found.is_none() {
+        let line = format!("skipped: needs {what} (run ./tests/run)");
+        let required =
+            std::env::var_os("CMHOOK_TESTS_REQUIRE_ALL").is_some_and(|value| value == "1");
+        assert!(!required, "{line}");
+        eprintln!("{line}");
+    }
+    found
+}
