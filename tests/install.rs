@@ -58,6 +58,15 @@ const TOOLS: [&str; 22] = [
 const BINARY: &str = "#!/bin/sh\necho cmhook 9.9.9\n";
 
 #[test]
+fn the_script_can_be_run_as_it_is() {
+    let mode = fs::metadata(Path::new(env!("CARGO_MANIFEST_DIR")).join("install.sh"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o111, 0o111);
+}
+
+#[test]
 fn help_names_every_option_and_touches_nothing() {
     let place = Place::new(&[]);
     let run = place.install(&["--help"]);
@@ -184,7 +193,7 @@ fn a_wrong_checksum_installs_nothing_and_does_not_build_instead() {
     if find("curl").is_none() {
         return skip("curl");
     }
-    for sum in [Sum::Wrong, Sum::NotASum] {
+    for sum in [Sum::Wrong, Sum::Nonsense] {
         let place = Place::new(&["curl"]);
         place.fake_cargo();
         let binary = place.home().join(".local/bin/cmhook");
@@ -277,7 +286,7 @@ fn a_script_that_comes_through_a_pipe_ignores_the_folder_it_runs_in() {
     let folder = place.script().parent().unwrap().to_owned();
     fs::write(folder.join("Cargo.toml"), "[package]\nname = \"cmhook\"\n").unwrap();
 
-    let mut command = place.command(Path::new("sh"));
+    let mut command = place.shell();
     command
         .current_dir(&folder)
         .stdin(fs::File::open(place.script()).unwrap());
@@ -425,8 +434,11 @@ impl Place {
         fs::read_to_string(self.root.path().join("calls")).unwrap_or_default()
     }
 
-    fn command(&self, program: &Path) -> Command {
-        let mut command = Command::new(program);
+    /// A shell that sees this place and nothing else. The script is handed to it by name:
+    /// a file that was just written cannot be executed while another test's child, forked
+    /// in that moment, still has it open.
+    fn shell(&self) -> Command {
+        let mut command = Command::new("sh");
         command
             .env_clear()
             .env("HOME", self.home())
@@ -439,12 +451,13 @@ impl Place {
     }
 
     fn install(&self, args: &[&str]) -> Run {
-        Run::of(self.command(&self.script()).args(args))
+        Run::of(self.shell().arg(self.script()).args(args))
     }
 
     fn install_from(&self, releases: &str, args: &[&str]) -> Run {
         Run::of(
-            self.command(&self.script())
+            self.shell()
+                .arg(self.script())
                 .env("CMHOOK_RELEASES", releases)
                 .args(args),
         )
@@ -528,7 +541,7 @@ enum Sum {
     Wrong,
     Missing,
     /// What a proxy that wants a login answers to everything.
-    NotASum,
+    Nonsense,
 }
 
 type Files = HashMap<String, Vec<u8>>;
@@ -546,7 +559,7 @@ fn publish(files: &mut Files, binary: &str, sum: Sum) {
         let digest = match sum {
             Sum::Right => Some(hex::encode(Sha256::digest(&archive))),
             Sum::Wrong => Some(hex::encode(Sha256::digest(b"something else"))),
-            Sum::NotASum => Some("<html>please log in</html>".to_owned()),
+            Sum::Nonsense => Some("<html>please log in</html>".to_owned()),
             Sum::Missing => None,
         };
         let path = format!("/download/v9.9.9/{name}.tar.gz");

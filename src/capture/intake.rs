@@ -1,13 +1,16 @@
 //! The pipeline that every delivery passes: read, verify, record, forward, answer.
 
 use std::net::SocketAddr;
+use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
+use http::header::HOST;
 use http::request::Parts;
-use http::{Request, Response, StatusCode};
+use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -111,6 +114,39 @@ impl Drop for HangUp<'_> {
     }
 }
 
+/// Work that goes on as a task of its own where its sender hangs up, which drops the
+/// future. Spawning each from the start would cost every delivery a trip through the
+/// scheduler.
+struct Unstoppable<'a> {
+    work: Option<Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>>>,
+    tasks: &'a TaskTracker,
+}
+
+impl Future for Unstoppable<'_> {
+    type Output = Response<AnswerBody>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        let Some(work) = &mut self.work else {
+            return Poll::Pending;
+        };
+        let answer = ready!(work.as_mut().poll(cx));
+        self.work = None;
+        Poll::Ready(answer)
+    }
+}
+
+impl Drop for Unstoppable<'_> {
+    fn drop(&mut self) {
+        if let Some(work) = self.work.take() {
+            self.tasks.spawn(async move {
+                // Its attempt is recorded when the answer has been read to its end.
+                let mut answer = work.await;
+                while let Some(Ok(_)) = answer.body_mut().frame().await {}
+            });
+        }
+    }
+}
+
 impl Intake {
     /// A pipeline. `hurry` makes it give up waiting for apps.
     pub fn new(
@@ -155,7 +191,14 @@ impl Intake {
         request: Request<Incoming>,
         peer: &Peer,
     ) -> Response<AnswerBody> {
-        let (parts, incoming) = request.into_parts();
+        let (mut parts, incoming) = request.into_parts();
+        // HTTP/2 has no Host header; apps and `X-Forwarded-Host` want what stands for it.
+        if !parts.headers.contains_key(HOST)
+            && let Some(authority) = parts.uri.authority()
+            && let Ok(host) = HeaderValue::from_str(authority.as_str())
+        {
+            parts.headers.insert(HOST, host);
+        }
         let line = || format!("{} {}", parts.method, parts.uri);
         let size = headers::size(&parts.headers);
         if size > MAX_HEADERS {
@@ -185,16 +228,14 @@ impl Intake {
             reservation,
             peer: peer.clone(),
         };
-        // Without a target there is nothing that could outlive the sender's patience.
-        if self.policy.targets().next().is_none() && whole.body.len() <= LARGE_BODY {
-            return self.process(whole).await;
-        }
         let this = Arc::clone(self);
-        let work = self.tasks.spawn(async move { this.process(whole).await });
+        let work = Unstoppable {
+            work: Some(Box::pin(async move { this.process(whole).await })),
+            tasks: &self.tasks,
+        };
         tokio::select! {
-            answer = work => answer.unwrap_or_else(|_| {
-                own(StatusCode::INTERNAL_SERVER_ERROR, "internal error; the delivery may have been kept")
-            }),
+            biased;
+            answer = work => answer,
             () = self.hurry.cancelled() => own(
                 StatusCode::SERVICE_UNAVAILABLE,
                 "stopping before the app has answered; the delivery is kept",
@@ -332,14 +373,11 @@ impl Intake {
             cause: Cause::Live,
             hold,
         };
-        let safe = async {
-            match saved {
-                Some(saved) => saved.wait().await,
-                None => Ok(()),
-            }
-        };
-        let (answer, safe) = tokio::join!(self.forwarder.send(&self.store, errand), safe);
-        if safe.is_err() {
+        // The journal writes meanwhile; it is asked only now that somebody has to wait.
+        let answer = self.forwarder.send(&self.store, errand).await;
+        if let Some(saved) = saved
+            && saved.wait().await.is_err()
+        {
             return self.unsaved(&delivery);
         }
         answer.unwrap_or_else(|failure| answer_of_failure(&failure))
@@ -405,6 +443,11 @@ impl Intake {
                 RefusalCode::BodyTooLarge,
                 StatusCode::PAYLOAD_TOO_LARGE,
                 format!("the body is over {} bytes (--max-body)", self.limits.max),
+            ),
+            BodyError::Malformed => (
+                RefusalCode::Malformed,
+                StatusCode::BAD_REQUEST,
+                "the body's chunks are not framed as HTTP says".to_owned(),
             ),
             BodyError::Incomplete { received, expected } => (
                 RefusalCode::Incomplete,

@@ -182,7 +182,6 @@ async fn serve_connection(
                 .max_buf_size(MAX_HEADERS)
                 .preserve_header_case(true)
                 .half_close(true)
-                .pipeline_flush(true)
                 .serve_connection(io, service);
             tokio::pin!(connection);
             let result = tokio::select! {

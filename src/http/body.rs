@@ -23,6 +23,8 @@ pub struct Limits {
 pub enum BodyError {
     /// Over the limit.
     TooLarge,
+    /// Its chunks are not framed as HTTP says.
+    Malformed,
     /// It ended before its end, after so many bytes.
     Incomplete {
         /// Bytes that came.
@@ -125,6 +127,7 @@ pub async fn read(
         let frame = match timeout(limits.idle, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => break,
+            Ok(Some(Err(error))) if is_misframed(&error) => return Err(BodyError::Malformed),
             Ok(Some(Err(_))) => return Err(BodyError::Incomplete { received, expected }),
             Err(_) => return Err(BodyError::TooSlow { received }),
         };
@@ -157,6 +160,16 @@ pub async fn read(
         all.freeze()
     };
     Ok((bytes, reservation))
+}
+
+/// Whether the sender got the framing wrong, rather than having hung up.
+fn is_misframed(error: &hyper::Error) -> bool {
+    use std::error::Error as _;
+    use std::io::ErrorKind::{InvalidData, InvalidInput};
+    error
+        .source()
+        .and_then(|source| source.downcast_ref::<std::io::Error>())
+        .is_some_and(|source| matches!(source.kind(), InvalidData | InvalidInput))
 }
 
 /// Reads and drops the rest, so that a sender who writes before it reads gets to see

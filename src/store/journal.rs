@@ -5,12 +5,13 @@
 //! than a small commit, so an attempt, for which nobody waits, wakes nobody if the
 //! thread is about to look anyway: after each commit it lingers for [`LINGER`].
 
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, params};
+use rusqlite::{Connection, OpenFlags, params};
 use tokio::sync::oneshot;
 
 use super::file::Lock;
@@ -20,6 +21,11 @@ use crate::delivery::{Attempt, Delivery};
 /// How long an attempt may wait to be written, and how long the thread looks out for
 /// more work before it sleeps. Short enough that little is lost with a killed process.
 const LINGER: Duration = Duration::from_millis(20);
+/// How long a commit waits for others to join it while some can still go on. Each page
+/// of the file is written whole, so a commit of ten costs little more than one of one.
+const GATHER: Duration = Duration::from_millis(1);
+/// Attempts are written with the next commit once there are this many.
+const MANY: usize = 64;
 /// How often a failing journal is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// The most bytes of bodies in one transaction, so that a small delivery does not wait
@@ -29,7 +35,7 @@ const MAX_BATCH: usize = 16 << 20;
 const MAX_BACKLOG: usize = 64 << 20;
 /// Bytes written to the WAL, near enough, after which its contents are moved into the
 /// main file.
-const CHECKPOINT: usize = 16 << 20;
+const CHECKPOINT: usize = 32 << 20;
 /// What a row costs in the WAL beside its body: its other columns and its share of
 /// pages that are written again.
 const ROW_OVERHEAD: usize = 1024;
@@ -79,7 +85,14 @@ enum Sleep {
 #[derive(Debug)]
 struct Queue {
     ops: Vec<Op>,
+    // Attempts; nobody waits for these, so that they gather for longer.
+    later: Vec<Op>,
+    later_by: Option<Instant>,
     sleep: Sleep,
+    urgent: bool,
+    // How many wait for what is queued, and when the first of them has waited enough.
+    waiting: usize,
+    wanted_by: Option<Instant>,
     closing: bool,
 }
 
@@ -103,6 +116,7 @@ impl Journal {
     /// # Errors
     /// Where the operating system gives no thread.
     pub fn start(
+        path: &Path,
         db: Connection,
         lock: Lock,
         report: impl Fn(Health) + Send + 'static,
@@ -110,7 +124,12 @@ impl Journal {
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue {
                 ops: Vec::new(),
+                later: Vec::new(),
+                later_by: None,
                 sleep: Sleep::Awake,
+                urgent: false,
+                waiting: 0,
+                wanted_by: None,
                 closing: false,
             }),
             wake: Condvar::new(),
@@ -122,6 +141,8 @@ impl Journal {
             backlog: Vec::new(),
             dropped: 0,
             written: 0,
+            checkpointer: None,
+            path: path.to_owned(),
             report: Box::new(report),
         };
         let thread = std::thread::Builder::new()
@@ -136,14 +157,45 @@ impl Journal {
         })
     }
 
-    /// Queues an operation.
-    pub fn push(&self, op: Op) {
+    /// Queues an operation. One that is `urgent` is written at once; any other when
+    /// somebody urges, or after [`LINGER`].
+    pub fn push(&self, op: Op, urgent: bool) {
         let mut queue = lock(&self.shared.queue);
-        let wake = match (&op, queue.sleep) {
-            (_, Sleep::Asleep) | (Op::Delivery(..), Sleep::Lingering) => true,
-            (_, Sleep::Lingering | Sleep::Awake) => false,
+        if matches!(op, Op::Attempt(_)) {
+            queue.later.push(op);
+            queue
+                .later_by
+                .get_or_insert_with(|| Instant::now() + LINGER);
+        } else {
+            queue.ops.push(op);
+        }
+        queue.urgent |= urgent;
+        self.wake(queue, urgent);
+    }
+
+    /// Says that somebody now waits for what is queued, and how many deliveries are
+    /// under way in all. Once half of them wait, or one has waited for [`GATHER`],
+    /// everything is written.
+    pub fn urge(&self, open: usize) {
+        let mut queue = lock(&self.shared.queue);
+        queue.waiting += 1;
+        let enough = queue.waiting * 2 >= open;
+        queue.urgent |= enough;
+        if queue.wanted_by.is_none() {
+            queue.wanted_by = Some(Instant::now() + GATHER);
+            // The thread has to learn of the new deadline.
+            self.wake(queue, true);
+        } else {
+            self.wake(queue, enough);
+        }
+    }
+
+    fn wake(&self, mut queue: MutexGuard<'_, Queue>, urgent: bool) {
+        let wake = match queue.sleep {
+            Sleep::Asleep => true,
+            Sleep::Lingering => urgent,
+            Sleep::Awake => false,
         };
-        queue.ops.push(op);
         if wake {
             queue.sleep = Sleep::Awake;
             drop(queue);
@@ -180,6 +232,8 @@ struct Writer {
     dropped: usize,
     // Bytes written since the last checkpoint.
     written: usize,
+    checkpointer: Option<JoinHandle<()>>,
+    path: PathBuf,
     report: Box<dyn Fn(Health) + Send>,
 }
 
@@ -206,48 +260,51 @@ impl Writer {
         }
     }
 
-    /// Waits until there is something to do.
+    /// Waits until there is something to write, and somebody wants it written or has
+    /// left it for long enough.
     fn next_ops(&self) -> (Vec<Op>, bool) {
         let mut queue = lock(&self.shared.queue);
-        let mut linger_until = Some(Instant::now() + LINGER);
+        // For a while a wake-up is saved for whoever comes next.
+        let mut look_until = Instant::now() + LINGER;
+        let retry_at = (!self.backlog.is_empty()).then(|| Instant::now() + RETRY);
         loop {
-            let urgent = queue.ops.iter().any(|op| matches!(op, Op::Delivery(..)));
-            let expired = linger_until.is_some_and(|until| until <= Instant::now());
-            if urgent || queue.closing || (expired && !queue.ops.is_empty()) {
+            let now = Instant::now();
+            let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
+            let lingered = look_until <= now;
+            let wanted = queue.urgent || due(queue.wanted_by) || lingered;
+            let late = due(queue.later_by) || queue.later.len() >= MANY;
+            let retry = due(retry_at);
+            if queue.closing || retry || late || (wanted && !queue.ops.is_empty()) {
                 queue.sleep = Sleep::Awake;
-                return (std::mem::take(&mut queue.ops), queue.closing);
+                queue.urgent = false;
+                queue.waiting = 0;
+                queue.wanted_by = None;
+                let mut ops = std::mem::take(&mut queue.ops);
+                if late || queue.closing {
+                    queue.later_by = None;
+                    ops.append(&mut queue.later);
+                }
+                return (ops, queue.closing);
             }
-            if let Some(until) = linger_until.filter(|_| !expired) {
+            let wake_at = queue
+                .wanted_by
+                .into_iter()
+                .chain(queue.later_by)
+                .chain((!lingered).then_some(look_until))
+                .chain(retry_at)
+                .min();
+            queue = if let Some(at) = wake_at {
                 queue.sleep = Sleep::Lingering;
-                let left = until.saturating_duration_since(Instant::now());
-                queue = self
-                    .shared
-                    .wake
-                    .wait_timeout(queue, left)
-                    .unwrap_or_else(PoisonError::into_inner)
-                    .0;
-            } else if self.backlog.is_empty() {
-                queue.sleep = Sleep::Asleep;
-                queue = self
-                    .shared
-                    .wake
-                    .wait(queue)
-                    .unwrap_or_else(PoisonError::into_inner);
-                // Woken for an attempt: see whether more comes.
-                linger_until = Some(Instant::now() + LINGER);
+                let left = at.saturating_duration_since(now);
+                let waited = self.shared.wake.wait_timeout(queue, left);
+                waited.unwrap_or_else(PoisonError::into_inner).0
             } else {
                 queue.sleep = Sleep::Asleep;
-                let (after, timeout) = self
-                    .shared
-                    .wake
-                    .wait_timeout(queue, RETRY)
-                    .unwrap_or_else(PoisonError::into_inner);
-                queue = after;
-                if timeout.timed_out() {
-                    queue.sleep = Sleep::Awake;
-                    return (std::mem::take(&mut queue.ops), queue.closing);
-                }
-            }
+                let woken = self.shared.wake.wait(queue);
+                // Woken for an attempt: see whether more comes.
+                look_until = Instant::now() + LINGER;
+                woken.unwrap_or_else(PoisonError::into_inner)
+            };
         }
     }
 
@@ -302,17 +359,35 @@ impl Writer {
         }
     }
 
+    /// Moves the WAL into the main file when it has grown. That syncs both files, which
+    /// takes as long as the disk likes, so a thread with a connection of its own does it
+    /// while this one goes on appending.
     fn checkpoint(&mut self, closing: bool) {
-        if !closing && self.written < CHECKPOINT {
+        if closing {
+            self.checkpointer.take().map(JoinHandle::join);
+            // One that fails is made up for at the next start; nothing is lost.
+            let _ = run_checkpoint(&self.db, "TRUNCATE");
+            return;
+        }
+        if self.written < CHECKPOINT || self.checkpointer.as_ref().is_some_and(|t| !t.is_finished())
+        {
             return;
         }
         self.written = 0;
-        let mode = if closing { "TRUNCATE" } else { "PASSIVE" };
-        // One that fails is made up for by the next; nothing is lost.
-        let _ = self
-            .db
-            .query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()));
+        let path = self.path.clone();
+        self.checkpointer = std::thread::Builder::new()
+            .name("checkpoint".into())
+            .spawn(move || {
+                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+                let _ = Connection::open_with_flags(path, flags)
+                    .and_then(|db| run_checkpoint(&db, "PASSIVE"));
+            })
+            .ok();
     }
+}
+
+fn run_checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<()> {
+    db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
 }
 
 /// Where the first batch ends that stays under [`MAX_BATCH`]; at least one operation.

@@ -31,11 +31,16 @@ const NOTICES: usize = 1024;
 const REFUSALS: usize = 100;
 /// Evictions are journalled this many at a time; what a crash leaves undone, the next
 /// start does.
-const EVICTIONS: usize = 128;
+const EVICTIONS: usize = 512;
 /// Ids are reserved in the journal this many at a time, ahead of use, so that none is
 /// given twice even if the process is killed before it is written. A crash leaves a
 /// gap of at most this size; a clean stop leaves none.
 const RESERVE: u64 = 256;
+
+/// While no more deliveries than this are under way, each is written as soon as it is
+/// recorded, beside its forward. Beyond, writing waits until the first of them has its
+/// answer: by then the others are there too, and one commit serves them all.
+const FEW: usize = 2;
 
 /// Where deliveries are kept and how many.
 #[derive(Debug, Clone)]
@@ -72,6 +77,8 @@ struct State {
     evicted: Vec<u64>,
     refusals: VecDeque<Arc<Refusal>>,
     counts: Counts,
+    // Holds that are out: forwards under way.
+    open: usize,
     ended: bool,
 }
 
@@ -101,7 +108,7 @@ pub struct Recorded {
 
 /// Waits for the journal.
 #[derive(Debug)]
-pub struct Commit(Option<Saved>);
+pub struct Commit(Option<(Store, Saved)>);
 
 impl Commit {
     /// Waits until the delivery is in the journal, or is known not to be.
@@ -109,12 +116,20 @@ impl Commit {
     /// # Errors
     /// Why it is not there.
     pub async fn wait(self) -> Result<(), Arc<str>> {
-        match self.0 {
-            None => Ok(()),
-            Some(saved) => saved
-                .await
-                .unwrap_or_else(|_| Err("the journal's thread has ended".into())),
+        let Some((store, mut saved)) = self.0 else {
+            return Ok(());
+        };
+        let gone = || Err("the journal's thread has ended".into());
+        match saved.try_recv() {
+            Ok(result) => return result,
+            Err(oneshot::error::TryRecvError::Closed) => return gone(),
+            Err(oneshot::error::TryRecvError::Empty) => {}
         }
+        if let Some(journal) = &store.shared.journal {
+            let open = store.state().open;
+            journal.urge(open);
+        }
+        saved.await.unwrap_or_else(|_| gone())
     }
 }
 
@@ -128,7 +143,10 @@ pub struct Hold {
 impl Hold {
     /// A second one for the same delivery.
     pub fn again(&self) -> Self {
-        self.store.state().ring.hold(self.id);
+        let mut state = self.store.state();
+        state.open += 1;
+        state.ring.hold(self.id);
+        drop(state);
         Self {
             store: self.store.clone(),
             id: self.id,
@@ -138,7 +156,9 @@ impl Hold {
 
 impl Drop for Hold {
     fn drop(&mut self) {
-        self.store.state().ring.release(self.id);
+        let mut state = self.store.state();
+        state.open -= 1;
+        state.ring.release(self.id);
     }
 }
 
@@ -168,17 +188,18 @@ impl Store {
                 ring.push(kept, 0);
             }
             let notices = notices.clone();
-            let path = path.clone();
+            let shown = path.clone();
             let report = move |health| {
-                let _ = notices.send(Notice::Warning(Arc::new(warning_of(&path, &health))));
+                let _ = notices.send(Notice::Warning(Arc::new(warning_of(&shown, &health))));
             };
-            journal = Some(
-                Journal::start(db, lock, report).map_err(|source| OpenError::Io {
-                    action: "start the journal's thread for",
-                    path: settings.path.clone().unwrap_or_default(),
-                    source,
-                })?,
-            );
+            journal =
+                Some(
+                    Journal::start(path, db, lock, report).map_err(|source| OpenError::Io {
+                        action: "start the journal's thread for",
+                        path: settings.path.clone().unwrap_or_default(),
+                        source,
+                    })?,
+                );
         }
         let store = Self {
             shared: Arc::new(Shared {
@@ -189,6 +210,7 @@ impl Store {
                     evicted: Vec::new(),
                     refusals: VecDeque::new(),
                     counts: Counts::default(),
+                    open: 0,
                     ended: false,
                 }),
                 notices,
@@ -213,6 +235,7 @@ impl Store {
         let mut state = self.state();
         state.last_id += 1;
         let id = state.last_id;
+        state.open += 1;
         state.counts.add_delivery(&received.verdict);
         let delivery = Arc::new(Delivery {
             id,
@@ -228,8 +251,9 @@ impl Store {
         self.reserve(&mut state);
         let saved = self.shared.journal.as_ref().map(|journal| {
             let (tell, saved) = oneshot::channel();
-            journal.push(Op::Delivery(Arc::clone(&delivery), tell));
-            saved
+            let few = state.open <= FEW;
+            journal.push(Op::Delivery(Arc::clone(&delivery), tell), few);
+            (self.clone(), saved)
         });
         self.evict(&mut state, gone);
         self.publish(|| Notice::Delivery(Arc::clone(&delivery)));
@@ -256,7 +280,7 @@ impl Store {
         if attempt.n > 0
             && let Some(journal) = &self.shared.journal
         {
-            journal.push(Op::Attempt(Arc::clone(&attempt)));
+            journal.push(Op::Attempt(Arc::clone(&attempt)), false);
         }
         self.evict(&mut state, gone);
         self.publish(|| Notice::Attempt(attempt));
@@ -347,10 +371,10 @@ impl Store {
             let mut state = self.state();
             let rest = std::mem::take(&mut state.evicted);
             if !rest.is_empty() {
-                journal.push(Op::Evict(rest));
+                journal.push(Op::Evict(rest), false);
             }
             // Gives back the ids that were reserved and not used.
-            journal.push(Op::Reserve(state.last_id));
+            journal.push(Op::Reserve(state.last_id), true);
             drop(state);
             journal.close();
         }
@@ -368,7 +392,7 @@ impl Store {
             && state.last_id + RESERVE / 2 >= state.reserved
         {
             state.reserved = state.last_id + RESERVE;
-            journal.push(Op::Reserve(state.reserved));
+            journal.push(Op::Reserve(state.reserved), false);
         }
     }
 
@@ -379,7 +403,7 @@ impl Store {
         };
         state.evicted.extend(gone);
         if state.evicted.len() >= EVICTIONS {
-            journal.push(Op::Evict(std::mem::take(&mut state.evicted)));
+            journal.push(Op::Evict(std::mem::take(&mut state.evicted)), false);
         }
     }
 }

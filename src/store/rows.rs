@@ -75,7 +75,7 @@ fn duration(micros: i64) -> Duration {
     Duration::from_micros(micros.max(0).cast_unsigned())
 }
 
-/// Writes a delivery; a row of that id is replaced.
+/// Writes a delivery.
 pub fn insert_delivery(db: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
     let request = &delivery.request;
     let (scheme, detail) = match &request.verdict {
@@ -83,50 +83,46 @@ pub fn insert_delivery(db: &Connection, delivery: &Delivery) -> rusqlite::Result
         Verdict::Invalid { reason } => (None, Some(&**reason)),
         Verdict::Unsigned | Verdict::Unchecked => (None, None),
     };
-    db.prepare_cached(
-        "INSERT OR REPLACE INTO deliveries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)",
-    )?
-    .execute(params![
-        delivery.id.cast_signed(),
-        request.received_at.as_microsecond(),
-        request.peer,
-        request.method,
-        request.path_and_query,
-        request.headers.as_bytes(),
-        request.event,
-        request.verdict.status(),
-        scheme,
-        detail,
-        crc(request),
-        &request.body[..],
-    ])?;
+    db.prepare_cached("INSERT INTO deliveries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")?
+        .execute(params![
+            delivery.id.cast_signed(),
+            request.received_at.as_microsecond(),
+            request.peer,
+            request.method,
+            request.path_and_query,
+            request.headers.as_bytes(),
+            request.event,
+            request.verdict.status(),
+            scheme,
+            detail,
+            crc(request),
+            &request.body[..],
+        ])?;
     Ok(())
 }
 
-/// Writes an attempt; a row of that key is replaced.
+/// Writes an attempt.
 pub fn insert_attempt(db: &Connection, attempt: &Attempt) -> rusqlite::Result<()> {
     let (answer, failure) = match &attempt.outcome {
         Outcome::Answered(answer) => (Some(answer), None),
         Outcome::Failed(failure) => (None, Some(failure)),
     };
-    db.prepare_cached(
-        "INSERT OR REPLACE INTO attempts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)",
-    )?
-    .execute(params![
-        attempt_key(attempt.delivery, attempt.n),
-        attempt.cause.name(),
-        attempt.target,
-        attempt.started_at.as_microsecond(),
-        micros(attempt.took),
-        answer.map(|a| a.status),
-        answer.map(|a| micros(a.first_byte)),
-        answer.map(|a| a.headers.as_bytes()),
-        answer.map(|a| a.size.cast_signed()),
-        failure.map(|f| f.code.name()),
-        failure.map(|f| &*f.message),
-        failure.map(|f| &*f.hint),
-        answer.map(|a| &a.body[..]),
-    ])?;
+    db.prepare_cached("INSERT INTO attempts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?
+        .execute(params![
+            attempt_key(attempt.delivery, attempt.n),
+            attempt.cause.name(),
+            attempt.target,
+            attempt.started_at.as_microsecond(),
+            micros(attempt.took),
+            answer.map(|a| a.status),
+            answer.map(|a| micros(a.first_byte)),
+            answer.map(|a| a.headers.as_bytes()),
+            answer.map(|a| a.size.cast_signed()),
+            failure.map(|f| f.code.name()),
+            failure.map(|f| &*f.message),
+            failure.map(|f| &*f.hint),
+            answer.map(|a| &a.body[..]),
+        ])?;
     Ok(())
 }
 

@@ -6,7 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
-use crate::process::Process;
+use crate::support::process::Process;
 
 /// A handler that is running and listening.
 pub struct App {

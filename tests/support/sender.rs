@@ -54,19 +54,18 @@ pub struct Answer {
 /// Sends one delivery on a connection of its own and reads the answer to its end.
 #[track_caller]
 pub fn post(to: SocketAddr, signature: Option<&Header>, body: &str) -> Answer {
-    let mut request = format!(
+    let signature =
+        signature.map_or_else(String::new, |(name, value)| format!("{name}: {value}\r\n"));
+    let request = format!(
         "POST /webhooks/cakemail HTTP/1.1\r\n\
          Host: {to}\r\n\
          Content-Type: application/json\r\n\
          Content-Length: {}\r\n\
-         Connection: close\r\n",
+         Connection: close\r\n\
+         {signature}\r\n\
+         {body}",
         body.len()
     );
-    if let Some((name, value)) = signature {
-        request.push_str(&format!("{name}: {value}\r\n"));
-    }
-    request.push_str("\r\n");
-    request.push_str(body);
 
     let mut stream = TcpStream::connect(to).expect("cmhook listens");
     stream

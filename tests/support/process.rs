@@ -45,22 +45,42 @@ impl Process {
         }
     }
 
-    /// Asks it to stop, as a service manager would, and waits until it has.
+    /// Its process id.
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Kills it without warning, as `kill -9` does.
+    pub fn kill(&mut self) {
+        self.child.kill().expect("it is still there");
+        self.child.wait().expect("the process is ours to wait for");
+    }
+
+    /// Waits until it has ended by itself.
     #[track_caller]
-    pub fn terminate(&mut self) -> ExitStatus {
+    pub fn wait(&mut self) -> ExitStatus {
+        self.stdout.drain();
+        self.stderr.drain();
+        self.child.wait().expect("the process is ours to wait for")
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    #[track_caller]
+    pub fn signal(&self, name: &str) {
         let signalled = Command::new("sh")
-            .args([
-                "-c",
-                "kill -TERM \"$1\"",
-                "sh",
-                &self.child.id().to_string(),
-            ])
+            .args(["-c", &format!("kill -{name} {}", self.child.id())])
             .status()
             .expect("sh starts");
         assert!(signalled.success(), "the process is gone already");
+    }
+
+    /// Asks it to stop, as a service manager would, and waits until it has.
+    #[track_caller]
+    pub fn terminate(&mut self) -> ExitStatus {
+        self.signal("TERM");
         // Its output ends when it does, so this is the wait, and one with a deadline.
-        self.stdout.end();
-        self.stderr.end();
+        self.stdout.drain();
+        self.stderr.drain();
         self.child.wait().expect("the process is ours to wait for")
     }
 }
@@ -128,9 +148,14 @@ impl Lines {
         }
     }
 
+    /// Everything so far.
+    pub fn text(&self) -> String {
+        self.seen.join("\n")
+    }
+
     /// Waits until the pipe is closed.
     #[track_caller]
-    fn end(&mut self) {
+    pub fn drain(&mut self) {
         while self.next().is_some() {}
     }
 

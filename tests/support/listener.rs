@@ -1,0 +1,159 @@
+//! `cmhook listen`, the real one.
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::process::Command;
+use std::rc::Rc;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+use super::process::Process;
+
+/// A running listener on a free port, in a home folder of its own.
+pub struct Listener {
+    pub process: Process,
+    address: SocketAddr,
+    /// The `ready` object; null where it prints for people.
+    pub ready: Value,
+    home: Rc<TempDir>,
+}
+
+impl Listener {
+    /// One that prints JSON lines, with these arguments besides.
+    #[track_caller]
+    pub fn start(args: &[&str]) -> Self {
+        Self::start_in(&Rc::new(home()), args)
+    }
+
+    /// One that prints JSON lines, in a home folder that may have a history. Without
+    /// `--store` or `--ephemeral` among the arguments its store is the default one there.
+    #[track_caller]
+    pub fn start_in(home: &Rc<TempDir>, args: &[&str]) -> Self {
+        let mut command = listen();
+        command.args(["--json"]).args(args);
+        let mut process = Process::start(&mut command, home.path());
+        let Some(line) = process.stdout.next() else {
+            process.stderr.drain();
+            panic!("it did not start: {}", process.stderr.text());
+        };
+        let ready = object(&line);
+        assert_eq!(ready["type"], "ready", "the first line is {line}");
+        assert_eq!(ready["v"], 1, "the first line is {line}");
+        Self {
+            address: address_in(ready["url"].as_str().expect("a URL in the first line")),
+            process,
+            ready,
+            home: Rc::clone(home),
+        }
+    }
+
+    /// One that prints lines for people, with these arguments besides.
+    #[track_caller]
+    pub fn start_for_a_person(args: &[&str]) -> Self {
+        let home = Rc::new(home());
+        let mut command = listen();
+        command.args(["--ephemeral"]).args(args);
+        let mut process = Process::start(&mut command, home.path());
+        let address = process.stderr.find("`Ready` line", |line| {
+            let url = line.split_whitespace().find(|w| w.starts_with("http://"))?;
+            line.contains("Ready").then(|| address_in(url))
+        });
+        Self {
+            process,
+            address,
+            ready: Value::Null,
+            home,
+        }
+    }
+
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Its home folder.
+    pub fn home(&self) -> &Path {
+        self.home.path()
+    }
+
+    /// The next object of that type that it reports; those before it are passed over.
+    #[track_caller]
+    pub fn next(&mut self, kind: &str) -> Value {
+        self.process.stdout.find(kind, |line| {
+            let object = object(line);
+            (object["type"] == kind).then_some(object)
+        })
+    }
+
+    /// The next delivery that it reports.
+    #[track_caller]
+    pub fn delivery(&mut self) -> Value {
+        self.next("delivery")
+    }
+
+    /// The first attempt at `delivery` that it reports.
+    #[track_caller]
+    pub fn attempt(&mut self, delivery: &Value) -> Value {
+        let attempt = self.next("attempt");
+        assert_eq!(attempt["delivery"], delivery["id"], "{attempt}");
+        assert_eq!(attempt["n"], 1, "{attempt}");
+        attempt
+    }
+
+    /// Waits for a line for people that contains `text`, and returns it.
+    #[track_caller]
+    pub fn prints(&mut self, text: &str) -> String {
+        let what = format!("line with `{text}`");
+        self.process
+            .stdout
+            .find(&what, |line| line.contains(text).then(|| line.to_owned()))
+    }
+
+    /// Stops it, and checks that it stops well. The `stopped` object, or null where it
+    /// prints for people.
+    #[track_caller]
+    pub fn stop(mut self) -> Value {
+        let status = self.process.terminate();
+        let last = self.process.stdout.last().map(ToOwned::to_owned);
+        assert_eq!(status.code(), Some(0), "{status}, after {last:?}");
+        if self.ready.is_null() {
+            return Value::Null;
+        }
+        let stopped = object(last.as_deref().unwrap_or_default());
+        assert_eq!(stopped["type"], "stopped", "{stopped}");
+        stopped
+    }
+}
+
+/// A home folder for [`Listener::start_in`].
+pub fn home() -> TempDir {
+    tempfile::tempdir().expect("a temporary folder")
+}
+
+/// The command, without its settings.
+pub fn cmhook() -> Command {
+    Command::new(env!("CARGO_BIN_EXE_cmhook"))
+}
+
+fn listen() -> Command {
+    let mut command = cmhook();
+    command.args(["listen", "--listen", "127.0.0.1:0", "--color", "never"]);
+    command
+}
+
+/// A line of JSON.
+#[track_caller]
+pub fn object(line: &str) -> Value {
+    serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"))
+}
+
+#[track_caller]
+fn address_in(url: &str) -> SocketAddr {
+    let rest = url
+        .strip_prefix("http://")
+        .unwrap_or_else(|| panic!("no http URL: {url}"));
+    let authority = rest.split('/').next().unwrap_or_default();
+    authority
+        .parse()
+        .unwrap_or_else(|error| panic!("no address in {url}: {error}"))
+}

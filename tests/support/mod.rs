@@ -1,0 +1,8 @@
+//! What the end-to-end tests share: the built binary as a child process, senders, and an
+//! upstream that remembers what reached it. Every test binary uses a part of it.
+#![allow(dead_code, reason = "each test binary uses its own part")]
+
+pub mod listener;
+pub mod process;
+pub mod sender;
+pub mod upstream;
