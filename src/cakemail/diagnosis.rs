@@ -7,10 +7,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, STANDARD_NO_PAD, URL_SAFE, URL_SAFE_NO_PAD};
 use hmac::Mac as _;
 use serde_json::Value;
-use serde_json::ser::{CompactFormatter, Formatter};
-use std::io;
 use subtle::ConstantTimeEq as _;
 
+use super::serializer::Serializer;
 use super::signature::{Claim, Digest, Secret, keyed};
 use crate::delivery::{Headers, Scheme};
 
@@ -182,128 +181,6 @@ fn wrong_body(secret: &Secret, claimed: &Digest, body: &[u8]) -> Option<String> 
             )
         })
     })
-}
-
-/// The usual ways to turn a parsed payload back into text, none of which gives the
-/// bytes that were signed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Serializer {
-    JavaScript,
-    Python,
-    Php,
-    Ruby,
-}
-
-impl Serializer {
-    const ALL: [Self; 4] = [Self::JavaScript, Self::Python, Self::Php, Self::Ruby];
-
-    const fn call(self) -> &'static str {
-        match self {
-            Self::JavaScript => "JSON.stringify",
-            Self::Python => "json.dumps",
-            Self::Php => "json_encode",
-            Self::Ruby => "to_json",
-        }
-    }
-
-    /// How to get at the raw bytes instead.
-    const fn cure(self) -> &'static str {
-        match self {
-            Self::JavaScript => {
-                "hash the raw body: express.json({ verify: (req, _res, buf) => { req.rawBody = buf } })"
-            }
-            Self::Python => "hash the raw body: request.get_data()",
-            Self::Php => {
-                "hash the raw body: file_get_contents('php://input'), in Laravel $request->getContent()"
-            }
-            Self::Ruby => "hash the raw body: request.raw_post",
-        }
-    }
-
-    fn write(self, value: &Value) -> Vec<u8> {
-        let mut out = Vec::new();
-        let (spaced, ascii, slashes) = match self {
-            Self::JavaScript | Self::Ruby => (false, false, false),
-            Self::Python => (true, true, false),
-            Self::Php => (false, true, true),
-        };
-        let formatter = Dialect {
-            spaced,
-            ascii,
-            slashes,
-            whole_floats: self == Self::JavaScript,
-        };
-        let mut serializer = serde_json::Serializer::with_formatter(&mut out, formatter);
-        let written = serde::Serialize::serialize(value, &mut serializer);
-        debug_assert!(written.is_ok(), "a Value always serialises into memory");
-        out
-    }
-}
-
-/// How a serializer departs from compact JSON.
-#[derive(Clone, Copy)]
-#[expect(clippy::struct_excessive_bools, reason = "four independent habits")]
-struct Dialect {
-    // `, ` and `: ` in place of `,` and `:`.
-    spaced: bool,
-    // Non-ASCII characters as `\\uXXXX`.
-    ascii: bool,
-    // `/` as `\\/`.
-    slashes: bool,
-    // `1.0` as `1`.
-    whole_floats: bool,
-}
-
-impl Formatter for Dialect {
-    fn begin_array_value<W: ?Sized + io::Write>(
-        &mut self,
-        w: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        match (first, self.spaced) {
-            (true, _) => Ok(()),
-            (false, true) => w.write_all(b", "),
-            (false, false) => w.write_all(b","),
-        }
-    }
-
-    fn begin_object_key<W: ?Sized + io::Write>(
-        &mut self,
-        w: &mut W,
-        first: bool,
-    ) -> io::Result<()> {
-        self.begin_array_value(w, first)
-    }
-
-    fn begin_object_value<W: ?Sized + io::Write>(&mut self, w: &mut W) -> io::Result<()> {
-        w.write_all(if self.spaced { b": " } else { b":" })
-    }
-
-    fn write_f64<W: ?Sized + io::Write>(&mut self, w: &mut W, value: f64) -> io::Result<()> {
-        if self.whole_floats && value.fract() == 0.0 && value.abs() < 1e21 {
-            return write!(w, "{value:.0}");
-        }
-        CompactFormatter.write_f64(w, value)
-    }
-
-    fn write_string_fragment<W: ?Sized + io::Write>(
-        &mut self,
-        w: &mut W,
-        text: &str,
-    ) -> io::Result<()> {
-        for c in text.chars() {
-            match c {
-                '/' if self.slashes => w.write_all(b"\\/")?,
-                c if self.ascii && !c.is_ascii() => {
-                    for unit in c.encode_utf16(&mut [0; 2]) {
-                        write!(w, "\\u{unit:04x}")?;
-                    }
-                }
-                c => w.write_all(c.encode_utf8(&mut [0; 4]).as_bytes())?,
-            }
-        }
-        Ok(())
-    }
 }
 
 /// What usually goes wrong in an app that answers 401 or 403 to a delivery whose

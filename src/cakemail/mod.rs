@@ -4,4 +4,5 @@
 pub mod diagnosis;
 pub mod event;
 pub mod sample;
+mod serializer;
 pub mod signature;

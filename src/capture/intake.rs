@@ -1,10 +1,8 @@
 //! The pipeline that every delivery passes: read, verify, record, forward, answer.
 
 use std::net::SocketAddr;
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -20,7 +18,9 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerBody, own};
 use super::forward::{Errand, Forwarder, Head};
-use crate::cakemail::event::{self, EventPattern};
+use super::plan::Plan;
+use super::unstoppable::Unstoppable;
+use crate::cakemail::event;
 use crate::cakemail::signature::{Secret, verify};
 use crate::config::{Policy, Target};
 use crate::delivery::{
@@ -56,12 +56,6 @@ pub struct Intake {
     behind: Semaphore,
     tasks: TaskTracker,
     hurry: CancellationToken,
-}
-
-/// What happens to a delivery besides being kept.
-enum Plan {
-    Answer(StatusCode, &'static str),
-    Forward(Vec<Target>),
 }
 
 /// A request that is here whole.
@@ -110,39 +104,6 @@ impl Drop for HangUp<'_> {
                 None,
                 format!("the sender hung up after {received} bytes of the body"),
             );
-        }
-    }
-}
-
-/// Work that goes on as a task of its own where its sender hangs up, which drops the
-/// future. Spawning each from the start would cost every delivery a trip through the
-/// scheduler.
-struct Unstoppable<'a> {
-    work: Option<Pin<Box<dyn Future<Output = Response<AnswerBody>> + Send>>>,
-    tasks: &'a TaskTracker,
-}
-
-impl Future for Unstoppable<'_> {
-    type Output = Response<AnswerBody>;
-
-    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        let Some(work) = &mut self.work else {
-            return Poll::Pending;
-        };
-        let answer = ready!(work.as_mut().poll(cx));
-        self.work = None;
-        Poll::Ready(answer)
-    }
-}
-
-impl Drop for Unstoppable<'_> {
-    fn drop(&mut self) {
-        if let Some(work) = self.work.take() {
-            self.tasks.spawn(async move {
-                // Its attempt is recorded when the answer has been read to its end.
-                let mut answer = work.await;
-                while let Some(Ok(_)) = answer.body_mut().frame().await {}
-            });
         }
     }
 }
@@ -229,10 +190,7 @@ impl Intake {
             peer: peer.clone(),
         };
         let this = Arc::clone(self);
-        let work = Unstoppable {
-            work: Some(Box::pin(async move { this.process(whole).await })),
-            tasks: &self.tasks,
-        };
+        let work = Unstoppable::new(async move { this.process(whole).await }, &self.tasks);
         tokio::select! {
             biased;
             answer = work => answer,
@@ -272,7 +230,7 @@ impl Intake {
             extensions: parts.extensions,
             peer: Some(peer.address.ip()),
         };
-        match self.plan(&recorded.delivery) {
+        match Plan::of(&self.policy, &recorded.delivery) {
             Plan::Answer(status, reason) => self.keep(recorded, status, reason).await,
             Plan::Forward(targets) => {
                 self.forward(recorded, head, targets, Arc::new(reservation))
@@ -294,34 +252,6 @@ impl Intake {
             .await
             // Only a panic in there ends it early, and then nothing has been checked.
             .unwrap_or((Verdict::Unchecked, None))
-    }
-
-    fn plan(&self, delivery: &Delivery) -> Plan {
-        let policy = &self.policy;
-        let event = delivery.request.event.as_deref();
-        let matches = |pattern: &EventPattern| event.is_some_and(|event| pattern.matches(event));
-        if let Some(status) = policy.status {
-            return Plan::Answer(status, "kept, answered by --status");
-        }
-        if policy.reject_invalid && !delivery.request.verdict.is_valid() {
-            return Plan::Answer(
-                StatusCode::UNAUTHORIZED,
-                "kept, rejected because its signature does not verify (--reject-invalid)",
-            );
-        }
-        if let Some((_, target)) = policy.routes.iter().find(|(pattern, _)| matches(pattern)) {
-            return Plan::Forward(vec![target.clone()]);
-        }
-        if !policy.events.is_empty() && !policy.events.iter().any(matches) {
-            return Plan::Answer(
-                StatusCode::OK,
-                "kept, not forwarded: its event is not in --events",
-            );
-        }
-        if policy.forward.is_empty() {
-            return Plan::Answer(StatusCode::OK, "kept, there is no target");
-        }
-        Plan::Forward(policy.forward.clone())
     }
 
     /// Answers by itself, once the delivery is safe.
@@ -438,39 +368,7 @@ impl Intake {
     }
 
     fn refuse_body(&self, peer: &Peer, line: &str, error: &BodyError) -> Response<AnswerBody> {
-        let (code, status, reason) = match error {
-            BodyError::TooLarge => (
-                RefusalCode::BodyTooLarge,
-                StatusCode::PAYLOAD_TOO_LARGE,
-                format!("the body is over {} bytes (--max-body)", self.limits.max),
-            ),
-            BodyError::Malformed => (
-                RefusalCode::Malformed,
-                StatusCode::BAD_REQUEST,
-                "the body's chunks are not framed as HTTP says".to_owned(),
-            ),
-            BodyError::Incomplete { received, expected } => (
-                RefusalCode::Incomplete,
-                StatusCode::BAD_REQUEST,
-                expected.map_or_else(
-                    || format!("the body ended early, after {received} bytes"),
-                    |all| format!("the body ended early, after {received} of {all} bytes"),
-                ),
-            ),
-            BodyError::TooSlow { received } => (
-                RefusalCode::TooSlow,
-                StatusCode::REQUEST_TIMEOUT,
-                format!(
-                    "no more of the body came for {} s, after {received} bytes",
-                    self.limits.idle.as_secs()
-                ),
-            ),
-            BodyError::Busy => (
-                RefusalCode::Busy,
-                StatusCode::SERVICE_UNAVAILABLE,
-                "too many large bodies are under way".to_owned(),
-            ),
-        };
+        let (code, status, reason) = refusal_of(error, self.limits);
         self.refuse_with(peer, line, code, status, reason)
     }
 
@@ -504,6 +402,43 @@ impl Intake {
             request: line.map(Into::into),
             reason: reason.into(),
         });
+    }
+}
+
+/// What is said of a body that could not be read.
+fn refusal_of(error: &BodyError, limits: Limits) -> (RefusalCode, StatusCode, String) {
+    match error {
+        BodyError::TooLarge => (
+            RefusalCode::BodyTooLarge,
+            StatusCode::PAYLOAD_TOO_LARGE,
+            format!("the body is over {} bytes (--max-body)", limits.max),
+        ),
+        BodyError::Malformed => (
+            RefusalCode::Malformed,
+            StatusCode::BAD_REQUEST,
+            "the body's chunks are not framed as HTTP says".to_owned(),
+        ),
+        BodyError::Incomplete { received, expected } => (
+            RefusalCode::Incomplete,
+            StatusCode::BAD_REQUEST,
+            expected.map_or_else(
+                || format!("the body ended early, after {received} bytes"),
+                |all| format!("the body ended early, after {received} of {all} bytes"),
+            ),
+        ),
+        BodyError::TooSlow { received } => (
+            RefusalCode::TooSlow,
+            StatusCode::REQUEST_TIMEOUT,
+            format!(
+                "no more of the body came for {} s, after {received} bytes",
+                limits.idle.as_secs()
+            ),
+        ),
+        BodyError::Busy => (
+            RefusalCode::Busy,
+            StatusCode::SERVICE_UNAVAILABLE,
+            "too many large bodies are under way".to_owned(),
+        ),
     }
 }
 

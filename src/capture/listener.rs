@@ -39,7 +39,7 @@ pub enum ListenError {
         owner: Option<String>,
     },
     /// The operating system said no.
-    #[error("cannot listen on {address}: {source}")]
+    #[error("cannot listen on {address}")]
     Io {
         /// The address.
         address: SocketAddr,

@@ -6,4 +6,6 @@ pub mod failure;
 pub mod forward;
 pub mod intake;
 pub mod listener;
+mod plan;
+mod unstoppable;
 mod wire_watch;

@@ -44,7 +44,7 @@ pub enum OpenError {
         path: PathBuf,
     },
     /// The operating system said no.
-    #[error("cannot {action} `{path}`: {source}")]
+    #[error("cannot {action} `{path}`")]
     Io {
         /// What was tried.
         action: &'static str,
@@ -54,7 +54,7 @@ pub enum OpenError {
         source: io::Error,
     },
     /// SQLite said no.
-    #[error("cannot open the store `{path}`: {source}")]
+    #[error("cannot open the store `{path}`")]
     Database {
         /// The file.
         path: PathBuf,

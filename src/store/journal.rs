@@ -296,8 +296,8 @@ impl Writer {
             queue = if let Some(at) = wake_at {
                 queue.sleep = Sleep::Lingering;
                 let left = at.saturating_duration_since(now);
-                let waited = self.shared.wake.wait_timeout(queue, left);
-                waited.unwrap_or_else(PoisonError::into_inner).0
+                let timed = self.shared.wake.wait_timeout(queue, left);
+                timed.unwrap_or_else(PoisonError::into_inner).0
             } else {
                 queue.sleep = Sleep::Asleep;
                 let woken = self.shared.wake.wait(queue);

@@ -19,6 +19,7 @@ use tokio::sync::{broadcast, oneshot};
 pub use file::OpenError;
 pub use ring::Kept;
 
+use crate::config::StoreSettings;
 use crate::delivery::{
     Attempt, Counts, Delivery, Notice, Outcome, OwnAnswer, Received, Refusal, Warning,
 };
@@ -41,19 +42,6 @@ const RESERVE: u64 = 256;
 /// recorded, beside its forward. Beyond, writing waits until the first of them has its
 /// answer: by then the others are there too, and one commit serves them all.
 const FEW: usize = 2;
-
-/// Where deliveries are kept and how many.
-#[derive(Debug, Clone)]
-pub struct StoreSettings {
-    /// The journal; `None` keeps everything in memory only.
-    pub path: Option<PathBuf>,
-    /// Whether each commit reaches the disk itself before it counts.
-    pub durable: bool,
-    /// Deliveries to keep.
-    pub keep: usize,
-    /// Bytes to keep.
-    pub keep_bytes: usize,
-}
 
 /// A handle on the store.
 #[derive(Debug, Clone)]

@@ -1,0 +1,46 @@
+//! What happens to a delivery besides being kept.
+
+use http::StatusCode;
+
+use crate::cakemail::event::EventPattern;
+use crate::config::{Policy, Target};
+use crate::delivery::Delivery;
+
+/// What is to be done.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Plan {
+    /// Answer this status, for this reason.
+    Answer(StatusCode, &'static str),
+    /// Forward to these targets, at least one.
+    Forward(Vec<Target>),
+}
+
+impl Plan {
+    /// The policy's word on a delivery.
+    pub(super) fn of(policy: &Policy, delivery: &Delivery) -> Self {
+        let event = delivery.request.event.as_deref();
+        let matches = |pattern: &EventPattern| event.is_some_and(|event| pattern.matches(event));
+        if let Some(status) = policy.status {
+            return Self::Answer(status, "kept, answered by --status");
+        }
+        if policy.reject_invalid && !delivery.request.verdict.is_valid() {
+            return Self::Answer(
+                StatusCode::UNAUTHORIZED,
+                "kept, rejected because its signature does not verify (--reject-invalid)",
+            );
+        }
+        if let Some((_, target)) = policy.routes.iter().find(|(pattern, _)| matches(pattern)) {
+            return Self::Forward(vec![target.clone()]);
+        }
+        if !policy.events.is_empty() && !policy.events.iter().any(matches) {
+            return Self::Answer(
+                StatusCode::OK,
+                "kept, not forwarded: its event is not in --events",
+            );
+        }
+        if policy.forward.is_empty() {
+            return Self::Answer(StatusCode::OK, "kept, there is no target");
+        }
+        Self::Forward(policy.forward.clone())
+    }
+}

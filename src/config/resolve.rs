@@ -1,0 +1,387 @@
+//! Joining the sources and checking what comes out.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+
+use http::{HeaderName, HeaderValue, StatusCode};
+
+use super::{
+    ConfigError, ConfigFiles, ForwardSettings, OneOrMany, OutputSettings, Policy, Raw, Settings,
+    StoreSettings, Target, secrets, units, user_data_folder,
+};
+use crate::cakemail::event::EventPattern;
+
+/// The first of several sources that says something.
+fn first<T>(values: impl IntoIterator<Item = Option<T>>) -> Option<T> {
+    values.into_iter().flatten().next()
+}
+
+/// Joins the sources, first wins, and checks everything.
+///
+/// # Errors
+/// At the first setting that cannot be used.
+pub fn resolve(flags: Raw, files: ConfigFiles) -> Result<Settings, ConfigError> {
+    let mut doubts = files.doubts;
+    let sources: Vec<Raw> = std::iter::once(flags).chain(files.sources).collect();
+    macro_rules! pick {
+        ($field:ident) => {
+            first(sources.iter().map(|source| source.$field.clone()))
+        };
+    }
+    macro_rules! many {
+        ($field:ident) => {
+            pick!($field).map(OneOrMany::into_vec).unwrap_or_default()
+        };
+    }
+
+    let secrets = secrets::collect(&sources)?;
+    let policy = policy(
+        &many!(forward),
+        &routes(&sources)?,
+        &many!(events),
+        Answers {
+            reject_invalid: pick!(reject_invalid).unwrap_or(false),
+            ack: pick!(ack).unwrap_or(false),
+            status: pick!(status),
+        },
+        &mut doubts,
+    )?;
+    if policy.reject_invalid && secrets.is_empty() {
+        return Err(ConfigError::new(
+            "`--reject-invalid` would reject every delivery, because no secret is known",
+            "give the webhook's secret with `--secret`, `--secret-file` or CMHOOK_SECRET",
+        ));
+    }
+    let insecure_target = pick!(insecure_target).unwrap_or(false);
+    if insecure_target
+        && let Some(target) = policy.targets().find(|t| t.is_https() && !t.is_loopback())
+    {
+        return Err(ConfigError::new(
+            format!("`--insecure-target` is for loopback targets only, and `{target}` is not one"),
+            "have the system trust its certificate, or forward over plain HTTP",
+        ));
+    }
+    Ok(Settings {
+        listen: listen_address(pick!(listen).as_deref().unwrap_or("127.0.0.1:4400"))?,
+        forward: ForwardSettings {
+            timeout: units::duration("--timeout", pick!(timeout).as_deref().unwrap_or("30s"))?,
+            headers: headers(&many!(header))?,
+            host_header: pick!(host_header).unwrap_or_default(),
+            insecure_target,
+        },
+        max_body: units::size("--max-body", pick!(max_body).as_deref().unwrap_or("25MB"))?,
+        store: store(
+            pick!(store),
+            pick!(ephemeral).unwrap_or(false),
+            pick!(durable).unwrap_or(false),
+            pick!(keep).unwrap_or(10_000),
+            pick!(keep_bytes).as_deref().unwrap_or("256MB"),
+        )?,
+        output: OutputSettings {
+            json: pick!(json).unwrap_or(false),
+            quiet: pick!(quiet).unwrap_or(false),
+            color: pick!(color).unwrap_or_default(),
+        },
+        policy,
+        secrets,
+        doubts,
+    })
+}
+
+/// The routes of the first source that has any.
+fn routes(sources: &[Raw]) -> Result<Vec<(String, String)>, ConfigError> {
+    for source in sources {
+        if !source.route.is_empty() {
+            return source
+                .route
+                .iter()
+                .map(|route| {
+                    let (glob, url) = route.split_once('=').ok_or_else(|| {
+                        ConfigError::new(
+                            format!("`--route {route}` is not of the form GLOB=URL"),
+                            "for example `--route 'campaign.*=localhost:3001'`",
+                        )
+                    })?;
+                    Ok((glob.to_owned(), url.to_owned()))
+                })
+                .collect();
+        }
+        if let Some(table) = &source.routes {
+            return table
+                .iter()
+                .map(|(glob, url)| match url.as_str() {
+                    Some(url) => Ok((glob.clone(), url.to_owned())),
+                    None => Err(ConfigError::new(
+                        format!("the route for `{glob}` in the configuration file is not a text"),
+                        "write it as \"campaign.*\" = \"localhost:3001\"",
+                    )),
+                })
+                .collect();
+        }
+    }
+    Ok(Vec::new())
+}
+
+#[derive(Clone, Copy)]
+struct Answers {
+    reject_invalid: bool,
+    ack: bool,
+    status: Option<u16>,
+}
+
+fn policy(
+    forward: &[String],
+    routes: &[(String, String)],
+    events: &[String],
+    answers: Answers,
+    doubts: &mut Vec<String>,
+) -> Result<Policy, ConfigError> {
+    let target = |text: &str| {
+        text.parse::<Target>()
+            .map_err(|error| ConfigError::new(error.to_string(), error.hint()))
+    };
+    let mut pattern = |text: &str| {
+        let pattern: EventPattern = text.parse().map_err(|error| {
+            ConfigError::new(
+                format!("{error}"),
+                "for example `--events 'email.*,campaign.sent'`",
+            )
+        })?;
+        if let Some(name) = pattern.suggestion() {
+            doubts.push(format!(
+                "no known event is called `{pattern}`; did you mean `{name}`?"
+            ));
+        } else if !pattern.is_known() {
+            doubts.push(format!("no known event is called `{pattern}`"));
+        }
+        Ok::<_, ConfigError>(pattern)
+    };
+    let events = events
+        .iter()
+        .flat_map(|list| list.split(','))
+        .filter(|text| !text.trim().is_empty())
+        .map(&mut pattern)
+        .collect::<Result<Vec<_>, _>>()?;
+    let status = answers
+        .status
+        .map(|code| {
+            StatusCode::from_u16(code)
+                .ok()
+                .filter(|status| (200..600).contains(&status.as_u16()))
+                .ok_or_else(|| {
+                    ConfigError::new(
+                        format!("`--status {code}` is no status of an answer"),
+                        "use a number from 200 to 599",
+                    )
+                })
+        })
+        .transpose()?;
+    let policy = Policy {
+        forward: forward
+            .iter()
+            .map(|t| target(t))
+            .collect::<Result<_, _>>()?,
+        routes: routes
+            .iter()
+            .map(|(glob, url)| Ok((pattern(glob)?, target(url)?)))
+            .collect::<Result<_, ConfigError>>()?,
+        events,
+        reject_invalid: answers.reject_invalid,
+        ack: answers.ack,
+        status,
+    };
+    if policy.status.is_some() && answers.ack {
+        return Err(ConfigError::new(
+            "`--status` and `--ack` exclude each other",
+            "`--status` answers without forwarding, `--ack` answers 200 and forwards behind it",
+        ));
+    }
+    if policy.status.is_some() && policy.targets().next().is_some() {
+        doubts.push("with `--status` nothing is forwarded, so the targets are not used".into());
+    }
+    if !policy.events.is_empty() && policy.forward.is_empty() {
+        doubts.push("`--events` chooses what is forwarded, and there is no `--forward`".into());
+    }
+    Ok(policy)
+}
+
+fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
+    let text = text.trim();
+    let bare = text.strip_prefix(':').unwrap_or(text);
+    if let Ok(port) = bare.parse::<u16>() {
+        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    }
+    let with_host = text
+        .strip_prefix("localhost:")
+        .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
+    with_host.parse().map_err(|_| {
+        ConfigError::new(
+            format!("`--listen {}` is not an address", text.escape_debug()),
+            "use a port (`4400`, or `0` for a free one) or ADDRESS:PORT (`127.0.0.1:4400`)",
+        )
+    })
+}
+
+fn headers(lines: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {
+    lines
+        .iter()
+        .map(|line| {
+            let bad = |what: &str| {
+                // The value may be a password, so only the name is shown.
+                let name = line.split(':').next().unwrap_or_default();
+                ConfigError::new(
+                    format!("`--header {}` {what}", name.escape_debug()),
+                    "write it as `--header 'X-Name: value'`",
+                )
+            };
+            let (name, value) = line.split_once(':').ok_or_else(|| bad("has no colon"))?;
+            let name = HeaderName::from_bytes(name.trim().as_bytes())
+                .map_err(|_| bad("is not the name of a header"))?;
+            if crate::http::headers::is_hop_by_hop(&name) || name == http::header::CONTENT_LENGTH {
+                return Err(bad("is set by the connection itself"));
+            }
+            let value = HeaderValue::from_bytes(value.trim().as_bytes())
+                .map_err(|_| bad("has a value with a control character in it"))?;
+            Ok((name, value))
+        })
+        .collect()
+}
+
+fn store(
+    path: Option<PathBuf>,
+    ephemeral: bool,
+    durable: bool,
+    keep: usize,
+    keep_bytes: &str,
+) -> Result<StoreSettings, ConfigError> {
+    if keep == 0 {
+        return Err(ConfigError::new(
+            "`--keep 0` would keep nothing",
+            "keep at least 1; `--ephemeral` keeps in memory only",
+        ));
+    }
+    if ephemeral && durable {
+        return Err(ConfigError::new(
+            "`--ephemeral` and `--durable` exclude each other",
+            "leave one of them out",
+        ));
+    }
+    let path = match (ephemeral, path) {
+        (true, _) => None,
+        (false, Some(path)) => Some(path),
+        (false, None) => Some(
+            user_data_folder()
+                .ok_or_else(|| {
+                    ConfigError::new(
+                        "there is no home folder to keep deliveries in",
+                        "say where with `--store PATH`, or use `--ephemeral`",
+                    )
+                })?
+                .join("deliveries.db"),
+        ),
+    };
+    Ok(StoreSettings {
+        path,
+        durable,
+        keep,
+        keep_bytes: usize::try_from(units::size("--keep-bytes", keep_bytes)?).unwrap_or(usize::MAX),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::time::Duration;
+
+    fn settings(change: impl FnOnce(&mut Raw)) -> Result<Settings, ConfigError> {
+        let mut raw = Raw {
+            ephemeral: Some(true),
+            ..Raw::default()
+        };
+        change(&mut raw);
+        resolve(raw, ConfigFiles::default())
+    }
+
+    fn many(values: &[&str]) -> OneOrMany {
+        OneOrMany::Many(values.iter().map(|v| (*v).to_owned()).collect())
+    }
+
+    #[test]
+    fn addresses() {
+        for (text, address) in [
+            ("4400", "127.0.0.1:4400"),
+            (":4400", "127.0.0.1:4400"),
+            ("0", "127.0.0.1:0"),
+            ("localhost:1", "127.0.0.1:1"),
+            ("0.0.0.0:80", "0.0.0.0:80"),
+            ("[::1]:80", "[::1]:80"),
+        ] {
+            assert_eq!(listen_address(text).unwrap().to_string(), address);
+        }
+        for text in ["", "70000", "example.com:1", "1.2.3.4"] {
+            assert!(listen_address(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn flags_win_over_files() {
+        let flags = Raw {
+            forward: Some(many(&["3000"])),
+            ephemeral: Some(true),
+            ..Raw::default()
+        };
+        let project = Raw {
+            forward: Some(many(&["4000"])),
+            timeout: Some("2s".into()),
+            ..Raw::default()
+        };
+        let user = Raw {
+            timeout: Some("9s".into()),
+            keep: Some(5),
+            ..Raw::default()
+        };
+        let files = ConfigFiles {
+            sources: vec![project, user],
+            doubts: Vec::new(),
+        };
+        let settings = resolve(flags, files).unwrap();
+        assert_eq!(
+            settings.policy.forward[0].to_string(),
+            "http://localhost:3000"
+        );
+        assert_eq!(settings.forward.timeout, Duration::from_secs(2));
+        assert_eq!(settings.store.keep, 5);
+    }
+
+    #[test]
+    fn what_cannot_be_meant_is_refused() {
+        let refused: [fn(&mut Raw); 8] = [
+            |raw| raw.reject_invalid = Some(true),
+            |raw| raw.keep = Some(0),
+            |raw| raw.status = Some(99),
+            |raw| raw.durable = Some(true),
+            |raw| raw.header = Some(many(&["no colon"])),
+            |raw| raw.header = Some(many(&["Connection: close"])),
+            |raw| raw.route = vec!["email.*".into()],
+            |raw| {
+                raw.insecure_target = Some(true);
+                raw.forward = Some(many(&["https://example.com"]));
+            },
+        ];
+        for change in refused {
+            let error = settings(change).unwrap_err();
+            assert!(!error.hint.is_empty() && !error.message.is_empty());
+        }
+    }
+
+    #[test]
+    fn a_typo_in_an_event_is_doubted() {
+        let settings = settings(|raw| {
+            raw.forward = Some(many(&["3000"]));
+            raw.events = Some(many(&["email.opend,email.sent"]));
+        })
+        .unwrap();
+        assert_eq!(settings.policy.events.len(), 2);
+        assert!(settings.doubts[0].contains("did you mean `email.opened`"));
+    }
+}
