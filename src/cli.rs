@@ -15,16 +15,22 @@ Examples:
 Exit codes: 0 after a clean stop, 1 when it could not start or do its work, 2 for a
 mistake in flags or configuration.";
 
-/// Receive Cakemail webhooks on your machine: verify, keep, inspect and forward every delivery.
+/// Receive Cakemail webhooks on your machine: verify, keep and forward every delivery.
 #[derive(Debug, Parser)]
-#[command(name = "cmhook", version, about, after_help = AFTER, max_term_width = 100)]
+#[command(name = "cmhook", version, about, after_help = AFTER, max_term_width = 100, args_override_self = true)]
 pub struct Cli {
     /// What to do.
     #[command(subcommand)]
     pub command: Command,
 
     /// Read this configuration file and no other
-    #[arg(long, global = true, value_name = "FILE", env = "CMHOOK_CONFIG")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CMHOOK_CONFIG",
+        hide_env_values = true
+    )]
     pub config: Option<PathBuf>,
 
     /// Say more on standard error; twice for even more
@@ -79,24 +85,32 @@ pub enum ColorArg {
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// Write one JSON object a line to standard output (docs/json.md)
-    #[arg(long, env = "CMHOOK_JSON", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CMHOOK_JSON", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
     pub json: Option<bool>,
 
     /// Write no lines for deliveries
-    #[arg(short, long, env = "CMHOOK_QUIET", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new())]
+    #[arg(short, long, env = "CMHOOK_QUIET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
     pub quiet: Option<bool>,
 
     /// When to colour
-    #[arg(long, env = "CMHOOK_COLOR", value_name = "WHEN")]
+    #[arg(
+        long,
+        env = "CMHOOK_COLOR",
+        hide_env_values = true,
+        value_name = "WHEN"
+    )]
     pub color: Option<ColorArg>,
 }
 
 /// `cmhook listen`.
 #[derive(Debug, Args)]
-#[command(after_help = "\
+#[command(
+    args_override_self = true,
+    after_help = "\
 Every flag can also stand in cmhook.toml, in the project's folder or the user's \
 configuration folder (docs/configuration.md), and in the environment. Flags win over \
-the environment, that over the project's file, and that over the user's.")]
+the environment, that over the project's file, and that over the user's."
+)]
 pub struct ListenArgs {
     /// Where to forward: PORT, HOST:PORT, HOST:PORT/PATH or a URL; the same as --forward
     #[arg(value_name = "TARGET")]
@@ -109,12 +123,19 @@ pub struct ListenArgs {
         visible_alias = "forward-to",
         value_name = "TARGET",
         env = "CMHOOK_FORWARD",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub forward: Vec<String>,
 
     /// Take deliveries in here: PORT or ADDRESS:PORT, port 0 for a free one [default: 127.0.0.1:4400]
-    #[arg(short, long, value_name = "ADDR", env = "CMHOOK_LISTEN")]
+    #[arg(
+        short,
+        long,
+        value_name = "ADDR",
+        env = "CMHOOK_LISTEN",
+        hide_env_values = true
+    )]
     pub listen: Option<String>,
 
     #[command(flatten)]
@@ -143,11 +164,16 @@ pub struct VerifyArgs {
     pub secret: Vec<String>,
 
     /// A file with one secret a line
-    #[arg(long, value_name = "FILE", env = "CMHOOK_SECRET_FILE")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CMHOOK_SECRET_FILE",
+        hide_env_values = true
+    )]
     pub secret_file: Vec<String>,
 
     /// Answer 401 to what does not verify, without forwarding it
-    #[arg(long, env = "CMHOOK_REJECT_INVALID", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CMHOOK_REJECT_INVALID", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
     pub reject_invalid: Option<bool>,
 }
 
@@ -161,6 +187,7 @@ pub struct ForwardingArgs {
         long,
         value_name = "GLOB",
         env = "CMHOOK_EVENTS",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub events: Vec<String>,
@@ -170,20 +197,31 @@ pub struct ForwardingArgs {
         long,
         value_name = "GLOB=URL",
         env = "CMHOOK_ROUTE",
+        hide_env_values = true,
         value_delimiter = ','
     )]
     pub route: Vec<String>,
 
     /// Answer 200 at once and forward behind it
-    #[arg(long, env = "CMHOOK_ACK", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CMHOOK_ACK", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
     pub ack: Option<bool>,
 
     /// Answer this status without forwarding
-    #[arg(long, value_name = "CODE", env = "CMHOOK_STATUS")]
+    #[arg(
+        long,
+        value_name = "CODE",
+        env = "CMHOOK_STATUS",
+        hide_env_values = true
+    )]
     pub status: Option<u16>,
 
     /// How long the app may take to answer [default: 30s]
-    #[arg(long, value_name = "DURATION", env = "CMHOOK_TIMEOUT")]
+    #[arg(
+        long,
+        value_name = "DURATION",
+        env = "CMHOOK_TIMEOUT",
+        hide_env_values = true
+    )]
     pub timeout: Option<String>,
 
     /// Add a header to what is forwarded, `K: V`, in place of any of that name; may be repeated
@@ -192,16 +230,22 @@ pub struct ForwardingArgs {
         long,
         value_name = "K: V",
         env = "CMHOOK_HEADER",
+        hide_env_values = true,
         hide_env_values = true
     )]
     pub header: Vec<String>,
 
     /// What Host header the app sees [default: rewrite]
-    #[arg(long, value_name = "WHICH", env = "CMHOOK_HOST_HEADER")]
+    #[arg(
+        long,
+        value_name = "WHICH",
+        env = "CMHOOK_HOST_HEADER",
+        hide_env_values = true
+    )]
     pub host_header: Option<HostHeaderArg>,
 
     /// Accept self-signed certificates, of loopback targets only
-    #[arg(long, env = "CMHOOK_INSECURE_TARGET", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CMHOOK_INSECURE_TARGET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
     pub insecure_target: Option<bool>,
 }
 
@@ -210,32 +254,48 @@ pub struct ForwardingArgs {
 #[command(next_help_heading = "Keeping")]
 pub struct KeepingArgs {
     /// The largest body; a larger one is answered 413 [default: 25MB]
-    #[arg(long, value_name = "SIZE", env = "CMHOOK_MAX_BODY")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "CMHOOK_MAX_BODY",
+        hide_env_values = true
+    )]
     pub max_body: Option<String>,
 
     /// How many deliveries to keep [default: 10000]
-    #[arg(long, value_name = "N", env = "CMHOOK_KEEP")]
+    #[arg(long, value_name = "N", env = "CMHOOK_KEEP", hide_env_values = true)]
     pub keep: Option<usize>,
 
     /// How many bytes of them to keep [default: 256MB]
-    #[arg(long, value_name = "SIZE", env = "CMHOOK_KEEP_BYTES")]
+    #[arg(
+        long,
+        value_name = "SIZE",
+        env = "CMHOOK_KEEP_BYTES",
+        hide_env_values = true
+    )]
     pub keep_bytes: Option<String>,
 
     /// Keep them in this file [default: deliveries.db in the user's data folder]
-    #[arg(long, value_name = "PATH", env = "CMHOOK_STORE")]
+    #[arg(
+        long,
+        value_name = "PATH",
+        env = "CMHOOK_STORE",
+        hide_env_values = true
+    )]
     pub store: Option<PathBuf>,
 
     /// Keep them in memory only
-    #[arg(long, env = "CMHOOK_EPHEMERAL", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CMHOOK_EPHEMERAL", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
     pub ephemeral: Option<bool>,
 
     /// Acknowledge only what has reached the disk itself, so that a power cut loses nothing
-    #[arg(long, env = "CMHOOK_DURABLE", value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new())]
+    #[arg(long, env = "CMHOOK_DURABLE", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
     pub durable: Option<bool>,
 }
 
 /// `cmhook demo`.
 #[derive(Debug, Args)]
+#[command(args_override_self = true)]
 pub struct DemoArgs {
     /// Take deliveries in here: PORT or ADDRESS:PORT, port 0 for a free one
     #[arg(short, long, value_name = "ADDR", default_value = "127.0.0.1:4400")]

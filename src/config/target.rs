@@ -34,7 +34,7 @@ impl BadTarget {
 impl FromStr for Target {
     type Err = BadTarget;
 
-    /// Takes a bare port, `host:port`, `host:port/path` or a URL.
+    /// Takes a bare port, `host:port`, either with a path, or a URL.
     fn from_str(given: &str) -> Result<Self, BadTarget> {
         let bad = |problem| BadTarget {
             // A password may stand before the `@`.
@@ -50,8 +50,9 @@ impl FromStr for Target {
             return Err(bad("it is empty"));
         }
         let bare = text.strip_prefix(':').unwrap_or(text);
-        let text = if bare.bytes().all(|b| b.is_ascii_digit()) {
-            bare.parse::<u16>()
+        let port = bare.split('/').next().unwrap_or_default();
+        let text = if port.bytes().all(|b| b.is_ascii_digit()) && !port.is_empty() {
+            port.parse::<u16>()
                 .ok()
                 .filter(|port| *port > 0)
                 .ok_or_else(|| bad("a port is a number from 1 to 65535"))?;
@@ -178,6 +179,7 @@ mod tests {
         for (given, shown) in [
             ("3000", "http://localhost:3000"),
             (":3000", "http://localhost:3000"),
+            ("3000/hooks", "http://localhost:3000/hooks"),
             ("localhost:3000", "http://localhost:3000"),
             ("127.0.0.1:3000/", "http://127.0.0.1:3000"),
             ("[::1]:3000", "http://[::1]:3000"),

@@ -21,6 +21,11 @@ pub struct Process {
 impl Process {
     /// Starts `command` in `home`, with no settings but the ones that `command` gives it.
     pub fn start(command: &mut Command, home: &Path) -> Self {
+        Self::start_with(command, home, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    pub fn start_with(command: &mut Command, home: &Path, variables: &[(&str, &str)]) -> Self {
         for (name, _) in std::env::vars_os() {
             if name.to_string_lossy().starts_with("CMHOOK_") {
                 command.env_remove(name);
@@ -31,6 +36,7 @@ impl Process {
             .env("HOME", home)
             .env("XDG_CONFIG_HOME", home.join("config"))
             .env("XDG_DATA_HOME", home.join("data"))
+            .envs(variables.iter().copied())
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
