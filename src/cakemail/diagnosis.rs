@@ -195,7 +195,7 @@ pub fn why_rejected(
     body: &[u8],
 ) -> Vec<String> {
     let mut lines = vec![format!(
-        "the signature is right for the {} raw bytes (secret `{label}`), so the app checks something else",
+        "the signature is right for the {} raw bytes (secret `{label}`): the app checks something else",
         body.len()
     )];
     let framework = framework(answer);
@@ -213,11 +213,10 @@ pub fn why_rejected(
             )
         });
     match changed {
-        Some((serializer, what)) => lines.push(format!(
-            "most often it hashes re-serialised JSON: {} {what}; {}",
-            serializer.call(),
-            serializer.cure()
-        )),
+        Some((serializer, what)) => lines.extend([
+            format!("most often it hashes re-serialised JSON: {} {what}", serializer.call()),
+            serializer.cure().to_owned(),
+        ]),
         None => lines.push(format!(
             "it must compare with {} as {}, and know the same secret, with no line end or quotes around it",
             scheme.header(),

@@ -73,8 +73,13 @@ impl Session {
             CancellationToken::new(),
             CancellationToken::new(),
         );
-        let lines = lines::start(&store, settings.output, closed.clone())
-            .context("cannot start the thread that writes lines")?;
+        let lines = lines::start(
+            &store,
+            settings.output,
+            settings.secrets.len(),
+            closed.clone(),
+        )
+        .context("cannot start the thread that writes lines")?;
         let forwarder = Forwarder::new(settings.forward, &settings.policy);
         let intake = Intake::new(
             store.clone(),

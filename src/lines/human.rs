@@ -33,6 +33,7 @@ const MAX_TEXT: usize = 500;
 #[derive(Debug)]
 pub(super) struct Human {
     colour: bool,
+    name_secrets: bool,
     zone: TimeZone,
     name_width: usize,
 }
@@ -57,10 +58,12 @@ fn took(duration: Duration) -> String {
 }
 
 impl Human {
-    /// Lines with or without colour.
-    pub(super) fn new(colour: bool) -> Self {
+    /// Lines with or without colour. Which secret matched is worth saying where there
+    /// are several.
+    pub(super) fn new(colour: bool, name_secrets: bool) -> Self {
         Self {
             colour,
+            name_secrets,
             zone: TimeZone::system(),
             name_width: 18,
         }
@@ -90,7 +93,7 @@ impl Human {
         self.name_width = self.name_width.max(columns.min(NAME_COLUMNS));
         let padding = " ".repeat(self.name_width.saturating_sub(columns));
         let verdict = match &request.verdict {
-            Verdict::Valid { scheme, secret } if is_plain_label(secret) => {
+            Verdict::Valid { scheme, .. } if !self.name_secrets => {
                 self.paint(GREEN, &format!("✓ signed ({scheme})"))
             }
             Verdict::Valid { scheme, secret } => self.paint(
@@ -202,14 +205,8 @@ impl Human {
     }
 
     fn remark(&self, out: &mut impl Write, style: Style, text: &str) -> io::Result<()> {
-        // Under the text of the lines above: a time, two spaces, an arrow, a space.
-        writeln!(out, "{:25}{}", "", self.paint(style, &shown(text)))
+        writeln!(out, "      {}", self.paint(style, &shown(text)))
     }
-}
-
-/// Labels that cmhook made up by itself say nothing where there is but one secret.
-fn is_plain_label(label: &str) -> bool {
-    label == "--secret 1" || label == "CMHOOK_SECRET"
 }
 
 /// A warning on standard error.

@@ -68,13 +68,14 @@ pub fn announce(output: OutputSettings, block: &Block, ready: Ready<'_>) -> io::
     Ok(())
 }
 
-/// Starts the thread. `closed` is cancelled when nobody reads standard output any more.
+/// Starts the thread, for a listener that knows so many secrets. `closed` is cancelled when nobody reads standard output any more.
 ///
 /// # Errors
 /// Where the operating system gives no thread.
 pub fn start(
     store: &Store,
     output: OutputSettings,
+    secrets: usize,
     closed: CancellationToken,
 ) -> io::Result<Lines> {
     if output.quiet {
@@ -83,10 +84,10 @@ pub fn start(
     let style = if output.json {
         Style::Json
     } else {
-        Style::Human(Human::new(coloured(
-            output.color,
-            io::stdout().is_terminal(),
-        )))
+        Style::Human(Human::new(
+            coloured(output.color, io::stdout().is_terminal()),
+            secrets > 1,
+        ))
     };
     let (snapshot, notices) = store.subscribe();
     let mut writer = Writer {
