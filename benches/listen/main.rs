@@ -1,0 +1,201 @@
+//! Measures `cmhook listen` against nginx as a plain reverse proxy to the same upstream.
+//!
+//! Real processes on loopback, all in one run, taking turns, so that a machine whose speed
+//! drifts drifts for all of them: the upstream alone, nginx in front of it, cmhook in front
+//! of it with everything on, and cmhook capturing without a target. Prints medians and
+//! ratios as the tables of `docs/performance.md`.
+//!
+//!     cargo bench --bench listen -- [--quick] [--rounds N] [--seconds N] [--only NAME]
+//!
+//! Wants `wrk` and `nginx` (Debian: `apt-get install wrk nginx-light`).
+
+mod contender;
+mod load;
+mod start;
+mod steady;
+mod table;
+mod upstream;
+
+use std::process::ExitCode;
+
+use anyhow::{Context as _, Result, bail};
+
+use contender::{Contender, Kind};
+use load::{Load, Measured};
+use table::Row;
+
+/// The secret that signs every delivery.
+pub const SECRET: &str = "bench-secret";
+
+/// What to run.
+struct Options {
+    rounds: usize,
+    seconds: u32,
+    only: Option<String>,
+}
+
+fn options() -> Result<Option<Options>> {
+    let mut options = Options {
+        rounds: 5,
+        seconds: 4,
+        only: None,
+    };
+    let mut args = std::env::args().skip(1);
+    while let Some(arg) = args.next() {
+        let mut value = || {
+            args.next()
+                .with_context(|| format!("`{arg}` needs a value"))
+        };
+        match arg.as_str() {
+            // What cargo passes to every benchmark, and to a benchmark run as a test.
+            "--bench" => {}
+            "--test" => return Ok(None),
+            "--quick" => (options.rounds, options.seconds) = (1, 1),
+            "--rounds" => options.rounds = value()?.parse().context("`--rounds` is a number")?,
+            "--seconds" => options.seconds = value()?.parse().context("`--seconds` is a number")?,
+            "--only" => options.only = Some(value()?),
+            other => bail!("unknown option `{other}`"),
+        }
+    }
+    Ok(Some(options))
+}
+
+fn main() -> ExitCode {
+    if std::env::args().nth(1).as_deref() == Some(upstream::ARGUMENT) {
+        return upstream::serve();
+    }
+    let result = options().and_then(|options| options.map_or(Ok(()), |options| run(&options)));
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// One load for all contenders.
+struct Case {
+    name: &'static str,
+    load: Load,
+    /// The least share of nginx's requests a second, forwarding and capturing only.
+    forward: Option<f64>,
+    capture: Option<f64>,
+}
+
+const KIB: usize = 1 << 10;
+const MIB: usize = 1 << 20;
+
+const fn case(
+    name: &'static str,
+    connections: u32,
+    keep_alive: bool,
+    body: usize,
+    forward: Option<f64>,
+    capture: Option<f64>,
+) -> Case {
+    Case {
+        name,
+        load: Load {
+            connections,
+            keep_alive,
+            body,
+        },
+        forward,
+        capture,
+    }
+}
+
+const CASES: &[Case] = &[
+    case("1 KiB, 1 connection", 1, true, KIB, Some(0.8), None),
+    case("1 KiB, 16 connections", 16, true, KIB, Some(0.6), None),
+    case("1 KiB, 64 connections", 64, true, KIB, Some(0.6), Some(0.8)),
+    case(
+        "1 KiB, 16, new connection each",
+        16,
+        false,
+        KIB,
+        Some(0.75),
+        None,
+    ),
+    case("1 MiB, 16 connections", 16, true, MIB, None, None),
+    case("20 MiB, 4 connections", 4, true, 20 * MIB, None, None),
+];
+
+fn run(options: &Options) -> Result<()> {
+    for (program, package) in [("wrk", "wrk"), ("nginx", "nginx-light")] {
+        if contender::find(program).is_none() {
+            bail!("the benchmark needs {program}: apt-get install {package}");
+        }
+    }
+    let wanted = |name: &str| {
+        options
+            .only
+            .as_deref()
+            .is_none_or(|only| name.contains(only))
+    };
+    let folder = tempfile::tempdir().context("no temporary folder")?;
+    let upstream = upstream::start(folder.path())?;
+    println!("{}", table::machine());
+    println!();
+    println!("{}", table::HEAD);
+    for case in CASES.iter().filter(|case| wanted(case.name)) {
+        let rows = throughput(case, options, upstream.port, folder.path())?;
+        for row in rows {
+            println!("{row}");
+        }
+    }
+    if wanted("steady") {
+        println!();
+        steady::run(
+            options.rounds,
+            options.seconds,
+            upstream.port,
+            folder.path(),
+        )?;
+    }
+    if wanted("memory") || wanted("start") {
+        println!();
+        start::run(upstream.port, folder.path())?;
+    }
+    Ok(())
+}
+
+/// Each contender in turn, round after round.
+fn throughput(
+    case: &Case,
+    options: &Options,
+    upstream: u16,
+    folder: &std::path::Path,
+) -> Result<Vec<Row>> {
+    let kinds = [Kind::Direct, Kind::Nginx, Kind::Forward, Kind::Capture];
+    let mut measured: Vec<Vec<Measured>> = kinds.iter().map(|_| Vec::new()).collect();
+    for round in 0..options.rounds {
+        for (at, kind) in kinds.iter().enumerate() {
+            let contender = Contender::start(*kind, upstream, folder)
+                .with_context(|| format!("{kind:?} in round {round}"))?;
+            // Connections are made and caches filled before anything counts.
+            load::run(&case.load, contender.port, 1, folder)?;
+            let before = contender.cpu_seconds();
+            let mut one = load::run(&case.load, contender.port, options.seconds, folder)?;
+            one.cpu = contender.cpu_seconds() - before;
+            measured[at].push(one);
+        }
+    }
+    let medians: Vec<Measured> = measured.iter().map(|runs| load::median(runs)).collect();
+    Ok(kinds
+        .iter()
+        .zip(&medians)
+        .map(|(kind, one)| Row {
+            case: case.name,
+            kind: *kind,
+            measured: *one,
+            nginx: medians[1],
+            target: match kind {
+                Kind::Forward => case.forward,
+                Kind::Capture => case.capture,
+                Kind::Direct | Kind::Nginx => None,
+            },
+        })
+        .collect())
+}
