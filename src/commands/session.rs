@@ -80,6 +80,8 @@ impl Session {
             closed.clone(),
         )
         .context("cannot start the thread that writes lines")?;
+        let writing = store.clone();
+        tokio::spawn(async move { writing.write_here().await });
         let forwarder = Forwarder::new(settings.forward, &settings.policy);
         let intake = Intake::new(
             store.clone(),

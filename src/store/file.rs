@@ -289,7 +289,7 @@ fn connect(path: &Path, durable: bool) -> rusqlite::Result<Connection> {
     db.pragma_update(None, "synchronous", if durable { "full" } else { "normal" })?;
     // The writer thread checkpoints by itself, between batches.
     db.pragma_update(None, "wal_autocheckpoint", 0)?;
-    db.pragma_update(None, "journal_size_limit", 16 << 20)?;
+    db.pragma_update(None, "journal_size_limit", 256 << 20)?;
     let application: i32 = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
     let layout: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if layout == 0 {

@@ -1,18 +1,20 @@
-//! The journal's writer: one thread, group commit.
+//! The journal's writer: group commit, on one of two threads.
 //!
-//! Everything that is queued when the thread comes round goes into one transaction,
-//! and all who wait for it are woken together. Waking a sleeping thread costs more
-//! than a small commit, so an attempt, for which nobody waits, wakes nobody if the
-//! thread is about to look anyway: after each commit it lingers for [`LINGER`].
+//! Everything that is queued goes into one transaction, and all who wait for it are told
+//! together. A small commit is a few writes into the page cache, some 30 µs. Waking
+//! another thread for it, and being woken by it, costs more than that, so the runtime's own
+//! thread writes when it has nothing else to do ([`Journal::write_here`]). Whatever may take
+//! longer is left to the writer thread: syncs (`--durable`), large bodies, a journal that
+//! fails or has become slow, and what nobody waits for.
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags, params};
-use tokio::sync::oneshot;
+use tokio::sync::{Notify, oneshot};
 
 use super::file::Lock;
 use super::rows;
@@ -21,11 +23,15 @@ use crate::delivery::{Attempt, Delivery};
 /// How long an attempt may wait to be written, and how long the thread looks out for
 /// more work before it sleeps. Short enough that little is lost with a killed process.
 const LINGER: Duration = Duration::from_millis(20);
-/// How long a commit waits for others to join it while some can still go on. Each page
-/// of the file is written whole, so a commit of ten costs little more than one of one.
-const GATHER: Duration = Duration::from_millis(1);
 /// Attempts are written with the next commit once there are this many.
 const MANY: usize = 64;
+/// The most bytes that the runtime's thread writes by itself.
+const SMALL: usize = 384 << 10;
+/// A commit that takes longer than this shows that the disk is busy, and for a while all
+/// are left to the thread.
+const SLOW: Duration = Duration::from_millis(10);
+/// How long that is.
+const SLOW_FOR: Duration = Duration::from_secs(2);
 /// How often a failing journal is tried again.
 const RETRY: Duration = Duration::from_secs(1);
 /// The most bytes of bodies in one transaction, so that a small delivery does not wait
@@ -36,6 +42,9 @@ const MAX_BACKLOG: usize = 64 << 20;
 /// Bytes written to the WAL, near enough, after which its contents are moved into the
 /// main file.
 const CHECKPOINT: usize = 32 << 20;
+/// The same, after which the WAL begins anew. As long as deliveries come without a pause
+/// that takes a short one: whatever the checkpoints beside it have not moved yet.
+const RESTART: usize = 128 << 20;
 /// What a row costs in the WAL beside its body: its other columns and its share of
 /// pages that are written again.
 const ROW_OVERHEAD: usize = 1024;
@@ -85,38 +94,63 @@ enum Sleep {
 #[derive(Debug)]
 struct Queue {
     ops: Vec<Op>,
+    // Bytes of the deliveries in `ops`; 0 where there are none.
+    weight: usize,
     // Attempts; nobody waits for these, so that they gather for longer.
     later: Vec<Op>,
     later_by: Option<Instant>,
-    sleep: Sleep,
+    // Somebody wants the thread to write.
     urgent: bool,
-    // How many wait for what is queued, and when the first of them has waited enough.
-    waiting: usize,
-    wanted_by: Option<Instant>,
+    sleep: Sleep,
     closing: bool,
+    slow_until: Option<Instant>,
+}
+
+impl Queue {
+    /// What is to be written now: everything that somebody waits for, and attempts if they
+    /// are due or `all` is wanted.
+    fn take(&mut self, all: bool) -> Vec<Op> {
+        self.urgent = false;
+        self.weight = 0;
+        let mut ops = std::mem::take(&mut self.ops);
+        if all || self.later_is_due() {
+            self.later_by = None;
+            ops.append(&mut self.later);
+        }
+        ops
+    }
+
+    fn later_is_due(&self) -> bool {
+        self.later.len() >= MANY || self.later_by.is_some_and(|by| by <= Instant::now())
+    }
 }
 
 #[derive(Debug)]
 struct Shared {
     queue: Mutex<Queue>,
     wake: Condvar,
+    writer: Mutex<Writer>,
     failing: AtomicBool,
 }
 
-/// The handle on the writer thread.
+/// The handle on the writer.
 #[derive(Debug)]
 pub struct Journal {
     shared: Arc<Shared>,
+    // Where the runtime's thread writes by itself: tells it that there is something.
+    here: OnceLock<Arc<Notify>>,
+    durable: bool,
     thread: Mutex<Option<JoinHandle<()>>>,
 }
 
 impl Journal {
-    /// Starts the thread. `report` is called on it when its health changes.
+    /// Starts the thread. `report` is called when the journal's health changes.
     ///
     /// # Errors
     /// Where the operating system gives no thread.
     pub fn start(
         path: &Path,
+        durable: bool,
         db: Connection,
         lock: Lock,
         report: impl Fn(Health) + Send + 'static,
@@ -124,73 +158,68 @@ impl Journal {
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue {
                 ops: Vec::new(),
+                weight: 0,
                 later: Vec::new(),
                 later_by: None,
-                sleep: Sleep::Awake,
                 urgent: false,
-                waiting: 0,
-                wanted_by: None,
+                sleep: Sleep::Awake,
                 closing: false,
+                slow_until: None,
             }),
             wake: Condvar::new(),
+            writer: Mutex::new(Writer {
+                db,
+                path: path.to_owned(),
+                backlog: Vec::new(),
+                dropped: 0,
+                written: 0,
+                wal: 0,
+                checkpointer: None,
+                report: Report(Box::new(report)),
+            }),
             failing: AtomicBool::new(false),
         });
-        let writer = Writer {
-            db,
-            shared: Arc::clone(&shared),
-            backlog: Vec::new(),
-            dropped: 0,
-            written: 0,
-            checkpointer: None,
-            path: path.to_owned(),
-            report: Box::new(report),
-        };
+        let for_thread = Arc::clone(&shared);
         let thread = std::thread::Builder::new()
             .name("journal".into())
             .spawn(move || {
                 let _lock = lock;
-                writer.run();
+                for_thread.run();
             })?;
         Ok(Self {
             shared,
+            here: OnceLock::new(),
+            durable,
             thread: Mutex::new(Some(thread)),
         })
     }
 
-    /// Queues an operation. One that is `urgent` is written at once; any other when
-    /// somebody urges, or after [`LINGER`].
-    pub fn push(&self, op: Op, urgent: bool) {
+    /// Queues an operation.
+    pub fn push(&self, op: Op) {
         let mut queue = lock(&self.shared.queue);
-        if matches!(op, Op::Attempt(_)) {
-            queue.later.push(op);
-            queue
-                .later_by
-                .get_or_insert_with(|| Instant::now() + LINGER);
-        } else {
-            queue.ops.push(op);
+        let mut urgent = false;
+        match op {
+            Op::Attempt(_) => {
+                queue.later.push(op);
+                queue
+                    .later_by
+                    .get_or_insert_with(|| Instant::now() + LINGER);
+            }
+            Op::Delivery(..) => {
+                queue.weight += op.weight() + ROW_OVERHEAD;
+                queue.ops.push(op);
+                match self.here.get() {
+                    Some(here) if self.may_write_here(&queue) => here.notify_one(),
+                    _ => urgent = true,
+                }
+            }
+            Op::Evict(_) | Op::Reserve(_) => queue.ops.push(op),
         }
-        queue.urgent |= urgent;
         self.wake(queue, urgent);
     }
 
-    /// Says that somebody now waits for what is queued, and how many deliveries are
-    /// under way in all. Once half of them wait, or one has waited for [`GATHER`],
-    /// everything is written.
-    pub fn urge(&self, open: usize) {
-        let mut queue = lock(&self.shared.queue);
-        queue.waiting += 1;
-        let enough = queue.waiting * 2 >= open;
-        queue.urgent |= enough;
-        if queue.wanted_by.is_none() {
-            queue.wanted_by = Some(Instant::now() + GATHER);
-            // The thread has to learn of the new deadline.
-            self.wake(queue, true);
-        } else {
-            self.wake(queue, enough);
-        }
-    }
-
     fn wake(&self, mut queue: MutexGuard<'_, Queue>, urgent: bool) {
+        queue.urgent |= urgent;
         let wake = match queue.sleep {
             Sleep::Asleep => true,
             Sleep::Lingering => urgent,
@@ -200,6 +229,51 @@ impl Journal {
             queue.sleep = Sleep::Awake;
             drop(queue);
             self.shared.wake.notify_one();
+        }
+    }
+
+    fn may_write_here(&self, queue: &Queue) -> bool {
+        !self.durable
+            && queue.weight <= SMALL
+            && !queue.closing
+            && !self.is_failing()
+            && queue.slow_until.is_none_or(|until| until <= Instant::now())
+    }
+
+    /// Writes what is queued whenever the caller's thread has nothing else to do. For a
+    /// runtime of one thread; ends never.
+    pub async fn write_here(&self) {
+        let here = self.here.get_or_init(Arc::default);
+        loop {
+            here.notified().await;
+            // Lets everything run first that can: forwards leave before the commit, and
+            // further deliveries join it.
+            tokio::task::yield_now().await;
+            self.write_once();
+        }
+    }
+
+    fn write_once(&self) {
+        // The thread is at it, and will find what is queued when it looks again.
+        let Ok(mut writer) = self.shared.writer.try_lock() else {
+            return self.wake(lock(&self.shared.queue), true);
+        };
+        let mut queue = lock(&self.shared.queue);
+        if !self.may_write_here(&queue) {
+            return self.wake(queue, true);
+        }
+        let ops = queue.take(false);
+        drop(queue);
+        let begun = Instant::now();
+        writer.write(ops, &self.shared.failing);
+        writer.checkpoint(false);
+        let restart = writer.wal >= RESTART;
+        drop(writer);
+        if restart {
+            self.wake(lock(&self.shared.queue), true);
+        }
+        if begun.elapsed() > SLOW {
+            lock(&self.shared.queue).slow_until = Some(Instant::now() + SLOW_FOR);
         }
     }
 
@@ -225,119 +299,133 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-struct Writer {
-    db: Connection,
-    shared: Arc<Shared>,
-    backlog: Vec<Op>,
-    dropped: usize,
-    // Bytes written since the last checkpoint.
-    written: usize,
-    checkpointer: Option<JoinHandle<()>>,
-    path: PathBuf,
-    report: Box<dyn Fn(Health) + Send>,
-}
-
-impl Writer {
-    fn run(mut self) {
+impl Shared {
+    /// The thread.
+    fn run(&self) {
         loop {
-            let (ops, closing) = self.next_ops();
-            let mut batch = std::mem::take(&mut self.backlog);
-            batch.extend(ops);
-            while !batch.is_empty() {
-                let rest = batch.split_off(batch_end(&batch));
-                let done = self.write(batch);
-                batch = rest;
-                if !done {
-                    // Those behind a failed batch fail with it, without trying each.
-                    self.fail_rest(batch);
-                    break;
-                }
-            }
-            self.checkpoint(closing);
+            // In a statement of its own, so that the lock is not held while it waits.
+            let failed = !lock(&self.writer).backlog.is_empty();
+            self.wait(failed);
+            // In this order: whoever has taken operations is the one who writes next.
+            let mut writer = lock(&self.writer);
+            let mut queue = lock(&self.queue);
+            queue.sleep = Sleep::Awake;
+            let closing = queue.closing;
+            let ops = queue.take(closing);
+            drop(queue);
+            writer.write(ops, &self.failing);
+            writer.checkpoint(closing);
+            writer.restart_wal();
             if closing {
                 return;
             }
         }
     }
 
-    /// Waits until there is something to write, and somebody wants it written or has
-    /// left it for long enough.
-    fn next_ops(&self) -> (Vec<Op>, bool) {
-        let mut queue = lock(&self.shared.queue);
+    /// Waits until there is something to write that nobody else writes.
+    fn wait(&self, failed: bool) {
+        let mut queue = lock(&self.queue);
         // For a while a wake-up is saved for whoever comes next.
         let mut look_until = Instant::now() + LINGER;
-        let retry_at = (!self.backlog.is_empty()).then(|| Instant::now() + RETRY);
+        let retry_at = failed.then(|| Instant::now() + RETRY);
         loop {
             let now = Instant::now();
             let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             let lingered = look_until <= now;
-            let wanted = queue.urgent || due(queue.wanted_by) || lingered;
-            let late = due(queue.later_by) || queue.later.len() >= MANY;
-            let retry = due(retry_at);
-            if queue.closing || retry || late || (wanted && !queue.ops.is_empty()) {
-                queue.sleep = Sleep::Awake;
-                queue.urgent = false;
-                queue.waiting = 0;
-                queue.wanted_by = None;
-                let mut ops = std::mem::take(&mut queue.ops);
-                if late || queue.closing {
-                    queue.later_by = None;
-                    ops.append(&mut queue.later);
-                }
-                return (ops, queue.closing);
+            let forgotten = lingered && queue.weight == 0 && !queue.ops.is_empty();
+            if queue.closing || queue.urgent || forgotten || due(retry_at) || queue.later_is_due() {
+                return;
             }
             let wake_at = queue
-                .wanted_by
+                .later_by
                 .into_iter()
-                .chain(queue.later_by)
                 .chain((!lingered).then_some(look_until))
                 .chain(retry_at)
                 .min();
             queue = if let Some(at) = wake_at {
                 queue.sleep = Sleep::Lingering;
                 let left = at.saturating_duration_since(now);
-                let timed = self.shared.wake.wait_timeout(queue, left);
+                let timed = self.wake.wait_timeout(queue, left);
                 timed.unwrap_or_else(PoisonError::into_inner).0
             } else {
                 queue.sleep = Sleep::Asleep;
-                let woken = self.shared.wake.wait(queue);
+                let woken = self.wake.wait(queue);
                 // Woken for an attempt: see whether more comes.
                 look_until = Instant::now() + LINGER;
                 woken.unwrap_or_else(PoisonError::into_inner)
             };
         }
     }
+}
+
+/// What to call when the journal's health changes.
+struct Report(Box<dyn Fn(Health) + Send>);
+
+impl std::fmt::Debug for Report {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Report")
+    }
+}
+
+#[derive(Debug)]
+struct Writer {
+    db: Connection,
+    path: PathBuf,
+    // What could not be written.
+    backlog: Vec<Op>,
+    dropped: usize,
+    // Bytes written since the last checkpoint.
+    written: usize,
+    // Bytes written since the WAL began.
+    wal: usize,
+    checkpointer: Option<JoinHandle<()>>,
+    report: Report,
+}
+
+impl Writer {
+    /// Writes what failed before and these, in as many transactions as their size takes.
+    fn write(&mut self, ops: Vec<Op>, failing: &AtomicBool) {
+        let mut batch = std::mem::take(&mut self.backlog);
+        batch.extend(ops);
+        while !batch.is_empty() {
+            let rest = batch.split_off(batch_end(&batch));
+            if !self.write_batch(batch, failing) {
+                // Those behind a failed batch fail with it, without trying each.
+                self.put_back(rest, &Arc::from("the journal cannot be written"));
+                return;
+            }
+            batch = rest;
+        }
+    }
 
     /// Writes a batch in one transaction and tells whether that worked.
-    fn write(&mut self, batch: Vec<Op>) -> bool {
+    fn write_batch(&mut self, batch: Vec<Op>, failing: &AtomicBool) -> bool {
         match transaction(&self.db, &batch) {
             Ok(()) => {
                 for op in batch {
-                    self.written += op.weight() + ROW_OVERHEAD;
+                    let written = op.weight() + ROW_OVERHEAD;
+                    self.written += written;
+                    self.wal += written;
                     if let Op::Delivery(_, waiter) = op {
                         // The sender may be gone; the delivery is kept all the same.
                         let _ = waiter.send(Ok(()));
                     }
                 }
-                if self.shared.failing.swap(false, Ordering::Relaxed) {
-                    (self.report)(Health::Recovered(std::mem::take(&mut self.dropped)));
+                if failing.swap(false, Ordering::Relaxed) {
+                    (self.report.0)(Health::Recovered(std::mem::take(&mut self.dropped)));
                 }
                 true
             }
             Err(error) => {
                 let _ = self.db.execute_batch("ROLLBACK");
                 let why: Arc<str> = error.to_string().into();
-                if !self.shared.failing.swap(true, Ordering::Relaxed) {
-                    (self.report)(Health::Failing(Arc::clone(&why)));
+                if !failing.swap(true, Ordering::Relaxed) {
+                    (self.report.0)(Health::Failing(Arc::clone(&why)));
                 }
                 self.put_back(batch, &why);
                 false
             }
         }
-    }
-
-    fn fail_rest(&mut self, rest: Vec<Op>) {
-        self.put_back(rest, &Arc::from("the journal cannot be written"));
     }
 
     /// Tells those who wait that it failed, and keeps the operations for later.
@@ -383,6 +471,19 @@ impl Writer {
                     .and_then(|db| run_checkpoint(&db, "PASSIVE"));
             })
             .ok();
+    }
+}
+
+impl Writer {
+    /// Has the next commit begin at the start of the WAL's file. Syncs, so it is for the
+    /// thread alone.
+    fn restart_wal(&mut self) {
+        let busy = self.checkpointer.as_ref().is_some_and(|t| !t.is_finished());
+        if self.wal >= RESTART && !busy {
+            self.wal = 0;
+            self.written = 0;
+            let _ = run_checkpoint(&self.db, "RESTART");
+        }
     }
 }
 

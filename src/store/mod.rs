@@ -38,11 +38,6 @@ const EVICTIONS: usize = 512;
 /// gap of at most this size; a clean stop leaves none.
 const RESERVE: u64 = 256;
 
-/// While no more deliveries than this are under way, each is written as soon as it is
-/// recorded, beside its forward. Beyond, writing waits until the first of them has its
-/// answer: by then the others are there too, and one commit serves them all.
-const FEW: usize = 2;
-
 /// A handle on the store.
 #[derive(Debug, Clone)]
 pub struct Store {
@@ -65,8 +60,6 @@ struct State {
     evicted: Vec<u64>,
     refusals: VecDeque<Arc<Refusal>>,
     counts: Counts,
-    // Holds that are out: forwards under way.
-    open: usize,
     ended: bool,
 }
 
@@ -96,7 +89,7 @@ pub struct Recorded {
 
 /// Waits for the journal.
 #[derive(Debug)]
-pub struct Commit(Option<(Store, Saved)>);
+pub struct Commit(Option<Saved>);
 
 impl Commit {
     /// Waits until the delivery is in the journal, or is known not to be.
@@ -104,20 +97,12 @@ impl Commit {
     /// # Errors
     /// Why it is not there.
     pub async fn wait(self) -> Result<(), Arc<str>> {
-        let Some((store, mut saved)) = self.0 else {
+        let Some(saved) = self.0 else {
             return Ok(());
         };
-        let gone = || Err("the journal's thread has ended".into());
-        match saved.try_recv() {
-            Ok(result) => return result,
-            Err(oneshot::error::TryRecvError::Closed) => return gone(),
-            Err(oneshot::error::TryRecvError::Empty) => {}
-        }
-        if let Some(journal) = &store.shared.journal {
-            let open = store.state().open;
-            journal.urge(open);
-        }
-        saved.await.unwrap_or_else(|_| gone())
+        saved
+            .await
+            .unwrap_or_else(|_| Err("the journal's thread has ended".into()))
     }
 }
 
@@ -132,7 +117,6 @@ impl Hold {
     /// A second one for the same delivery.
     pub fn again(&self) -> Self {
         let mut state = self.store.state();
-        state.open += 1;
         state.ring.hold(self.id);
         drop(state);
         Self {
@@ -145,7 +129,6 @@ impl Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         let mut state = self.store.state();
-        state.open -= 1;
         state.ring.release(self.id);
     }
 }
@@ -180,14 +163,15 @@ impl Store {
             let report = move |health| {
                 let _ = notices.send(Notice::Warning(Arc::new(warning_of(&shown, &health))));
             };
-            journal =
-                Some(
-                    Journal::start(path, db, lock, report).map_err(|source| OpenError::Io {
+            journal = Some(
+                Journal::start(path, settings.durable, db, lock, report).map_err(|source| {
+                    OpenError::Io {
                         action: "start the journal's thread for",
                         path: settings.path.clone().unwrap_or_default(),
                         source,
-                    })?,
-                );
+                    }
+                })?,
+            );
         }
         let store = Self {
             shared: Arc::new(Shared {
@@ -198,7 +182,6 @@ impl Store {
                     evicted: Vec::new(),
                     refusals: VecDeque::new(),
                     counts: Counts::default(),
-                    open: 0,
                     ended: false,
                 }),
                 notices,
@@ -223,7 +206,6 @@ impl Store {
         let mut state = self.state();
         state.last_id += 1;
         let id = state.last_id;
-        state.open += 1;
         state.counts.add_delivery(&received.verdict);
         let delivery = Arc::new(Delivery {
             id,
@@ -239,9 +221,8 @@ impl Store {
         self.reserve(&mut state);
         let saved = self.shared.journal.as_ref().map(|journal| {
             let (tell, saved) = oneshot::channel();
-            let few = state.open <= FEW;
-            journal.push(Op::Delivery(Arc::clone(&delivery), tell), few);
-            (self.clone(), saved)
+            journal.push(Op::Delivery(Arc::clone(&delivery), tell));
+            saved
         });
         self.evict(&mut state, gone);
         self.publish(|| Notice::Delivery(Arc::clone(&delivery)));
@@ -268,7 +249,7 @@ impl Store {
         if attempt.n > 0
             && let Some(journal) = &self.shared.journal
         {
-            journal.push(Op::Attempt(Arc::clone(&attempt)), false);
+            journal.push(Op::Attempt(Arc::clone(&attempt)));
         }
         self.evict(&mut state, gone);
         self.publish(|| Notice::Attempt(attempt));
@@ -353,16 +334,25 @@ impl Store {
             .is_some_and(Journal::is_failing)
     }
 
+    /// Writes to the journal whenever the caller's thread has nothing else to do, see
+    /// [`Journal::write_here`]. Never ends.
+    pub async fn write_here(&self) {
+        match &self.shared.journal {
+            Some(journal) => journal.write_here().await,
+            None => std::future::pending().await,
+        }
+    }
+
     /// Writes what is queued and ends the journal. Blocks; call it last.
     pub fn close(&self) {
         if let Some(journal) = &self.shared.journal {
             let mut state = self.state();
             let rest = std::mem::take(&mut state.evicted);
             if !rest.is_empty() {
-                journal.push(Op::Evict(rest), false);
+                journal.push(Op::Evict(rest));
             }
             // Gives back the ids that were reserved and not used.
-            journal.push(Op::Reserve(state.last_id), true);
+            journal.push(Op::Reserve(state.last_id));
             drop(state);
             journal.close();
         }
@@ -380,7 +370,7 @@ impl Store {
             && state.last_id + RESERVE / 2 >= state.reserved
         {
             state.reserved = state.last_id + RESERVE;
-            journal.push(Op::Reserve(state.reserved), false);
+            journal.push(Op::Reserve(state.reserved));
         }
     }
 
@@ -391,7 +381,7 @@ impl Store {
         };
         state.evicted.extend(gone);
         if state.evicted.len() >= EVICTIONS {
-            journal.push(Op::Evict(std::mem::take(&mut state.evicted)), false);
+            journal.push(Op::Evict(std::mem::take(&mut state.evicted)));
         }
     }
 }
