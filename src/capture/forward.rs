@@ -260,11 +260,11 @@ fn forwarded_headers(fields: &mut HeaderMap, peer: Option<IpAddr>) {
     const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
     const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
     if let Some(peer) = peer {
-        let value = match fields.get(FOR).and_then(|v| v.to_str().ok()) {
-            Some(before) => format!("{before}, {peer}"),
-            None => peer.to_string(),
-        };
-        if let Ok(value) = HeaderValue::from_str(&value) {
+        // Several fields of that name mean one list (RFC 9110 section 5.3).
+        let hops = fields.get_all(FOR).iter().filter_map(|v| v.to_str().ok());
+        let own = peer.to_string();
+        let all: Vec<&str> = hops.chain([&*own]).collect();
+        if let Ok(value) = HeaderValue::from_str(&all.join(", ")) {
             fields.insert(FOR, value);
         }
     }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::HOST;
+use http::header::{EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -127,6 +127,7 @@ impl Intake {
             limits: Limits {
                 max: max_body,
                 idle: BODY_IDLE,
+                expects_continue: false,
             },
             budget: Budget::new(BODIES.max(largest.saturating_mul(2))),
             behind: Semaphore::new(BEHIND),
@@ -175,7 +176,11 @@ impl Intake {
                 request: Some(line()),
                 progress: &progress,
             };
-            let read = body::read(incoming, self.limits, &self.budget, &progress).await;
+            let limits = Limits {
+                expects_continue: parts.headers.contains_key(EXPECT),
+                ..self.limits
+            };
+            let read = body::read(incoming, limits, &self.budget, &progress).await;
             guard.request = None;
             read
         };

@@ -195,7 +195,11 @@ async fn serve_connection(
                 && let Some((code, reason)) = refusal_of(&error)
             {
                 let head = watch.head();
-                if !head.is_empty() {
+                // Between requests there is nothing to refuse; but what cannot be parsed
+                // has come, even if it came together with the request before it.
+                let has_come =
+                    matches!(code, RefusalCode::Malformed | RefusalCode::HeadersTooLarge);
+                if has_come || !head.is_empty() {
                     refuse(request_line(&head).as_deref(), code, &reason);
                 }
             }

@@ -16,6 +16,9 @@ pub struct Limits {
     pub max: u64,
     /// How long to wait for the next chunk.
     pub idle: Duration,
+    /// Whether the sender waits for a 100 before it sends the body. Reading it makes hyper
+    /// send that, so one that is refused is not even drained.
+    pub expects_continue: bool,
 }
 
 /// Why a body is not there.
@@ -113,7 +116,9 @@ pub async fn read(
 ) -> Result<(Bytes, Reservation), BodyError> {
     let expected = body.size_hint().exact();
     if expected.is_some_and(|length| length > limits.max) {
-        drain(body, limits).await;
+        if !limits.expects_continue {
+            drain(body, limits).await;
+        }
         return Err(BodyError::TooLarge);
     }
     let mut reservation = Reservation::new(budget);

@@ -4,5 +4,6 @@
 
 pub mod listener;
 pub mod process;
+pub mod raw;
 pub mod sender;
 pub mod upstream;
