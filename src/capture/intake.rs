@@ -89,17 +89,18 @@ impl From<SocketAddr> for Peer {
 struct HangUp<'a> {
     intake: &'a Intake,
     peer: &'a Peer,
-    request: Option<String>,
+    parts: &'a Parts,
+    whole: bool,
     progress: &'a AtomicUsize,
 }
 
 impl Drop for HangUp<'_> {
     fn drop(&mut self) {
-        if let Some(request) = self.request.take() {
+        if !self.whole {
             let received = self.progress.load(Ordering::Relaxed);
             self.intake.refuse(
                 self.peer,
-                Some(&request),
+                Some(&line_of(self.parts)),
                 RefusalCode::Incomplete,
                 None,
                 format!("the sender hung up after {received} bytes of the body"),
@@ -161,19 +162,25 @@ impl Intake {
         {
             parts.headers.insert(HOST, host);
         }
-        let line = || format!("{} {}", parts.method, parts.uri);
         let size = headers::size(&parts.headers);
         if size > MAX_HEADERS {
             let reason = format!("the header block has {size} bytes, {MAX_HEADERS} are allowed");
             let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            return self.refuse_with(peer, &line(), RefusalCode::HeadersTooLarge, status, reason);
+            return self.refuse_with(
+                peer,
+                &line_of(&parts),
+                RefusalCode::HeadersTooLarge,
+                status,
+                reason,
+            );
         }
         let progress = AtomicUsize::new(0);
         let read = {
             let mut guard = HangUp {
                 intake: self,
                 peer,
-                request: Some(line()),
+                parts: &parts,
+                whole: false,
                 progress: &progress,
             };
             let limits = Limits {
@@ -181,12 +188,12 @@ impl Intake {
                 ..self.limits
             };
             let read = body::read(incoming, limits, &self.budget, &progress).await;
-            guard.request = None;
+            guard.whole = true;
             read
         };
         let (body, reservation) = match read {
             Ok(read) => read,
-            Err(error) => return self.refuse_body(peer, &line(), &error),
+            Err(error) => return self.refuse_body(peer, &line_of(&parts), &error),
         };
         let whole = Whole {
             parts,
@@ -408,6 +415,11 @@ impl Intake {
             reason: reason.into(),
         });
     }
+}
+
+/// `METHOD /path`, as refusals show it.
+fn line_of(parts: &Parts) -> String {
+    format!("{} {}", parts.method, parts.uri)
 }
 
 /// What is said of a body that could not be read.

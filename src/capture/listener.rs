@@ -8,7 +8,6 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::io::AsyncReadExt as _;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -116,20 +115,25 @@ enum Opening {
     Silent(Vec<u8>),
 }
 
+/// Enough for most requests, so that a sender's first one takes one read.
+const FIRST_READ: usize = 4 << 10;
+
 /// Reads as far as it takes to tell the protocols apart. hyper-util's own detection
 /// would wait for ever.
 async fn open(stream: &mut TcpStream) -> Opening {
-    let mut seen = Vec::with_capacity(PREFACE.len());
+    let mut seen = Vec::new();
     let reading = async {
         loop {
-            let mut buffer = [0; PREFACE.len()];
-            let room = PREFACE.len() - seen.len();
-            match stream.read(&mut buffer[..room]).await {
-                Ok(0) | Err(_) => return false,
-                Ok(count) => seen.extend_from_slice(&buffer[..count]),
+            if stream.readable().await.is_err() {
+                return false;
             }
-            if seen.len() == PREFACE.len() || !PREFACE.starts_with(&seen) {
-                return true;
+            // Nothing is set aside for a connection that says nothing.
+            seen.reserve(FIRST_READ);
+            match stream.try_read_buf(&mut seen) {
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                Ok(0) | Err(_) => return false,
+                Ok(_) if seen.len() >= PREFACE.len() || !PREFACE.starts_with(&seen) => return true,
+                Ok(_) => {}
             }
         }
     };
@@ -137,7 +141,7 @@ async fn open(stream: &mut TcpStream) -> Opening {
         Err(_) => Opening::Silent(seen),
         // What was begun and broken off is for hyper to judge.
         Ok(false) if seen.is_empty() => Opening::Closed,
-        Ok(_) if seen == PREFACE => Opening::Http2(seen),
+        Ok(_) if seen.starts_with(PREFACE) => Opening::Http2(seen),
         // A handshake record of TLS, any version.
         Ok(_) if seen.starts_with(&[0x16, 0x03]) => Opening::Tls,
         Ok(_) => Opening::Http1(seen),

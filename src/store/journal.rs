@@ -27,6 +27,9 @@ const LINGER: Duration = Duration::from_millis(20);
 const MANY: usize = 64;
 /// The most bytes that the runtime's thread writes by itself.
 const SMALL: usize = 384 << 10;
+/// The most deliveries that it writes by itself. More of them come from many senders at
+/// once, who keep the runtime's thread busy; the writer's thread then works beside it.
+const FEW: usize = 2;
 /// A commit that takes longer than this shows that the disk is busy, and for a while all
 /// are left to the thread.
 const SLOW: Duration = Duration::from_millis(10);
@@ -94,7 +97,8 @@ enum Sleep {
 #[derive(Debug)]
 struct Queue {
     ops: Vec<Op>,
-    // Bytes of the deliveries in `ops`; 0 where there are none.
+    // The deliveries in `ops`, and their bytes.
+    deliveries: usize,
     weight: usize,
     // Attempts; nobody waits for these, so that they gather for longer.
     later: Vec<Op>,
@@ -111,6 +115,7 @@ impl Queue {
     /// are due or `all` is wanted.
     fn take(&mut self, all: bool) -> Vec<Op> {
         self.urgent = false;
+        self.deliveries = 0;
         self.weight = 0;
         let mut ops = std::mem::take(&mut self.ops);
         if all || self.later_is_due() {
@@ -158,6 +163,7 @@ impl Journal {
         let shared = Arc::new(Shared {
             queue: Mutex::new(Queue {
                 ops: Vec::new(),
+                deliveries: 0,
                 weight: 0,
                 later: Vec::new(),
                 later_by: None,
@@ -206,7 +212,8 @@ impl Journal {
                     .get_or_insert_with(|| Instant::now() + LINGER);
             }
             Op::Delivery(..) => {
-                queue.weight += op.weight() + ROW_OVERHEAD;
+                queue.deliveries += 1;
+                queue.weight += op.weight();
                 queue.ops.push(op);
                 match self.here.get() {
                     Some(here) if self.may_write_here(&queue) => here.notify_one(),
@@ -259,7 +266,7 @@ impl Journal {
             return self.wake(lock(&self.shared.queue), true);
         };
         let mut queue = lock(&self.shared.queue);
-        if !self.may_write_here(&queue) {
+        if queue.deliveries > FEW || !self.may_write_here(&queue) {
             return self.wake(queue, true);
         }
         let ops = queue.take(false);
@@ -332,7 +339,7 @@ impl Shared {
             let now = Instant::now();
             let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             let lingered = look_until <= now;
-            let forgotten = lingered && queue.weight == 0 && !queue.ops.is_empty();
+            let forgotten = lingered && queue.deliveries == 0 && !queue.ops.is_empty();
             if queue.closing || queue.urgent || forgotten || due(retry_at) || queue.later_is_due() {
                 return;
             }
@@ -466,15 +473,12 @@ impl Writer {
         self.checkpointer = std::thread::Builder::new()
             .name("checkpoint".into())
             .spawn(move || {
-                let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-                let _ = Connection::open_with_flags(path, flags)
-                    .and_then(|db| run_checkpoint(&db, "PASSIVE"));
+                // One that fails is made up for by the next; nothing is lost.
+                let _ = catch_up(&path);
             })
             .ok();
     }
-}
 
-impl Writer {
     /// Has the next commit begin at the start of the WAL's file. Syncs, so it is for the
     /// thread alone.
     fn restart_wal(&mut self) {
@@ -487,8 +491,30 @@ impl Writer {
     }
 }
 
-fn run_checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<()> {
-    db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |_| Ok(()))
+/// Moves the WAL into the main file on a connection of its own, until it has nearly caught
+/// up with the commits beside it: then beginning the WAL anew, which commits have to wait
+/// for, finds little to do.
+fn catch_up(path: &Path) -> rusqlite::Result<()> {
+    /// Pages, 1 MiB.
+    const NEARLY: i64 = 256;
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let db = Connection::open_with_flags(path, flags)?;
+    let mut left = i64::MAX;
+    loop {
+        let before = std::mem::replace(&mut left, run_checkpoint(&db, "PASSIVE")?);
+        // It may also be that a reader holds it back, or that commits are faster.
+        if left <= NEARLY || left > before / 2 {
+            return Ok(());
+        }
+    }
+}
+
+/// Runs a checkpoint and tells how many pages it left in the WAL.
+fn run_checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<i64> {
+    db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
+        let (all, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
+        Ok(all - moved)
+    })
 }
 
 /// Where the first batch ends that stays under [`MAX_BATCH`]; at least one operation.

@@ -103,6 +103,17 @@ impl Ring {
     }
 
     fn position(&self, id: u64) -> Option<usize> {
+        // Ids grow by one, so unless something was held back from eviction the place
+        // follows from the newest id; a search would touch a dozen cold entries.
+        let newest = self.entries.back()?.kept.delivery.id;
+        let guess = usize::try_from(newest.checked_sub(id)?)
+            .ok()
+            .and_then(|back| self.entries.len().checked_sub(back + 1));
+        if let Some(at) = guess
+            && self.entries[at].kept.delivery.id == id
+        {
+            return Some(at);
+        }
         let at = self
             .entries
             .partition_point(|entry| entry.kept.delivery.id < id);
