@@ -1,15 +1,15 @@
 //! Which process listens on a port, where the system tells.
 
 use std::fs;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 
-/// `NAME (process 123)` of who listens on that address. Linux only, and only for
-/// processes that this user may look into.
+/// `NAME (process 123)` of who keeps others from listening on that address. Linux only,
+/// and only for processes that this user may look into.
 pub fn find(address: SocketAddr) -> Option<String> {
     let inode = ["/proc/net/tcp", "/proc/net/tcp6"]
         .into_iter()
         .filter_map(|table| fs::read_to_string(table).ok())
-        .find_map(|table| listening_inode(&table, address.port()))?;
+        .find_map(|table| listening_inode(&table, address))?;
     let socket = format!("socket:[{inode}]");
     for entry in fs::read_dir("/proc").ok()?.flatten() {
         let Some(pid) = entry
@@ -33,17 +33,32 @@ pub fn find(address: SocketAddr) -> Option<String> {
     None
 }
 
-/// The inode of the socket that listens on the port, from a table of `/proc/net`.
-/// Columns: slot, local address in hex, remote, state (0A is LISTEN), …, inode tenth.
-fn listening_inode(table: &str, port: u16) -> Option<u64> {
+/// The inode of the socket that is in the way, from a table of `/proc/net`. Columns: slot,
+/// local address in hex, remote, state (0A is LISTEN), …, inode tenth.
+fn listening_inode(table: &str, wanted: SocketAddr) -> Option<u64> {
     table.lines().skip(1).find_map(|line| {
         let mut columns = line.split_whitespace();
         let local = columns.nth(1)?;
         let state = columns.nth(1)?;
-        let (_, hex) = local.rsplit_once(':')?;
-        let listens = state == "0A" && u16::from_str_radix(hex, 16).ok()? == port;
+        let (ip, port) = local.rsplit_once(':')?;
+        let ip = address_in(ip)?;
+        let same = ip == wanted.ip() || ip.is_unspecified() || wanted.ip().is_unspecified();
+        let listens = state == "0A" && same && u16::from_str_radix(port, 16).ok()? == wanted.port();
         listens.then(|| columns.nth(5)?.parse().ok()).flatten()
     })
+}
+
+/// An address as the kernel prints it: words of 32 bits, each in this machine's order.
+fn address_in(hex: &str) -> Option<IpAddr> {
+    let mut bytes = hex::decode(hex).ok()?;
+    if cfg!(target_endian = "little") {
+        bytes.chunks_mut(4).for_each(<[u8]>::reverse);
+    }
+    match bytes.len() {
+        4 => Some(IpAddr::from(<[u8; 4]>::try_from(bytes).ok()?)),
+        16 => Some(IpAddr::from(<[u8; 16]>::try_from(bytes).ok()?).to_canonical()),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -54,9 +69,15 @@ mod tests {
     fn reads_the_table() {
         let table = "  sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode
    0: 0100007F:1130 00000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4242 1 0 100 0 0 10 0
-   1: 0100007F:1131 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4343 1 0 100 0 0 10 0";
-        assert_eq!(listening_inode(table, 0x1130), Some(4242));
-        assert_eq!(listening_inode(table, 0x1131), None);
+   1: 0100007F:1131 0100007F:9999 01 00000000:00000000 00:00000000 00000000     0        0 4343 1 0 100 0 0 10 0
+   2: B80D0120000000000000000001000000:1132 00000000000000000000000000000000:0000 0A 00000000:00000000 00:00000000 00000000     0        0 4444 1 0 100 0 0 10 0";
+        let find = |address: &str| listening_inode(table, address.parse().unwrap());
+        assert_eq!(find("127.0.0.1:4400"), Some(4242));
+        assert_eq!(find("0.0.0.0:4400"), Some(4242));
+        assert_eq!(find("127.0.0.2:4400"), None);
+        assert_eq!(find("127.0.0.1:4401"), None);
+        assert_eq!(find("[2001:db8::1]:4402"), Some(4444));
+        assert_eq!(find("[2001:db8::2]:4402"), None);
     }
 
     #[test]
