@@ -80,16 +80,10 @@ pub fn of(target: &Target, error: &(dyn Error + 'static)) -> Failure {
     if let Some(found) = source_of::<rustls::Error>(error) {
         return tls(target, found);
     }
-    if let Some(found) = source_of::<io::Error>(error) {
-        if let Some(inner) = found
-            .get_ref()
-            .and_then(|e| e.downcast_ref::<rustls::Error>())
-        {
-            return tls(target, inner);
-        }
-        if let Some(failure) = of_io(target, found) {
-            return failure;
-        }
+    if let Some(found) = source_of::<io::Error>(error)
+        && let Some(failure) = of_io(target, found)
+    {
+        return failure;
     }
     if let Some(found) = source_of::<hyper::Error>(error) {
         if found.is_parse() {
@@ -225,15 +219,12 @@ fn source_of<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option
         if let Some(found) = error.downcast_ref::<T>() {
             return Some(found);
         }
-        // An io::Error hides what it wraps from `source` unless it is asked.
-        if let Some(inner) = error
-            .downcast_ref::<io::Error>()
-            .and_then(|e| e.get_ref())
-            .and_then(|e| e.downcast_ref::<T>())
-        {
-            return Some(inner);
-        }
-        next = error.source();
+        // What an io::Error wraps is left out by its `source`, and may be another one.
+        let wrapped = error.downcast_ref::<io::Error>().and_then(|e| e.get_ref());
+        next = match wrapped {
+            Some(inner) => Some(inner),
+            None => error.source(),
+        };
     }
     None
 }
