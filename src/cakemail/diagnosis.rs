@@ -95,10 +95,11 @@ fn wrong_form(claim: &Claim<'_>, expected: &Digest) -> Option<String> {
         });
     }
     // Eight characters of a digest are no coincidence.
-    let given = std::str::from_utf8(claim.value).ok()?;
+    let given = claim.value;
     [hex::encode(expected), STANDARD.encode(expected)]
         .iter()
-        .find(|whole| given.len() >= 8 && given.len() < whole.len() && whole.starts_with(given))
+        .filter(|whole| (8..whole.len()).contains(&given.len()))
+        .find(|whole| bool::from(whole.as_bytes()[..given.len()].ct_eq(given)))
         .map(|whole| {
             format!(
                 "{header} is cut short: its {} characters are right, the other {} are missing",
@@ -113,10 +114,11 @@ fn malformed(claim: &Claim<'_>) -> String {
     if claim.value.is_empty() {
         return format!("{header} is empty");
     }
-    format!(
-        "{header} holds {} characters that are no SHA-256 digest: 64 of hex or 44 of base64 are expected",
-        String::from_utf8_lossy(claim.value).chars().count()
-    )
+    let what = match String::from_utf8_lossy(claim.value).chars().count() {
+        1 => "1 character that is".to_owned(),
+        count => format!("{count} characters that are"),
+    };
+    format!("{header} holds {what} no SHA-256 digest: 64 of hex or 44 of base64 are expected")
 }
 
 /// The digest is right for a secret that is nearly this one.

@@ -281,12 +281,55 @@ mod tests {
         }
     }
 
+    const LONG: &str = r#""xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx""#;
+
+    #[test]
+    fn nesting_takes_no_stack() {
+        for (open, close) in [("[", "]"), ("{\"a\":", "}")] {
+            let deep = format!("{}1{}", open.repeat(1_000_000), close.repeat(1_000_000));
+            for body in [
+                format!("{{\"data\":{deep},\"event\":\"a.b\"}}"),
+                format!("{{\"event\":\"a.b\",\"data\":{deep}"),
+            ] {
+                assert_eq!(name_in(body.as_bytes()).as_deref(), Some("a.b"));
+            }
+            let body = format!("{{\"event\":{deep}}}");
+            assert_eq!(name_in(body.as_bytes()), None);
+        }
+    }
+
     proptest! {
         #[test]
         fn never_panics(body in proptest::collection::vec(any::<u8>(), 0..200), text in ".{0,40}") {
             let _ = name_in(&body);
             if let Ok(pattern) = text.parse::<EventPattern>() {
                 let _ = (pattern.matches("email.sent"), pattern.suggestion());
+            }
+        }
+
+        /// Whatever is JSON means here what it means to whoever parses all of it.
+        #[test]
+        fn agrees_with_a_whole_parser(
+            members in proptest::collection::vec((
+                prop::sample::select(vec!["event", "Event", "data", "", "e\\u0076ent", " event"]),
+                prop::sample::select(vec![
+                    "\"email.sent\"", "\"\"", "\"\\ud83d\\ude00\\n\"", "\"\\ud800\"", "\"\u{9b}\"", "null",
+                    "true", "-0.0", "1e999", "123456789012345678901234567890", "[]", "[[{}, 1]]",
+                    "{\"event\": \"inner\"}", "{\"event\": {\"event\": []}}", " \t\r\n\"spaced\" ",
+                    LONG, "nul", "\"open", "'single'", "{\"a\": }",
+                ]),
+            ), 0..6),
+            after in prop::sample::select(vec!["}", "} ", "}\n", "", ",}", "}x", "\0"]),
+        ) {
+            let members: Vec<_> = members.iter().map(|(k, v)| format!("\"{k}\":{v}")).collect();
+            let body = format!("{{{}{after}", members.join(","));
+            if let Ok(value) = serde_json::from_str::<serde_json::Value>(&body) {
+                let event = value["event"].as_str();
+                let event = event.filter(|e| !e.is_empty() && e.len() <= MAX_NAME);
+                let found = name_in(body.as_bytes());
+                prop_assert_eq!(found.as_deref(), event, "{}", body);
+            } else {
+                let _ = name_in(body.as_bytes());
             }
         }
 
