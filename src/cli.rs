@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
 use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use secrecy::SecretString;
 
 const AFTER: &str = "\
 Examples:
@@ -159,9 +160,10 @@ pub struct ListenArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Verifying")]
 pub struct VerifyArgs {
-    /// A webhook's secret, `S` or `NAME=S`; may be repeated. `CMHOOK_SECRET` holds one, verbatim
+    /// A webhook's secret, `S` or `NAME=S`; may be repeated. `ps` shows flags: safer are
+    /// `CMHOOK_SECRET`, which holds one verbatim, and files
     #[arg(short, long, value_name = "S")]
-    pub secret: Vec<String>,
+    pub secret: Vec<SecretString>,
 
     /// A file with one secret a line
     #[arg(

@@ -16,6 +16,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use jiff::Timestamp;
+use subtle::ConstantTimeEq as _;
 use tokio::net::TcpListener;
 
 use super::listen::with_output;
@@ -44,7 +45,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
         let raw = Raw {
             listen: Some(args.listen),
             forward: Some(OneOrMany::One(format!("{address}/webhooks/cakemail"))),
-            secret: vec![format!("demo={value}")],
+            secret: vec![format!("demo={value}").into()],
             ephemeral: Some(true),
             ..with_output(Raw::default(), &args.output)
         };
@@ -118,7 +119,7 @@ async fn handle(
         parts
             .headers
             .get(scheme.header())
-            .is_some_and(|given| given.as_bytes() == expected.as_bytes())
+            .is_some_and(|given| bool::from(given.as_bytes().ct_eq(expected.as_bytes())))
     });
     let (status, text) = if right {
         (StatusCode::OK, "OK")

@@ -10,12 +10,19 @@ const NAME: &str = "cmhook.toml";
 
 /// One text or a list of them.
 #[derive(Debug, Clone, serde::Deserialize)]
-#[serde(untagged)]
+#[serde(untagged, expecting = "expected a text or a list of texts")]
 pub enum OneOrMany {
     /// One.
     One(String),
     /// Several.
     Many(Vec<String>),
+}
+
+impl ConfigFiles {
+    /// Whether they ask for JSON lines.
+    pub fn json(&self) -> Option<bool> {
+        self.sources.iter().find_map(|source| source.json)
+    }
 }
 
 impl OneOrMany {
@@ -112,7 +119,7 @@ fn project_file(folder: &Path) -> Option<PathBuf> {
 
 fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigError> {
     let mut raw: Raw = toml::from_str(text).map_err(|error| {
-        // The message alone: the excerpt that toml prints may hold a secret.
+        // The message alone: the excerpt that toml prints, and the value, may be a secret.
         let place = error.span().map_or_else(String::new, |span| {
             let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
             format!(" line {line}")
@@ -121,7 +128,7 @@ fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigEr
             format!(
                 "the configuration file `{}`{place}: {}",
                 path.display(),
-                error.message()
+                without_value(error.message())
             ),
             "docs/configuration.md lists what it can hold",
         )
@@ -148,14 +155,27 @@ fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigEr
     Ok(())
 }
 
+/// `invalid type: string "…", expected a boolean` without the text that was there.
+fn without_value(message: &str) -> String {
+    let quoting = ["invalid type: ", "invalid value: "];
+    let kind = quoting.iter().find_map(|start| message.strip_prefix(start));
+    match (kind, message.rsplit_once(", expected ")) {
+        (Some(kind), Some((_, expected))) => {
+            let kind = kind.split(['`', '"', ',']).next().unwrap_or_default();
+            format!("expected {expected}, not {}", kind.trim_end())
+        }
+        _ => message.to_owned(),
+    }
+}
+
 #[cfg(unix)]
-fn others_can_read(path: &Path) -> bool {
+pub(super) fn others_can_read(path: &Path) -> bool {
     use std::os::unix::fs::PermissionsExt as _;
     fs::metadata(path).is_ok_and(|m| m.permissions().mode() & 0o077 != 0)
 }
 
 #[cfg(not(unix))]
-fn others_can_read(_: &Path) -> bool {
+pub(super) fn others_can_read(_: &Path) -> bool {
     false
 }
 
@@ -193,6 +213,45 @@ pub fn user_data_folder() -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(2000))]
+
+        /// A file with a few wrong characters in it, as somebody who edits it has it.
+        #[test]
+        fn no_mistake_prints_the_secret(
+            edits in proptest::collection::vec(
+                (any::<prop::sample::Index>(), prop::option::of(prop::sample::select(
+                    "\"'=[]{}#.,\n\\ x1-\u{1b}\u{202e}".chars().collect::<Vec<_>>(),
+                ))),
+                0..4,
+            ),
+        ) {
+            let text = "keep = 1\nforward = [\"localhost:3000\"]\ncolor = \"never\"\n\
+                [routes]\n\"a.*\" = \"localhost:3001\"\n\
+                [[secrets]]\nlabel = \"main\"\nvalue = \"sentinel\"\nevent = \"email.sent\"\n";
+            let mut text: Vec<char> = text.chars().collect();
+            for (at, edit) in edits {
+                let at = at.index(text.len());
+                match edit {
+                    Some(c) => text.insert(at, c),
+                    None => drop(text.remove(at)),
+                }
+            }
+            let text: String = text.into_iter().collect();
+            if let Err(error) = parse(&text) {
+                prop_assert!(!error.message.contains("sentinel"), "{}\n{}", error, text);
+            }
+        }
+
+        #[test]
+        fn any_text_is_taken_or_named(text in "(\\PC|\n){0,80}") {
+            if let Err(error) = parse(&text) {
+                prop_assert!(error.message.starts_with("the configuration file `"), "{}", error);
+            }
+        }
+    }
 
     fn parse(text: &str) -> Result<ConfigFiles, ConfigError> {
         let mut files = ConfigFiles::default();

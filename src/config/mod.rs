@@ -14,6 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use http::{HeaderName, HeaderValue, StatusCode};
+use secrecy::SecretString;
 
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_data_folder};
 pub use resolve::resolve;
@@ -83,7 +84,7 @@ pub struct Raw {
     pub events: Option<OneOrMany>,
     /// `--secret` values, `S` or `NAME=S`.
     #[serde(skip)]
-    pub secret: Vec<String>,
+    pub secret: Vec<SecretString>,
     /// Files with a secret a line.
     pub secret_file: Option<OneOrMany>,
     /// The file's secrets.

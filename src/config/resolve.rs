@@ -34,7 +34,7 @@ pub fn resolve(flags: Raw, files: ConfigFiles) -> Result<Settings, ConfigError> 
         };
     }
 
-    let secrets = secrets::collect(&sources)?;
+    let secrets = secrets::collect(&sources, &mut doubts)?;
     let policy = policy(
         &many!(forward),
         &routes(&sources)?,
@@ -227,8 +227,9 @@ fn headers(lines: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigErr
         .iter()
         .map(|line| {
             let bad = |what: &str| {
-                // The value may be a password, so only the name is shown.
-                let name = line.split(':').next().unwrap_or_default();
+                // The value may be a password, so only what can be the name is shown.
+                let ends = |c: char| c == ':' || c == '=' || c.is_whitespace();
+                let name = line.split(ends).next().unwrap_or_default();
                 ConfigError::new(
                     format!("`--header {}` {what}", name.escape_debug()),
                     "write it as `--header 'X-Name: value'`",
@@ -240,8 +241,9 @@ fn headers(lines: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigErr
             if crate::http::headers::is_hop_by_hop(&name) || name == http::header::CONTENT_LENGTH {
                 return Err(bad("is set by the connection itself"));
             }
-            let value = HeaderValue::from_bytes(value.trim().as_bytes())
+            let mut value = HeaderValue::from_bytes(value.trim().as_bytes())
                 .map_err(|_| bad("has a value with a control character in it"))?;
+            value.set_sensitive(true);
             Ok((name, value))
         })
         .collect()
@@ -291,7 +293,22 @@ fn store(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::time::Duration;
+
+    proptest! {
+        #[test]
+        fn a_header_is_taken_or_named_without_its_value(
+            name in "[A-Za-z-]{0,10}|\\PC{0,10}",
+            between in prop::sample::select(vec![":", ": ", "=", " ", ":\u{1}"]),
+        ) {
+            let line = format!("{name}{between}sentinel");
+            match headers(std::slice::from_ref(&line)) {
+                Ok(headers) => prop_assert_eq!(headers.len(), 1),
+                Err(error) => prop_assert!(!error.message.contains("sentinel"), "{}", error),
+            }
+        }
+    }
 
     fn settings(change: impl FnOnce(&mut Raw)) -> Result<Settings, ConfigError> {
         let mut raw = Raw {

@@ -4,18 +4,23 @@
 use std::fs;
 use std::path::Path;
 
-use super::file::{OneOrMany, SecretEntry};
+use secrecy::ExposeSecret as _;
+
+use super::file::{OneOrMany, SecretEntry, others_can_read};
 use super::{ConfigError, Raw};
 use crate::cakemail::signature::Secret;
 
 /// The variable that holds one secret, taken verbatim.
 const VARIABLE: &str = "CMHOOK_SECRET";
 
-pub(super) fn collect(sources: &[Raw]) -> Result<Vec<Secret>, ConfigError> {
+pub(super) fn collect(
+    sources: &[Raw],
+    doubts: &mut Vec<String>,
+) -> Result<Vec<Secret>, ConfigError> {
     let mut secrets = Vec::new();
     for source in sources {
         for (at, text) in source.secret.iter().enumerate() {
-            let (label, value) = labelled(text);
+            let (label, value) = labelled(text.expose_secret());
             let label = label.map_or_else(|| format!("--secret {}", at + 1), str::to_owned);
             secrets.push(make(&label, None, value, "`--secret` is empty")?);
         }
@@ -38,6 +43,11 @@ pub(super) fn collect(sources: &[Raw]) -> Result<Vec<Secret>, ConfigError> {
         let files = source.secret_file.clone().map(OneOrMany::into_vec);
         for path in files.unwrap_or_default() {
             from_file(Path::new(&path), &mut secrets)?;
+            if others_can_read(Path::new(&path)) {
+                doubts.push(format!(
+                    "`{path}` holds secrets and other users of this machine can read it: chmod 600 it"
+                ));
+            }
         }
         for entry in &source.secrets {
             from_entry(entry, &mut secrets)?;
@@ -111,12 +121,7 @@ fn from_entry(entry: &SecretEntry, secrets: &mut Vec<Secret>) -> Result<(), Conf
     let value = match (&entry.value, &entry.env) {
         (Some(value), None) => value,
         (None, Some(variable)) => {
-            read = std::env::var(variable).map_err(|_| {
-                ConfigError::new(
-                    format!("the secret `{name}` is to come from {variable}, which is not set"),
-                    format!("set {variable}, or take the entry out of the configuration file"),
-                )
-            })?;
+            read = std::env::var(variable).map_err(|_| unset(name, variable))?;
             &read
         }
         _ => {
@@ -137,9 +142,26 @@ fn from_entry(entry: &SecretEntry, secrets: &mut Vec<Secret>) -> Result<(), Conf
     Ok(())
 }
 
+/// Only what can be a variable's name is shown: the secret itself may stand in its place.
+fn unset(name: &str, variable: &str) -> ConfigError {
+    let is_name = |b: u8| b.is_ascii_uppercase() || b.is_ascii_digit() || b == b'_';
+    if variable.bytes().all(is_name) {
+        ConfigError::new(
+            format!("the secret `{name}` is to come from {variable}, which is not set"),
+            format!("set {variable}, or take the entry out of the configuration file"),
+        )
+    } else {
+        ConfigError::new(
+            format!("the secret `{name}` is to come from a variable that is not set"),
+            "`env` holds the name of a variable; the secret itself goes into `value`",
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
     use std::io::Write as _;
 
     #[test]
@@ -171,6 +193,49 @@ mod tests {
         assert_eq!(secrets.len(), 3);
     }
 
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(100))]
+
+        #[test]
+        fn each_line_of_a_file_is_a_secret(
+            lines in proptest::collection::vec(("[^\r\n]{1,20}", prop::sample::select(vec!["\n", "\r\n"])), 1..6),
+            whole in any::<bool>(),
+        ) {
+            let mut text: String = lines.iter().flat_map(|(line, end)| [&**line, *end]).collect();
+            // The last line may lack its end.
+            if !whole {
+                text.truncate(text.trim_end_matches(['\r', '\n']).len());
+            }
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(text.as_bytes()).unwrap();
+            let mut secrets = Vec::new();
+            from_file(file.path(), &mut secrets).unwrap();
+            prop_assert_eq!(secrets.len(), lines.len());
+            for (secret, (line, _)) in secrets.iter().zip(&lines) {
+                let same = Secret::new("x", None, line).unwrap();
+                prop_assert_eq!(secret.digest(b"body"), same.digest(b"body"));
+            }
+        }
+
+        #[test]
+        fn any_bytes_are_taken_or_named(bytes in proptest::collection::vec(any::<u8>(), 0..60)) {
+            let mut file = tempfile::NamedTempFile::new().unwrap();
+            file.write_all(&bytes).unwrap();
+            if let Err(error) = from_file(file.path(), &mut Vec::new()) {
+                prop_assert!(error.message.contains("the secret file `"), "{}", error);
+            }
+        }
+
+        #[test]
+        fn a_label_takes_nothing_from_a_secret(text in "\\PC{0,30}") {
+            let joined = match labelled(&text) {
+                (Some(label), value) => format!("{label}={value}"),
+                (None, value) => value.to_owned(),
+            };
+            prop_assert_eq!(joined, text);
+        }
+    }
+
     #[test]
     fn empty_ones_are_refused() {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -185,9 +250,9 @@ mod tests {
         let error = from_file(file.path(), &mut none).unwrap_err();
         assert!(error.message.contains("line 2"), "{error}");
         let raw = Raw {
-            secret: vec![String::new()],
+            secret: vec!["".into()],
             ..Raw::default()
         };
-        assert!(collect(&[raw]).is_err());
+        assert!(collect(&[raw], &mut Vec::new()).is_err());
     }
 }

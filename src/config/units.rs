@@ -53,6 +53,31 @@ pub fn size(name: &str, text: &str) -> Result<u64, ConfigError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn any_text_is_taken_or_named(text in "[0-9a-zA-Z.+ -]{0,12}|\\PC{0,12}") {
+            if let Ok(duration) = duration("--timeout", &text) {
+                prop_assert!(!duration.is_zero() && duration <= Duration::from_hours(24));
+            }
+            if let Ok(size) = size("--keep-bytes", &text) {
+                prop_assert!(size > 0);
+            }
+        }
+
+        #[test]
+        fn whole_numbers_are_exact(number in 1u64..86_400) {
+            let seconds = Duration::from_secs(number);
+            prop_assert_eq!(duration("x", &format!("{number}s")).unwrap(), seconds);
+            prop_assert_eq!(duration("x", &number.to_string()).unwrap(), seconds);
+            let thousandth = duration("x", &format!("{number}ms")).unwrap();
+            prop_assert_eq!(thousandth, Duration::from_millis(number));
+            prop_assert_eq!(size("x", &format!("{number}MB")).unwrap(), number * 1_000_000);
+            prop_assert_eq!(size("x", &format!("{number}KiB")).unwrap(), number * 1024);
+            prop_assert_eq!(size("x", &number.to_string()).unwrap(), number);
+        }
+    }
 
     #[test]
     fn durations_and_sizes() {
