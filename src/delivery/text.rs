@@ -9,14 +9,17 @@ use std::fmt::Write as _;
 
 /// Whether a terminal would act on this character, or show nothing or something else
 /// in its place: C0 and C1 controls, DEL, bidirectional marks, line and paragraph
-/// separators, the byte-order mark and other invisible format characters.
+/// separators, the byte-order mark, blank letters and other invisible format characters.
 pub const fn is_unsafe_on_terminal(c: char) -> bool {
     matches!(c,
         '\0'..='\x1f' | '\x7f'..='\u{9f}'
-        | '\u{ad}' | '\u{61c}' | '\u{180e}'
+        | '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}'
+        | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}'
         | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}'
-        | '\u{2060}'..='\u{206f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}'
-        | '\u{e0000}'..='\u{e007f}')
+        | '\u{2060}'..='\u{206f}' | '\u{3164}' | '\u{feff}' | '\u{ffa0}'
+        | '\u{fff0}'..='\u{fffb}'
+        | '\u{1bca0}'..='\u{1bca3}' | '\u{1d173}'..='\u{1d17a}'
+        | '\u{e0000}'..='\u{e0fff}')
 }
 
 /// The same text with every unsafe character written as `\n`, `\x1b` or `\u{202e}`.

@@ -226,14 +226,17 @@ pub(super) fn farewell(out: &mut impl Write, counts: &Counts) -> io::Result<()> 
         "deliveries"
     };
     write!(out, "Stopped after {} {plural}", counts.received)?;
-    for (count, what) in [
-        (counts.invalid, "with an invalid signature"),
-        (counts.failed, "attempts failed"),
-        (counts.refused, "requests refused"),
-        (counts.unsaved, "could not be saved"),
+    for (count, one, several) in [
+        (counts.invalid, "with an invalid signature", ""),
+        (counts.failed, "attempt failed", "attempts failed"),
+        (counts.refused, "request refused", "requests refused"),
+        (counts.unsaved, "could not be saved", ""),
     ] {
-        if count > 0 {
-            write!(out, ", {count} {what}")?;
+        let several = if several.is_empty() { one } else { several };
+        match count {
+            0 => {}
+            1 => write!(out, ", 1 {one}")?,
+            _ => write!(out, ", {count} {several}")?,
         }
     }
     writeln!(out, ".")
@@ -276,7 +279,7 @@ impl Block {
                 let name = if at == 0 { "forward" } else { "" };
                 writeln!(out, "{}{}", row(name), shown(target))?;
             }
-            writeln!(out, "{}{}", row("secrets"), self.secrets)?;
+            writeln!(out, "{}{}", row("secrets"), shown(&self.secrets))?;
             writeln!(out, "{}{}", row("store"), shown(&self.store))?;
         }
         for one in &self.warnings {
