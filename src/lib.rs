@@ -26,13 +26,14 @@ use clap::Parser as _;
 /// returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     report::install_panic_hook();
-    let cli = match cli::Cli::try_parse_from(args) {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let cli = match cli::Cli::try_parse_from(&args) {
         Ok(cli) => cli,
-        Err(error) => return report::report_usage(&error),
+        Err(error) => return report::report_usage(&error, &args),
     };
-    let json = commands::wants_json(&cli);
+    let mut json = commands::output(&cli).json.unwrap_or(false);
     start_log(cli.verbose);
-    match commands::run(cli) {
+    match commands::run(cli, &mut json) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report::report(&error, json),
     }
@@ -51,6 +52,8 @@ fn start_log(verbose: u8) {
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_writer(std::io::stderr)
+        // Without colour, wherever it goes: what is in it may be a stranger's.
+        .with_ansi(false)
         .with_target(verbose > 1)
         .init();
 }

@@ -1,10 +1,13 @@
 //! From an error to a message, a hint and an exit code; the only place that does so.
 
-use std::error::Error;
+use std::ffi::OsString;
 use std::io::{self, Write as _};
+use std::net::SocketAddr;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use crate::capture::listener::ListenError;
+use crate::commands;
 use crate::commands::listen::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
@@ -33,21 +36,36 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     let problem = classify(error);
+    let exit = ExitCode::from(problem.exit);
     let message = format!("{error:#}");
-    let mut err = io::stderr().lock();
-    let _ = writeln!(err, "error: {}", escape_for_terminal(&message));
-    if !problem.hint.is_empty() {
-        let _ = writeln!(err, " hint: {}", escape_for_terminal(&problem.hint));
-    }
-    if json {
-        let object = Object::Error(Message {
-            code: problem.code,
-            message: &message,
-            hint: &problem.hint,
-        });
-        let _ = writeln!(io::stdout().lock(), "{}", object.to_line());
-    }
-    ExitCode::from(problem.exit)
+    let say = move || {
+        let mut err = io::stderr().lock();
+        let _ = writeln!(err, "error: {}", escape_for_terminal(&message));
+        if !problem.hint.is_empty() {
+            let _ = writeln!(err, " hint: {}", escape_for_terminal(&problem.hint));
+        }
+        if json {
+            say_as_json(problem.code, &message, &problem.hint);
+        }
+    };
+    // Whoever should read this may have stopped reading, and even the lines before it may
+    // wait for that.
+    let (done, finished) = std::sync::mpsc::channel();
+    std::thread::spawn(move || {
+        say();
+        let _ = done.send(());
+    });
+    let _ = finished.recv_timeout(Duration::from_millis(500));
+    exit
+}
+
+fn say_as_json(code: &str, message: &str, hint: &str) {
+    let object = Object::Error(Message {
+        code,
+        message,
+        hint,
+    });
+    let _ = writeln!(io::stdout().lock(), "{}", object.to_line());
 }
 
 fn classify(error: &anyhow::Error) -> Problem {
@@ -67,11 +85,9 @@ fn classify(error: &anyhow::Error) -> Problem {
                     FAILED,
                     "stop what uses it, or listen elsewhere with `--listen PORT` (0 picks a free one)",
                 ),
-                _ => problem(
-                    "listen",
-                    FAILED,
-                    "choose another address with `--listen ADDR`",
-                ),
+                ListenError::Io { address, source } => {
+                    problem("listen", FAILED, other_address(*address, source.kind()))
+                }
             };
         }
         if let Some(found) = cause.downcast_ref::<OpenError>() {
@@ -82,6 +98,18 @@ fn classify(error: &anyhow::Error) -> Problem {
         }
     }
     problem("internal", FAILED, "")
+}
+
+fn other_address(address: SocketAddr, problem: io::ErrorKind) -> &'static str {
+    match problem {
+        io::ErrorKind::PermissionDenied if address.port() < 1024 => {
+            "ports below 1024 are the administrator's: choose a higher one with `--listen PORT`"
+        }
+        io::ErrorKind::AddrNotAvailable => {
+            "no network of this machine has that address: choose one that it has, or a port alone for 127.0.0.1"
+        }
+        _ => "choose another address with `--listen ADDR`",
+    }
 }
 
 fn of_store(error: &OpenError) -> Problem {
@@ -111,12 +139,42 @@ fn of_store(error: &OpenError) -> Problem {
 }
 
 /// Prints what clap found, and returns its exit code: 0 for `--help` and `--version`.
-pub fn report_usage(error: &clap::Error) -> ExitCode {
-    let _ = error.print();
-    match error.exit_code() {
-        0 => ExitCode::SUCCESS,
-        _ => ExitCode::from(USAGE),
+pub fn report_usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
+    if error.exit_code() == 0 {
+        let _ = error.print();
+        return ExitCode::SUCCESS;
     }
+    let text = if has_dashed_secret(args) {
+        "error: `--secret` needs a value after it\n\n  tip: a secret that begins with `-` is written `--secret=S`\n".to_owned()
+    } else {
+        error.render().to_string()
+    };
+    let mut err = io::stderr().lock();
+    for line in text.lines() {
+        let _ = writeln!(err, "{}", escape_for_terminal(line));
+    }
+    if commands::ask_for_json(args) {
+        let (message, rest) = text.split_once("\n\n").unwrap_or((&text, ""));
+        let tips: Vec<_> = rest
+            .lines()
+            .filter_map(|line| line.trim().strip_prefix("tip: "))
+            .collect();
+        let hint = if tips.is_empty() {
+            "`cmhook listen --help` lists what there is".to_owned()
+        } else {
+            tips.join("; ")
+        };
+        let message = message.strip_prefix("error: ").unwrap_or(message);
+        say_as_json("usage", message, &hint);
+    }
+    ExitCode::from(USAGE)
+}
+
+/// Whether a secret begins like a flag. clap takes it for one, and its message would show it.
+fn has_dashed_secret(args: &[OsString]) -> bool {
+    args.windows(2).any(|pair| {
+        (pair[0] == "--secret" || pair[0] == "-s") && pair[1].as_encoded_bytes().starts_with(b"-")
+    })
 }
 
 /// Says of a panic what a user can do with it. It ends one connection or task; the
@@ -133,11 +191,4 @@ pub fn install_panic_hook() {
             escape_for_terminal(what)
         );
     }));
-}
-
-/// Whether an error is, at its root, that nobody reads any more.
-pub fn is_broken_pipe(error: &(dyn Error + 'static)) -> bool {
-    error
-        .downcast_ref::<io::Error>()
-        .is_some_and(|e| e.kind() == io::ErrorKind::BrokenPipe)
 }

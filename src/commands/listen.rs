@@ -7,7 +7,7 @@ use crate::config::{self, Color, HostHeader, OneOrMany, Raw};
 
 use super::session::{Session, block_on};
 
-/// Why a listener did not start, beyond its port and its store.
+/// Why a listener did not start or go on, beyond its port and its store.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum StartError {
@@ -17,6 +17,9 @@ pub enum StartError {
     /// A second signal came while it was stopping.
     #[error("stopped at once by a second signal; what was in flight is lost")]
     Forced,
+    /// Its lines went to a full disk, for example.
+    #[error("cannot write to standard output")]
+    Output(#[source] std::io::Error),
 }
 
 impl StartError {
@@ -24,13 +27,14 @@ impl StartError {
         match self {
             Self::OwnPort(_) => "loop",
             Self::Forced => "forced",
+            Self::Output(_) => "output",
         }
     }
 
     pub(crate) const fn exit(&self) -> u8 {
         match self {
             Self::OwnPort(_) => 2,
-            Self::Forced => 1,
+            Self::Forced | Self::Output(_) => 1,
         }
     }
 
@@ -38,12 +42,17 @@ impl StartError {
         match self {
             Self::OwnPort(_) => "forward to the port that your app listens on",
             Self::Forced => "",
+            Self::Output(_) => {
+                "it was stopped for that; what came in is in the store, and `--quiet` writes no lines"
+            }
         }
     }
 }
 
-pub(super) fn run(args: ListenArgs, config: Option<&Path>) -> anyhow::Result<()> {
-    let settings = config::resolve(raw(args), config::load(config)?)?;
+pub(super) fn run(args: ListenArgs, config: Option<&Path>, json: &mut bool) -> anyhow::Result<()> {
+    let (flags, files) = (raw(args), config::load(config)?);
+    *json = flags.json.or(files.json()).unwrap_or(false);
+    let settings = config::resolve(flags, files)?;
     block_on(async {
         let session = Session::start(settings).await?;
         session.run(std::future::pending()).await

@@ -6,28 +6,47 @@ pub mod listen;
 mod man;
 mod session;
 
-use crate::cli::{Cli, Command};
+use std::ffi::OsString;
 
-/// Runs a command to its end.
+use crate::cli::{Cli, Command};
+use crate::config::Raw;
+
+/// Runs a command to its end. `json` is set where a configuration file asks for JSON.
 ///
 /// # Errors
 /// Where it could not do its work.
-pub fn run(cli: Cli) -> anyhow::Result<()> {
+pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<()> {
     let config = cli.config.as_deref();
     match cli.command {
-        Command::Listen(args) => listen::run(*args, config),
+        Command::Listen(args) => listen::run(*args, config, json),
         Command::Demo(args) => demo::run(args),
         Command::Completions { shell } => completions::run(shell),
         Command::Man { command, out } => man::run(command.as_deref(), out.as_deref()),
     }
 }
 
-/// Whether a command's output is JSON, so that its errors are too.
-pub fn wants_json(cli: &Cli) -> bool {
+/// What a command's flags say of its output.
+pub fn output(cli: &Cli) -> Raw {
     let output = match &cli.command {
         Command::Listen(args) => &args.output,
         Command::Demo(args) => &args.output,
-        Command::Completions { .. } | Command::Man { .. } => return false,
+        Command::Completions { .. } | Command::Man { .. } => return Raw::default(),
     };
-    output.json.unwrap_or(false)
+    listen::with_output(Raw::default(), output)
+}
+
+/// Whether arguments that clap refuses ask for JSON all the same: a script that reads the
+/// output wants to read the error there too.
+pub fn ask_for_json(args: &[OsString]) -> bool {
+    let asked = |value: &str| {
+        let value = value.to_ascii_lowercase();
+        !matches!(&*value, "" | "n" | "no" | "f" | "false" | "off" | "0")
+    };
+    let flags = args.iter().take_while(|arg| *arg != "--");
+    let flag = flags.filter_map(|arg| match arg.to_str()?.strip_prefix("--json")? {
+        "" => Some(true),
+        rest => Some(asked(rest.strip_prefix('=')?)),
+    });
+    flag.last()
+        .unwrap_or_else(|| std::env::var("CMHOOK_JSON").is_ok_and(|value| asked(&value)))
 }

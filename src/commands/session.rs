@@ -46,6 +46,12 @@ pub(super) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> an
 pub(super) struct Session {
     /// Where deliveries arrive.
     pub(super) url: String,
+    signals: Signals,
+    parts: Parts,
+}
+
+/// What has to be stopped, in its order.
+struct Parts {
     store: Store,
     intake: Arc<Intake>,
     output: OutputSettings,
@@ -64,9 +70,11 @@ impl Session {
         if let Some(target) = own_port(&settings.policy, address).await {
             return Err(StartError::OwnPort(target.to_string()).into());
         }
+        // From the `Ready` line on a signal means a clean stop.
+        let signals = Signals::new().context("cannot listen for signals")?;
         let (store, warnings) = Store::open(&settings.store)?;
         let url = url_of(address);
-        announce(&settings, &store, &url, address, warnings)?;
+        announce(&settings, &store, &url, address, warnings).map_err(StartError::Output)?;
 
         let (stop, hurry, closed) = (
             CancellationToken::new(),
@@ -100,33 +108,37 @@ impl Session {
         ));
         Ok(Self {
             url,
-            store,
-            intake,
-            output: settings.output,
-            lines,
-            connections,
-            stop,
-            hurry,
-            closed,
+            signals,
+            parts: Parts {
+                store,
+                intake,
+                output: settings.output,
+                lines,
+                connections,
+                stop,
+                hurry,
+                closed,
+            },
         })
     }
 
     /// Runs until a signal, until nobody reads standard output any more, or until
     /// `until`; then finishes what is in flight.
-    pub(super) async fn run(self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
-        let mut signals = Signals::new().context("cannot listen for signals")?;
+    pub(super) async fn run(mut self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
         tokio::select! {
-            () = signals.next() => {}
-            () = self.closed.cancelled() => {}
+            () = self.signals.next() => {}
+            () = self.parts.closed.cancelled() => {}
             () = until => {}
         }
         tokio::select! {
-            () = self.finish() => Ok(()),
-            () = signals.next() => Err(StartError::Forced.into()),
+            finished = self.parts.finish() => Ok(finished.map_err(StartError::Output)?),
+            () = self.signals.next() => Err(StartError::Forced.into()),
         }
     }
+}
 
-    async fn finish(self) {
+impl Parts {
+    async fn finish(self) -> std::io::Result<()> {
         self.stop.cancel();
         let tasks = self.intake.tasks();
         self.connections.close();
@@ -141,9 +153,9 @@ impl Session {
         let closing = tokio::task::spawn_blocking(move || {
             store.close();
             let counts = store.counts();
-            lines.finish(output, counts, &store);
+            lines.finish(output, counts, &store)
         });
-        let _ = closing.await;
+        closing.await.unwrap_or(Ok(()))
     }
 }
 
@@ -151,6 +163,9 @@ impl Session {
 struct Signals {
     #[cfg(unix)]
     streams: [tokio::signal::unix::Signal; 3],
+    // `nohup` asks for that, and listening to a signal would undo it.
+    #[cfg(unix)]
+    ignore_hangup: bool,
 }
 
 impl Signals {
@@ -158,12 +173,15 @@ impl Signals {
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
+            // Read before the handlers below are there.
+            let ignore_hangup = ignores_hangup();
             Ok(Self {
                 streams: [
                     signal(SignalKind::interrupt())?,
                     signal(SignalKind::terminate())?,
                     signal(SignalKind::hangup())?,
                 ],
+                ignore_hangup,
             })
         }
         #[cfg(not(unix))]
@@ -177,12 +195,22 @@ impl Signals {
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
-                _ = hangup.recv() => {}
+                _ = hangup.recv(), if !self.ignore_hangup => {}
             }
         }
         #[cfg(not(unix))]
         let _ = tokio::signal::ctrl_c().await;
     }
+}
+
+/// Whether this process was started with SIGHUP ignored, as far as the system tells: the
+/// mask is in hex, and signal 1 its lowest bit.
+#[cfg(unix)]
+fn ignores_hangup() -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
+        .is_some_and(|mask| mask & 1 == 1)
 }
 
 /// A URL that a sender on this machine can use.

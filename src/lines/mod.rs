@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::RecvError;
+use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Color, OutputSettings};
@@ -47,7 +47,8 @@ pub fn coloured(color: Color, terminal: bool) -> bool {
 /// The thread that writes.
 #[derive(Debug)]
 pub struct Lines {
-    thread: Option<JoinHandle<()>>,
+    thread: Option<JoinHandle<io::Result<()>>>,
+    terminal: bool,
 }
 
 /// Prints the start-up block or the `ready` object, and nothing if that is all that
@@ -78,16 +79,17 @@ pub fn start(
     secrets: usize,
     closed: CancellationToken,
 ) -> io::Result<Lines> {
+    let terminal = io::stdout().is_terminal();
     if output.quiet {
-        return Ok(Lines { thread: None });
+        return Ok(Lines {
+            thread: None,
+            terminal,
+        });
     }
     let style = if output.json {
         Style::Json
     } else {
-        Style::Human(Human::new(
-            coloured(output.color, io::stdout().is_terminal()),
-            secrets > 1,
-        ))
+        Style::Human(Human::new(coloured(output.color, terminal), secrets > 1))
     };
     let (snapshot, notices) = store.subscribe();
     let mut writer = Writer {
@@ -99,38 +101,45 @@ pub fn start(
     let thread = std::thread::Builder::new()
         .name("lines".into())
         .spawn(move || {
-            if writer.run(notices).is_err() {
+            let written = writer.run(notices);
+            if written.is_err() {
                 closed.cancel();
             }
+            written
         })?;
     Ok(Lines {
         thread: Some(thread),
+        terminal,
     })
 }
 
 impl Lines {
     /// Waits until everything that was published before has been written, or until the
     /// reader has been waited for long enough. Call it after the last notice.
-    pub fn finish(self, output: OutputSettings, counts: Counts, store: &Store) {
+    ///
+    /// # Errors
+    /// Where something could not be written.
+    pub fn finish(self, output: OutputSettings, counts: Counts, store: &Store) -> io::Result<()> {
         let (done, finished) = std::sync::mpsc::channel();
         let thread = self.thread;
         // Marks the end of the stream for the thread.
         store.end_notices();
         std::thread::spawn(move || {
-            if let Some(thread) = thread {
-                let _ = thread.join();
-            }
-            if output.json {
+            let mut written = thread.map_or(Ok(()), |thread| thread.join().unwrap_or(Ok(())));
+            if output.json && written.is_ok() {
                 let mut out = io::stdout().lock();
-                let _ =
+                written =
                     writeln!(out, "{}", Object::from(&counts).to_line()).and_then(|()| out.flush());
-            } else if !output.quiet {
+            } else if !output.json && !output.quiet {
                 let _ = human::farewell(&mut io::stderr().lock(), &counts);
             }
-            let _ = done.send(());
+            let _ = done.send(written);
         });
         // A reader that has stopped reading must not keep the process alive.
-        let _ = finished.recv_timeout(std::time::Duration::from_millis(500));
+        let patience = std::time::Duration::from_millis(500);
+        let written = finished.recv_timeout(patience).unwrap_or(Ok(()));
+        // A terminal that was closed fails in ways of its own; nobody is there to be told.
+        if self.terminal { Ok(()) } else { written }
     }
 }
 
@@ -145,35 +154,30 @@ struct Writer {
 impl Writer {
     fn run(&mut self, mut notices: Receiver<Notice>) -> io::Result<()> {
         loop {
-            match notices.blocking_recv() {
-                Ok(Notice::End) | Err(RecvError::Closed) => return Ok(()),
-                Ok(notice) => {
-                    let mut out = io::BufWriter::new(io::stdout().lock());
-                    self.print(&mut out, &notice)?;
-                    // What else is there already goes out with the same write.
-                    loop {
-                        match notices.try_recv() {
-                            Ok(Notice::End) => {
-                                out.flush()?;
-                                return Ok(());
-                            }
-                            Ok(notice) => self.print(&mut out, &notice)?,
-                            Err(_) => break,
+            let mut next = notices.blocking_recv();
+            let mut out = io::BufWriter::new(io::stdout().lock());
+            // What else is there already goes out with the same write.
+            loop {
+                match next {
+                    Ok(Notice::End) | Err(RecvError::Closed) => return out.flush(),
+                    Ok(notice) => self.print(&mut out, &notice)?,
+                    Err(RecvError::Lagged(_)) => {
+                        let (snapshot, again) = self.store.subscribe();
+                        notices = again;
+                        self.catch_up(&mut out, &snapshot.kept)?;
+                        if snapshot.ended {
+                            return out.flush();
                         }
                     }
-                    out.flush()?;
                 }
-                Err(RecvError::Lagged(_)) => {
-                    let (snapshot, again) = self.store.subscribe();
-                    notices = again;
-                    let mut out = io::BufWriter::new(io::stdout().lock());
-                    self.catch_up(&mut out, &snapshot.kept)?;
-                    out.flush()?;
-                    if snapshot.ended {
-                        return Ok(());
-                    }
-                }
+                next = match notices.try_recv() {
+                    Ok(notice) => Ok(notice),
+                    Err(TryRecvError::Lagged(count)) => Err(RecvError::Lagged(count)),
+                    Err(TryRecvError::Closed) => Err(RecvError::Closed),
+                    Err(TryRecvError::Empty) => break,
+                };
             }
+            out.flush()?;
         }
     }
 
