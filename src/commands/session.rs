@@ -139,6 +139,7 @@ impl Session {
 
 impl Parts {
     async fn finish(self) -> std::io::Result<()> {
+        let deadline = std::time::Instant::now() + GRACE;
         self.stop.cancel();
         let tasks = self.intake.tasks();
         self.connections.close();
@@ -153,7 +154,7 @@ impl Parts {
         let closing = tokio::task::spawn_blocking(move || {
             store.close();
             let counts = store.counts();
-            lines.finish(output, counts, &store)
+            lines.finish(output, counts, &store, deadline)
         });
         closing.await.unwrap_or(Ok(()))
     }

@@ -10,7 +10,10 @@ mod human;
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use tokio::sync::broadcast::Receiver;
 use tokio::sync::broadcast::error::{RecvError, TryRecvError};
@@ -49,7 +52,11 @@ pub fn coloured(color: Color, terminal: bool) -> bool {
 pub struct Lines {
     thread: Option<JoinHandle<io::Result<()>>>,
     terminal: bool,
+    written: Arc<AtomicU64>,
 }
+
+/// A reader that takes nothing for so long has stopped reading.
+const STALLED: Duration = Duration::from_millis(500);
 
 /// Prints the start-up block or the `ready` object, and nothing if that is all that
 /// standard output is for.
@@ -79,17 +86,21 @@ pub fn start(
     secrets: usize,
     closed: CancellationToken,
 ) -> io::Result<Lines> {
-    let terminal = io::stdout().is_terminal();
+    let mut lines = Lines {
+        thread: None,
+        terminal: io::stdout().is_terminal(),
+        written: Arc::default(),
+    };
     if output.quiet {
-        return Ok(Lines {
-            thread: None,
-            terminal,
-        });
+        return Ok(lines);
     }
     let style = if output.json {
         Style::Json
     } else {
-        Style::Human(Human::new(coloured(output.color, terminal), secrets > 1))
+        Style::Human(Human::new(
+            coloured(output.color, lines.terminal),
+            secrets > 1,
+        ))
     };
     let (snapshot, notices) = store.subscribe();
     let mut writer = Writer {
@@ -97,6 +108,7 @@ pub fn start(
         store: store.clone(),
         last_delivery: snapshot.kept.last().map_or(0, |k| k.delivery.id),
         pending: HashMap::new(),
+        written: Arc::clone(&lines.written),
     };
     let thread = std::thread::Builder::new()
         .name("lines".into())
@@ -107,20 +119,24 @@ pub fn start(
             }
             written
         })?;
-    Ok(Lines {
-        thread: Some(thread),
-        terminal,
-    })
+    lines.thread = Some(thread);
+    Ok(lines)
 }
 
 impl Lines {
-    /// Waits until everything that was published before has been written, or until the
-    /// reader has been waited for long enough. Call it after the last notice.
+    /// Waits until everything that was published before has been written, for a reader
+    /// that goes on reading until `deadline`. Call it after the last notice.
     ///
     /// # Errors
     /// Where something could not be written.
-    pub fn finish(self, output: OutputSettings, counts: Counts, store: &Store) -> io::Result<()> {
-        let (done, finished) = std::sync::mpsc::channel();
+    pub fn finish(
+        self,
+        output: OutputSettings,
+        counts: Counts,
+        store: &Store,
+        deadline: Instant,
+    ) -> io::Result<()> {
+        let (done, finished) = mpsc::channel();
         let thread = self.thread;
         // Marks the end of the stream for the thread.
         store.end_notices();
@@ -136,8 +152,20 @@ impl Lines {
             let _ = done.send(written);
         });
         // A reader that has stopped reading must not keep the process alive.
-        let patience = std::time::Duration::from_millis(500);
-        let written = finished.recv_timeout(patience).unwrap_or(Ok(()));
+        let mut seen = self.written.load(Ordering::Relaxed);
+        let written = loop {
+            match finished.recv_timeout(STALLED) {
+                Ok(written) => break written,
+                Err(RecvTimeoutError::Disconnected) => break Ok(()),
+                Err(RecvTimeoutError::Timeout) => {
+                    let before = seen;
+                    seen = self.written.load(Ordering::Relaxed);
+                    if seen == before || Instant::now() >= deadline {
+                        break Ok(());
+                    }
+                }
+            }
+        };
         // A terminal that was closed fails in ways of its own; nobody is there to be told.
         if self.terminal { Ok(()) } else { written }
     }
@@ -149,6 +177,8 @@ struct Writer {
     last_delivery: u64,
     // Attempts printed for each of the newest deliveries, to go on after a lag.
     pending: HashMap<u64, u32>,
+    // Lines so far.
+    written: Arc<AtomicU64>,
 }
 
 impl Writer {
@@ -226,6 +256,7 @@ impl Writer {
     fn delivery(&mut self, out: &mut impl Write, delivery: &Arc<Delivery>) -> io::Result<()> {
         // Deliveries that are never forwarded would gather here.
         const REMEMBERED: usize = 4096;
+        self.written.fetch_add(1, Ordering::Relaxed);
         self.last_delivery = delivery.id;
         if self.pending.len() >= REMEMBERED {
             let before = delivery.id.saturating_sub(REMEMBERED as u64 / 2);
@@ -239,6 +270,7 @@ impl Writer {
     }
 
     fn attempt(&mut self, out: &mut impl Write, attempt: &Arc<Attempt>) -> io::Result<()> {
+        self.written.fetch_add(1, Ordering::Relaxed);
         self.pending.insert(attempt.delivery, attempt.n);
         match &mut self.style {
             Style::Json => json(out, &Object::from(&**attempt)),
