@@ -37,6 +37,7 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     }
     let problem = classify(error);
     let exit = ExitCode::from(problem.exit);
+    let at_once = problem.code == StartError::Forced.code();
     let message = format!("{error:#}");
     let say = move || {
         let mut err = io::stderr().lock();
@@ -48,14 +49,18 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
             say_as_json(problem.code, &message, &problem.hint);
         }
     };
-    // Whoever should read this may have stopped reading, and even the lines before it may
-    // wait for that.
+    if !at_once {
+        say();
+        return exit;
+    }
+    // Whoever should read this may have stopped reading, and the lines before it may be
+    // waiting for that.
     let (done, finished) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         say();
         let _ = done.send(());
     });
-    let _ = finished.recv_timeout(Duration::from_millis(500));
+    let _ = finished.recv_timeout(Duration::from_secs(1));
     exit
 }
 

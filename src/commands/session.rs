@@ -130,6 +130,7 @@ impl Session {
             () = self.parts.closed.cancelled() => {}
             () = until => {}
         }
+        self.signals.ignore_hangup();
         tokio::select! {
             finished = self.parts.finish() => Ok(finished.map_err(StartError::Output)?),
             () = self.signals.next() => Err(StartError::Forced.into()),
@@ -164,7 +165,7 @@ impl Parts {
 struct Signals {
     #[cfg(unix)]
     streams: [tokio::signal::unix::Signal; 3],
-    // `nohup` asks for that, and listening to a signal would undo it.
+    // `nohup` asks for that from the start, and listening to a signal would undo it.
     #[cfg(unix)]
     ignore_hangup: bool,
 }
@@ -187,6 +188,15 @@ impl Signals {
         }
         #[cfg(not(unix))]
         Ok(Self {})
+    }
+
+    /// From now on: a terminal that is closed says so twice or more, by itself and through
+    /// its shell, and nobody is in a hurry then.
+    fn ignore_hangup(&mut self) {
+        #[cfg(unix)]
+        {
+            self.ignore_hangup = true;
+        }
     }
 
     async fn next(&mut self) {

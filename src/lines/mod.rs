@@ -55,8 +55,9 @@ pub struct Lines {
     written: Arc<AtomicU64>,
 }
 
-/// A reader that takes nothing for so long has stopped reading.
-const STALLED: Duration = Duration::from_millis(500);
+/// A reader that takes nothing for so long has stopped reading. The longer time allows for
+/// a machine that is busy; the shorter one is for a stop that has taken long already.
+const STALLED: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
 
 /// Prints the start-up block or the `ready` object, and nothing if that is all that
 /// standard output is for.
@@ -154,7 +155,8 @@ impl Lines {
         // A reader that has stopped reading must not keep the process alive.
         let mut seen = self.written.load(Ordering::Relaxed);
         let written = loop {
-            match finished.recv_timeout(STALLED) {
+            let left = deadline.saturating_duration_since(Instant::now());
+            match finished.recv_timeout(left.clamp(STALLED[0], STALLED[1])) {
                 Ok(written) => break written,
                 Err(RecvTimeoutError::Disconnected) => break Ok(()),
                 Err(RecvTimeoutError::Timeout) => {

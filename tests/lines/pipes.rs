@@ -11,7 +11,7 @@ use crate::captured::{
     wait,
 };
 use crate::support::listener::home;
-use crate::support::raw::{Connection, RawApp, Then, ask, request};
+use crate::support::raw::{Connection, RawApp, Then, ask, ok, request};
 
 /// The writing end of a pipe whose reading end is closed.
 fn closed() -> Stdio {
@@ -261,6 +261,30 @@ fn a_second_signal_ends_it_even_where_nobody_reads() {
     });
     signal(child.child.id(), "TERM");
     assert_eq!(wait(&mut child.child).code(), Some(1));
+}
+
+/// A closed terminal sends more than one SIGHUP, and what is in flight is still waited for.
+#[test]
+fn a_second_hangup_is_no_second_signal() {
+    let app = RawApp::serving(std::time::Duration::from_secs(30), |_, stream| {
+        // Longer than both signals take, shorter than the stop waits.
+        std::thread::sleep(std::time::Duration::from_secs(1));
+        std::io::Write::write_all(stream, &ok(b"late")).map(|()| Then::GoOn)
+    });
+    let listener = Listening::start(&[&app.target()]);
+    let mut waiting = Connection::open(listener.address);
+    waiting.send(request("POST /", "", b"{}"));
+    app.next();
+    listener.process.signal("HUP");
+    until("an end of accepting", || {
+        TcpStream::connect(listener.address).is_err()
+    });
+    listener.process.signal("HUP");
+    let answer = waiting.answer();
+    assert_eq!((answer.status(), &*answer.text()), (200, "late"));
+    drop(waiting);
+    let ended = listener.process.end();
+    assert_eq!(ended.status.code(), Some(0), "{}", ended.text());
 }
 
 /// Started with SIGHUP ignored, it stays that way: what `nohup` is for.
