@@ -95,7 +95,7 @@ fn hostile_requests(text: &str) -> Vec<Vec<u8>> {
     let body = serde_json::json!({ "event": format!("email.{text}") }).to_string();
     let (name, signature) = sign(Scheme::CakemailHex, "s", &body);
     let signature = format!("{name}: {signature}\r\n");
-    let mut value = b"X-Value: \x9b31m\x90\xff ".to_vec();
+    let mut value = b"X-Value: \x9b31m\x90\xff\xed\xa0\x80 ".to_vec();
     value.extend(text.bytes().filter(|b| *b >= 0x20 && *b != 0x7f));
     value.extend_from_slice(b"\r\n");
     let mut whole = request(&format!("POST /{path}?{path}"), &signature, body.as_bytes());

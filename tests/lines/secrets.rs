@@ -53,9 +53,14 @@ fn private(home: &TempDir, name: &str, text: &str) -> String {
 
 /// Deliveries that make it speak of the secret: right in every scheme, and wrong in the ways
 /// whose explanation uses the secret.
-fn deliver(listener: &Listening) {
+fn deliver(listener: &Listening, app: &RawApp) {
     let body = r#"{"event":"email.opened","data":{"url":"https:\/\/example.com"}}"#;
-    let send = |fields: &str| ask(listener.address, request("POST /", fields, body.as_bytes()));
+    let send = |fields: &str| {
+        let answer = ask(listener.address, request("POST /", fields, body.as_bytes()));
+        clean(&answer.head, "an answer");
+        clean(&answer.body, "an answer");
+        clean(&app.next().head, "a forwarded request");
+    };
     for scheme in Scheme::ALL {
         let (name, right) = sign(scheme, SENTINEL, body);
         send(&format!("{name}: {right}\r\n"));
@@ -125,7 +130,7 @@ fn a_secret_given_in_any_way_is_written_nowhere() {
                     command.env(variable, SENTINEL);
                 }
             });
-            deliver(&listener);
+            deliver(&listener, &app);
             let home = std::rc::Rc::clone(&listener.home);
             let what = format!("{way} {style:?}");
             if way != "flag" && way != "named" {
