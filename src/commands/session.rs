@@ -73,6 +73,7 @@ impl Session {
         // From the `Ready` line on a signal means a clean stop.
         let signals = Signals::new().context("cannot listen for signals")?;
         let (store, warnings) = Store::open(&settings.store)?;
+        tracing::debug!("took {address} and opened the store, {} kept", store.len());
         let url = url_of(address);
         announce(&settings, &store, &url, address, warnings).map_err(StartError::Output)?;
 
@@ -130,6 +131,7 @@ impl Session {
             () = self.parts.closed.cancelled() => {}
             () = until => {}
         }
+        tracing::debug!("stopping");
         self.signals.ignore_hangup();
         tokio::select! {
             finished = self.parts.finish() => Ok(finished.map_err(StartError::Output)?),
@@ -151,6 +153,7 @@ impl Parts {
             self.hurry.cancel();
             let _ = tokio::time::timeout(HURRY, idle).await;
         }
+        tracing::debug!("nothing is in flight any more, closing the store");
         let (store, lines, output) = (self.store, self.lines, self.output);
         let closing = tokio::task::spawn_blocking(move || {
             store.close();

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{ConfigError, Raw};
+use crate::delivery::escape_for_terminal;
 
 /// The file's name, in a project and in the user's configuration folder.
 const NAME: &str = "cmhook.toml";
@@ -133,6 +134,11 @@ fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigEr
             "docs/configuration.md lists what it can hold",
         )
     })?;
+    let shown = path.display().to_string();
+    tracing::debug!(
+        "read the configuration file {}",
+        escape_for_terminal(&shown)
+    );
     // Relative to the file that names them, so that it works from every folder.
     let folder = path.parent().unwrap_or(Path::new(""));
     raw.store = raw.store.map(|store| folder.join(store));

@@ -253,6 +253,31 @@ fn no_escape_where_no_colour_is_wanted() {
 }
 
 #[test]
+fn its_own_steps_are_said_where_they_are_asked_for() {
+    for (flag, said) in [("-v", true), ("-q", false)] {
+        let home = home();
+        let file = home.path().join("cmhook.toml");
+        fs::write(&file, "ephemeral = true\n").expect("a file");
+        let ended = Listening::start_in(home, &[flag], |_| {}).process.stop();
+        for step in [
+            &*file.to_string_lossy(),
+            "took 127.0.0.1:",
+            "stopping",
+            "in flight",
+        ] {
+            assert_eq!(
+                ended.stderr().contains(step),
+                said,
+                "{flag} {step}: {}",
+                ended.text()
+            );
+        }
+        // That is all that is said with it: what others log has its own flag.
+        assert!(ended.stderr().lines().count() < 15, "{}", ended.text());
+    }
+}
+
+#[test]
 fn what_is_too_long_for_a_line_is_cut() {
     let app = app();
     let listener = Listening::start(&[&app.target()]);
