@@ -21,6 +21,15 @@ pub(super) fn collect(
     for source in sources {
         for (at, text) in source.secret.iter().enumerate() {
             let (label, value) = labelled(text.expose_secret());
+            // A variable that is not set leaves `NAME=`, which may also be base64 with its
+            // padding; but such a secret would hardly be so short.
+            let name = value.trim_end_matches('=');
+            if label.is_none() && value.len() < 20 && !name.is_empty() && name != value {
+                doubts.push(format!(
+                    "`--secret {}` is taken whole, with the `=` in it: if NAME=S was meant, there is no S",
+                    at + 1
+                ));
+            }
             let label = label.map_or_else(|| format!("--secret {}", at + 1), str::to_owned);
             secrets.push(make(&label, None, value, "`--secret` is empty")?);
         }

@@ -287,6 +287,25 @@ fn an_empty_secret_is_refused_wherever_it_stands() {
 }
 
 #[test]
+fn a_name_without_a_secret_is_doubted() {
+    for (secret, doubted) in [
+        ("bounces=", true),
+        ("bounces==", true),
+        ("bounces=x", false),
+        ("=bounces", false),
+        ("5P0hJ8mVw0qQd0K2cX9yRg==", false),
+    ] {
+        let ended = Listening::start(&["-s", secret]).process.stop();
+        let said = ended.stderr();
+        assert_eq!(
+            said.contains("`--secret 1` is taken whole"),
+            doubted,
+            "{said}"
+        );
+    }
+}
+
+#[test]
 fn the_help_says_where_a_secret_is_safer() {
     let help = crate::captured::run(&["listen", "--help"]);
     let help = help.stdout().to_owned();
