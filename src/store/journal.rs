@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, params};
 use tokio::sync::{Notify, oneshot};
 
-use super::file::Lock;
+use super::file::{Lock, doubt, is_damage};
 use super::rows;
 use crate::delivery::{Attempt, Delivery};
 
@@ -82,7 +82,12 @@ impl Op {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Health {
     /// Writing failed, for this reason.
-    Failing(Arc<str>),
+    Failing {
+        /// In SQLite's words.
+        why: Arc<str>,
+        /// Whether the file is what is broken, so that waiting does not help.
+        damaged: bool,
+    },
     /// Writing works again; so many operations were given up meanwhile.
     Recovered(usize),
 }
@@ -274,9 +279,10 @@ impl Journal {
         let begun = Instant::now();
         writer.write(ops, &self.shared.failing);
         writer.checkpoint(false);
-        let restart = writer.wal >= RESTART;
+        // The thread sleeps, and does not know yet that it has to try again.
+        let hand_over = writer.wal >= RESTART || !writer.backlog.is_empty();
         drop(writer);
-        if restart {
+        if hand_over {
             self.wake(lock(&self.shared.queue), true);
         }
         if begun.elapsed() > SLOW {
@@ -390,49 +396,102 @@ struct Writer {
 }
 
 impl Writer {
-    /// Writes what failed before and these, in as many transactions as their size takes.
+    /// Writes these, and then what failed before. In this order, because somebody waits for
+    /// these, and because what failed may be what can never be written.
     fn write(&mut self, ops: Vec<Op>, failing: &AtomicBool) {
-        let mut batch = std::mem::take(&mut self.backlog);
-        batch.extend(ops);
-        while !batch.is_empty() {
-            let rest = batch.split_off(batch_end(&batch));
-            if !self.write_batch(batch, failing) {
-                // Those behind a failed batch fail with it, without trying each.
-                self.put_back(rest, &Arc::from("the journal cannot be written"));
-                return;
-            }
-            batch = rest;
+        let delivers = ops.iter().any(|op| matches!(op, Op::Delivery(..)));
+        if ops.is_empty() || self.write_all(ops, failing) {
+            self.catch_up(delivers, failing);
         }
     }
 
-    /// Writes a batch in one transaction and tells whether that worked.
-    fn write_batch(&mut self, batch: Vec<Op>, failing: &AtomicBool) -> bool {
-        match transaction(&self.db, &batch) {
-            Ok(()) => {
-                for op in batch {
-                    let written = op.weight() + ROW_OVERHEAD;
-                    self.written += written;
-                    self.wal += written;
-                    if let Op::Delivery(_, waiter) = op {
-                        // The sender may be gone; the delivery is kept all the same.
-                        let _ = waiter.send(Ok(()));
-                    }
-                }
-                if failing.swap(false, Ordering::Relaxed) {
-                    (self.report.0)(Health::Recovered(std::mem::take(&mut self.dropped)));
-                }
-                true
-            }
-            Err(error) => {
-                let _ = self.db.execute_batch("ROLLBACK");
+    /// Writes in as many transactions as the size takes, and tells whether that worked.
+    fn write_all(&mut self, mut batch: Vec<Op>, failing: &AtomicBool) -> bool {
+        while !batch.is_empty() {
+            let rest = batch.split_off(batch_end(&batch));
+            if let Err(error) = self.transact(&batch) {
                 let why: Arc<str> = error.to_string().into();
                 if !failing.swap(true, Ordering::Relaxed) {
-                    (self.report.0)(Health::Failing(Arc::clone(&why)));
+                    let damaged = is_damage(&error);
+                    if damaged {
+                        doubt(&self.path);
+                    }
+                    let why = Arc::clone(&why);
+                    (self.report.0)(Health::Failing { why, damaged });
                 }
+                // Those behind a failed batch fail with it, without trying each.
+                batch.extend(rest);
                 self.put_back(batch, &why);
-                false
+                return false;
+            }
+            for op in batch {
+                if let Op::Delivery(_, waiter) = op {
+                    // The sender may be gone; the delivery is kept all the same.
+                    let _ = waiter.send(Ok(()));
+                }
+            }
+            batch = rest;
+        }
+        true
+    }
+
+    /// Writes what failed before, if the journal works again. What does not go in although
+    /// others do, such as a delivery that is larger than the space that is left, must not
+    /// stop them; with `give_up`, when a delivery has just been written, it is left out.
+    fn catch_up(&mut self, give_up: bool, failing: &AtomicBool) {
+        if self.backlog.is_empty() {
+            return;
+        }
+        let mut stuck = Vec::new();
+        let mut todo = vec![std::mem::take(&mut self.backlog)];
+        while let Some(mut batch) = todo.pop() {
+            let rest = batch.split_off(batch_end(&batch));
+            if !rest.is_empty() {
+                todo.push(rest);
+            }
+            if self.transact(&batch).is_ok() {
+                continue;
+            }
+            if !self.works() {
+                stuck.extend(batch);
+                stuck.extend(todo.into_iter().rev().flatten());
+                break;
+            }
+            if batch.len() > 1 {
+                todo.push(batch.split_off(batch.len() / 2));
+                todo.push(batch);
+            } else if give_up {
+                self.dropped += 1;
+            } else {
+                stuck.extend(batch);
             }
         }
+        self.backlog = stuck;
+        if !self.backlog.is_empty() {
+            return;
+        }
+        if failing.swap(false, Ordering::Relaxed) {
+            (self.report.0)(Health::Recovered(std::mem::take(&mut self.dropped)));
+        }
+    }
+
+    /// Whether anything at all can be written.
+    fn works(&self) -> bool {
+        let sql = "INSERT OR REPLACE INTO meta VALUES ('probe', 0)";
+        self.db.execute(sql, []).is_ok()
+    }
+
+    /// Writes a batch in one transaction.
+    fn transact(&mut self, batch: &[Op]) -> rusqlite::Result<()> {
+        let result = transaction(&self.db, batch);
+        if result.is_ok() {
+            let written: usize = batch.iter().map(|op| op.weight() + ROW_OVERHEAD).sum();
+            self.written += written;
+            self.wal += written;
+        } else {
+            let _ = self.db.execute_batch("ROLLBACK");
+        }
+        result
     }
 
     /// Tells those who wait that it failed, and keeps the operations for later.
@@ -464,8 +523,8 @@ impl Writer {
             let _ = run_checkpoint(&self.db, "TRUNCATE");
             return;
         }
-        if self.written < CHECKPOINT || self.checkpointer.as_ref().is_some_and(|t| !t.is_finished())
-        {
+        // Once the WAL is to begin anew, another one would only be in the way of that.
+        if self.written < CHECKPOINT || self.wal >= RESTART || self.is_checkpointing() {
             return;
         }
         self.written = 0;
@@ -480,14 +539,22 @@ impl Writer {
     }
 
     /// Has the next commit begin at the start of the WAL's file. Syncs, so it is for the
-    /// thread alone.
+    /// thread alone. A checkpoint that is under way is waited for only when the WAL has
+    /// become twice as large meanwhile: then the disk is too slow for what comes in, and
+    /// senders have to wait for it.
     fn restart_wal(&mut self) {
-        let busy = self.checkpointer.as_ref().is_some_and(|t| !t.is_finished());
-        if self.wal >= RESTART && !busy {
-            self.wal = 0;
-            self.written = 0;
-            let _ = run_checkpoint(&self.db, "RESTART");
+        if self.wal < RESTART || (self.wal < 2 * RESTART && self.is_checkpointing()) {
+            return;
         }
+        self.checkpointer.take().map(JoinHandle::join);
+        self.wal = 0;
+        self.written = 0;
+        let _ = run_checkpoint(&self.db, "RESTART");
+    }
+
+    fn is_checkpointing(&self) -> bool {
+        let thread = self.checkpointer.as_ref();
+        thread.is_some_and(|thread| !thread.is_finished())
     }
 }
 
@@ -535,10 +602,7 @@ fn transaction(db: &Connection, batch: &[Op]) -> rusqlite::Result<()> {
         match op {
             Op::Delivery(delivery, _) => rows::insert_delivery(db, delivery)?,
             Op::Attempt(attempt) => rows::insert_attempt(db, attempt)?,
-            Op::Reserve(id) => {
-                db.prepare_cached("INSERT OR REPLACE INTO meta VALUES ('reserved', ?1)")?
-                    .execute(params![id.cast_signed()])?;
-            }
+            Op::Reserve(id) => rows::reserve(db, *id)?,
             Op::Evict(ids) => evict(db, ids)?,
         }
     }

@@ -9,6 +9,8 @@ mod file;
 mod journal;
 mod ring;
 mod rows;
+mod salvage;
+mod wal;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -24,15 +26,16 @@ use crate::delivery::{
     Attempt, Counts, Delivery, Notice, Outcome, OwnAnswer, Received, Refusal, Warning,
 };
 use journal::{Health, Journal, Op, Saved};
-use ring::Ring;
+use ring::{Gone, Ring};
 
 /// Notices that a face may fall behind by before it has to take a new snapshot.
 const NOTICES: usize = 1024;
 /// Refused requests that are remembered.
 const REFUSALS: usize = 100;
-/// Evictions are journalled this many at a time; what a crash leaves undone, the next
-/// start does.
+/// Evictions are journalled this many at a time, or when they are worth so many bytes; what
+/// a crash leaves undone, the next start does.
 const EVICTIONS: usize = 512;
+const EVICTED_BYTES: usize = 16 << 20;
 /// Ids are reserved in the journal this many at a time, ahead of use, so that none is
 /// given twice even if the process is killed before it is written. A crash leaves a
 /// gap of at most this size; a clean stop leaves none.
@@ -57,7 +60,7 @@ struct State {
     ring: Ring,
     last_id: u64,
     reserved: u64,
-    evicted: Vec<u64>,
+    evicted: Gone,
     refusals: VecDeque<Arc<Refusal>>,
     counts: Counts,
     ended: bool,
@@ -152,7 +155,7 @@ impl Store {
                 count: settings.keep,
                 weight: settings.keep_bytes,
             };
-            let (db, lock, found) = file::open(path, settings.durable, limits)?;
+            let (db, lock, found) = file::open(path, settings.durable, limits, RESERVE)?;
             last_id = found.last_id;
             warnings = warnings_about(path, &found);
             for kept in found.kept {
@@ -178,8 +181,8 @@ impl Store {
                 state: Mutex::new(State {
                     ring,
                     last_id,
-                    reserved: last_id,
-                    evicted: Vec::new(),
+                    reserved: last_id + RESERVE,
+                    evicted: Gone::default(),
                     refusals: VecDeque::new(),
                     counts: Counts::default(),
                     ended: false,
@@ -189,7 +192,6 @@ impl Store {
                 path: settings.path.clone(),
             }),
         };
-        store.reserve(&mut store.state());
         Ok((store, warnings))
     }
 
@@ -347,7 +349,7 @@ impl Store {
     pub fn close(&self) {
         if let Some(journal) = &self.shared.journal {
             let mut state = self.state();
-            let rest = std::mem::take(&mut state.evicted);
+            let rest = std::mem::take(&mut state.evicted).ids;
             if !rest.is_empty() {
                 journal.push(Op::Evict(rest));
             }
@@ -374,14 +376,15 @@ impl Store {
         }
     }
 
-    fn evict(&self, state: &mut State, gone: Vec<u64>) {
-        state.counts.evicted += gone.len() as u64;
+    fn evict(&self, state: &mut State, gone: Gone) {
+        state.counts.evicted += gone.ids.len() as u64;
         let Some(journal) = &self.shared.journal else {
             return;
         };
-        state.evicted.extend(gone);
-        if state.evicted.len() >= EVICTIONS {
-            journal.push(Op::Evict(std::mem::take(&mut state.evicted)));
+        state.evicted.ids.extend(gone.ids);
+        state.evicted.weight += gone.weight;
+        if state.evicted.ids.len() >= EVICTIONS || state.evicted.weight >= EVICTED_BYTES {
+            journal.push(Op::Evict(std::mem::take(&mut state.evicted).ids));
         }
     }
 }
@@ -409,7 +412,7 @@ fn warnings_about(path: &Path, found: &file::Found) -> Vec<Warning> {
         warnings.push(Warning {
             code: "delivery_damaged",
             message: format!(
-                "{} kept deliveries are not as they were written and are left out: {}{}",
+                "{} kept deliveries are damaged and are left out: {}{}",
                 found.damaged.len(),
                 ids.join(", "),
                 if found.damaged.len() > 10 {
@@ -417,6 +420,16 @@ fn warnings_about(path: &Path, found: &file::Found) -> Vec<Warning> {
                 } else {
                     ""
                 }
+            ),
+            hint: "check the disk: something changed the store's file".into(),
+        });
+    }
+    if found.damaged_attempts > 0 {
+        warnings.push(Warning {
+            code: "attempt_damaged",
+            message: format!(
+                "{} kept attempts are damaged and are left out",
+                found.damaged_attempts
             ),
             hint: "check the disk: something changed the store's file".into(),
         });
@@ -436,13 +449,17 @@ fn warnings_about(path: &Path, found: &file::Found) -> Vec<Warning> {
 
 fn warning_of(path: &Path, health: &Health) -> Warning {
     match health {
-        Health::Failing(why) => Warning {
+        Health::Failing { why, damaged } => Warning {
             code: "journal_failing",
             message: format!(
                 "cannot write the store `{}`: {why}; senders are told 503 until it works again",
                 path.display()
             ),
-            hint: "free space on the disk or check its permissions; what comes in meanwhile is shown and kept in memory".into(),
+            hint: if *damaged {
+                "stop cmhook and start it again: it puts the damaged store aside and keeps what can be read".into()
+            } else {
+                "free space on the disk or check its permissions; what comes in meanwhile is shown and kept in memory".into()
+            },
         },
         Health::Recovered(0) => Warning {
             code: "journal_recovered",
@@ -452,7 +469,7 @@ fn warning_of(path: &Path, health: &Health) -> Warning {
         Health::Recovered(dropped) => Warning {
             code: "journal_recovered",
             message: format!(
-                "the store can be written again; {dropped} of what came in meanwhile did not fit in memory and is not in it"
+                "the store can be written again; {dropped} of what came in meanwhile did not fit and is not in it"
             ),
             hint: String::new(),
         },

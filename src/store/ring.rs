@@ -28,6 +28,15 @@ struct Entry {
     holds: u32,
 }
 
+/// What had to go.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Gone {
+    /// Its ids, ascending.
+    pub ids: Vec<u64>,
+    /// Its bytes.
+    pub weight: usize,
+}
+
 /// Kept deliveries, id ascending.
 #[derive(Debug)]
 pub struct Ring {
@@ -49,8 +58,8 @@ impl Ring {
         }
     }
 
-    /// Appends the newest delivery and returns the ids that had to go for it.
-    pub fn push(&mut self, kept: Kept, holds: u32) -> Vec<u64> {
+    /// Appends the newest delivery and returns what had to go for it.
+    pub fn push(&mut self, kept: Kept, holds: u32) -> Gone {
         let weight = kept.weight();
         self.weight += weight;
         self.entries.push_back(Entry {
@@ -61,11 +70,11 @@ impl Ring {
         self.evict()
     }
 
-    /// Adds an attempt, numbers it, and returns it with the ids that had to go for it.
+    /// Adds an attempt, numbers it, and returns it with what had to go for it.
     /// For a delivery that has left the ring the number stays as it is.
-    pub fn add_attempt(&mut self, mut attempt: Attempt) -> (Arc<Attempt>, Vec<u64>) {
+    pub fn add_attempt(&mut self, mut attempt: Attempt) -> (Arc<Attempt>, Gone) {
         let Some(at) = self.position(attempt.delivery) else {
-            return (Arc::new(attempt), Vec::new());
+            return (Arc::new(attempt), Gone::default());
         };
         let entry = &mut self.entries[at];
         attempt.n = entry.kept.attempts.last().map_or(1, |last| last.n + 1);
@@ -120,8 +129,8 @@ impl Ring {
         (self.entries.get(at)?.kept.delivery.id == id).then_some(at)
     }
 
-    fn evict(&mut self) -> Vec<u64> {
-        let mut gone = Vec::new();
+    fn evict(&mut self) -> Gone {
+        let mut gone = Gone::default();
         let mut at = 0;
         while (self.entries.len() > self.max_count || self.weight > self.max_weight)
             && at + 1 < self.entries.len()
@@ -130,7 +139,8 @@ impl Ring {
                 at += 1;
             } else if let Some(entry) = self.entries.remove(at) {
                 self.weight -= entry.weight;
-                gone.push(entry.kept.delivery.id);
+                gone.weight += entry.weight;
+                gone.ids.push(entry.kept.delivery.id);
             }
         }
         gone
@@ -170,7 +180,9 @@ mod tests {
     #[test]
     fn bounded_by_count() {
         let mut ring = Ring::new(3, usize::MAX);
-        let gone: Vec<_> = (1..=5).flat_map(|id| ring.push(kept(id, 0), 0)).collect();
+        let gone: Vec<_> = (1..=5)
+            .flat_map(|id| ring.push(kept(id, 0), 0).ids)
+            .collect();
         assert_eq!(gone, [1, 2]);
         assert_eq!(ids(&ring), [3, 4, 5]);
         assert!(ring.get(2).is_none() && ring.get(4).is_some());
@@ -183,7 +195,9 @@ mod tests {
             ring.push(kept(id, 4_000), 0);
         }
         assert_eq!(ids(&ring), [19, 20]);
-        assert_eq!(ring.push(kept(21, 1 << 20), 0), [19, 20]);
+        let gone = ring.push(kept(21, 1 << 20), 0);
+        assert_eq!(gone.ids, [19, 20]);
+        assert!((8_000..10_000).contains(&gone.weight));
         assert_eq!(ids(&ring), [21]);
     }
 
@@ -196,7 +210,7 @@ mod tests {
         }
         assert_eq!(ids(&ring), [1, 5]);
         ring.release(1);
-        assert_eq!(ring.push(kept(6, 0), 0), [1]);
+        assert_eq!(ring.push(kept(6, 0), 0).ids, [1]);
         assert_eq!(ids(&ring), [5, 6]);
     }
 }

@@ -26,7 +26,7 @@ pub const SCHEMA: &str = "
         verdict     TEXT NOT NULL,     -- valid, invalid, unsigned, unchecked
         scheme      TEXT,              -- of a valid one
         detail      TEXT,              -- label of the secret, or the reason
-        crc         INTEGER NOT NULL,  -- CRC-32 of what was sent
+        crc         INTEGER NOT NULL,  -- CRC-32 of the whole row
         body        BLOB NOT NULL
     );
     CREATE TABLE attempts (
@@ -42,6 +42,7 @@ pub const SCHEMA: &str = "
         code        TEXT,                 -- of a failure
         message     TEXT,
         hint        TEXT,
+        crc         INTEGER NOT NULL,     -- CRC-32 of the whole row
         body        BLOB
     );
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
@@ -54,17 +55,82 @@ pub fn attempt_key(delivery: u64, n: u32) -> i64 {
     (delivery.cast_signed() << ATTEMPT_BITS) | i64::from(n & ((1 << ATTEMPT_BITS) - 1))
 }
 
-fn crc(request: &Received) -> u32 {
-    let mut crc = crc32fast::Hasher::new();
-    for part in [
-        request.method.as_bytes(),
-        request.path_and_query.as_bytes(),
-        request.headers.as_bytes(),
-        &request.body,
-    ] {
-        crc.update(part);
+/// A CRC-32 over fields, each with its length, so that none can grow at another's cost.
+#[derive(Default)]
+struct Crc(crc32fast::Hasher);
+
+impl Crc {
+    fn number(&mut self, number: i64) {
+        self.0.update(&number.to_le_bytes());
     }
-    crc.finalize()
+
+    fn bytes(&mut self, bytes: &[u8]) {
+        self.number(bytes.len().try_into().unwrap_or(i64::MAX));
+        self.0.update(bytes);
+    }
+
+    fn text(&mut self, text: Option<&str>) {
+        match text {
+            Some(text) => self.bytes(text.as_bytes()),
+            None => self.number(-1),
+        }
+    }
+}
+
+/// Of everything, so that a row which SQLite reads without complaint and that is yet not
+/// the one that was written does not pass for it.
+fn crc_of(delivery: &Delivery) -> u32 {
+    let mut crc = Crc::default();
+    let request = &delivery.request;
+    crc.number(delivery.id.cast_signed());
+    crc.number(request.received_at.as_microsecond());
+    let (scheme, detail) = scheme_and_detail(&request.verdict);
+    for text in [
+        Some(&*request.peer),
+        Some(&*request.method),
+        Some(&*request.path_and_query),
+        request.event.as_deref(),
+        Some(request.verdict.status()),
+        scheme,
+        detail,
+    ] {
+        crc.text(text);
+    }
+    crc.bytes(request.headers.as_bytes());
+    crc.bytes(&request.body);
+    crc.0.finalize()
+}
+
+fn crc_of_attempt(attempt: &Attempt) -> u32 {
+    let mut crc = Crc::default();
+    crc.number(attempt_key(attempt.delivery, attempt.n));
+    crc.text(Some(attempt.cause.name()));
+    crc.text(Some(&attempt.target));
+    crc.number(attempt.started_at.as_microsecond());
+    crc.number(micros(attempt.took));
+    match &attempt.outcome {
+        Outcome::Answered(answer) => {
+            crc.number(i64::from(answer.status));
+            crc.number(micros(answer.first_byte));
+            crc.number(answer.size.cast_signed());
+            crc.bytes(answer.headers.as_bytes());
+            crc.bytes(&answer.body);
+        }
+        Outcome::Failed(failure) => {
+            for text in [failure.code.name(), &failure.message, &failure.hint] {
+                crc.text(Some(text));
+            }
+        }
+    }
+    crc.0.finalize()
+}
+
+fn scheme_and_detail(verdict: &Verdict) -> (Option<&str>, Option<&str>) {
+    match verdict {
+        Verdict::Valid { scheme, secret } => (Some(scheme.name()), Some(secret)),
+        Verdict::Invalid { reason } => (None, Some(reason)),
+        Verdict::Unsigned | Verdict::Unchecked => (None, None),
+    }
 }
 
 fn micros(duration: Duration) -> i64 {
@@ -78,11 +144,7 @@ fn duration(micros: i64) -> Duration {
 /// Writes a delivery.
 pub fn insert_delivery(db: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
     let request = &delivery.request;
-    let (scheme, detail) = match &request.verdict {
-        Verdict::Valid { scheme, secret } => (Some(scheme.name()), Some(&**secret)),
-        Verdict::Invalid { reason } => (None, Some(&**reason)),
-        Verdict::Unsigned | Verdict::Unchecked => (None, None),
-    };
+    let (scheme, detail) = scheme_and_detail(&request.verdict);
     db.prepare_cached("INSERT INTO deliveries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")?
         .execute(params![
             delivery.id.cast_signed(),
@@ -95,7 +157,7 @@ pub fn insert_delivery(db: &Connection, delivery: &Delivery) -> rusqlite::Result
             request.verdict.status(),
             scheme,
             detail,
-            crc(request),
+            crc_of(delivery),
             &request.body[..],
         ])?;
     Ok(())
@@ -107,22 +169,32 @@ pub fn insert_attempt(db: &Connection, attempt: &Attempt) -> rusqlite::Result<()
         Outcome::Answered(answer) => (Some(answer), None),
         Outcome::Failed(failure) => (None, Some(failure)),
     };
-    db.prepare_cached("INSERT INTO attempts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13)")?
-        .execute(params![
-            attempt_key(attempt.delivery, attempt.n),
-            attempt.cause.name(),
-            attempt.target,
-            attempt.started_at.as_microsecond(),
-            micros(attempt.took),
-            answer.map(|a| a.status),
-            answer.map(|a| micros(a.first_byte)),
-            answer.map(|a| a.headers.as_bytes()),
-            answer.map(|a| a.size.cast_signed()),
-            failure.map(|f| f.code.name()),
-            failure.map(|f| &*f.message),
-            failure.map(|f| &*f.hint),
-            answer.map(|a| &a.body[..]),
-        ])?;
+    db.prepare_cached(
+        "INSERT INTO attempts VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12,?13,?14)",
+    )?
+    .execute(params![
+        attempt_key(attempt.delivery, attempt.n),
+        attempt.cause.name(),
+        attempt.target,
+        attempt.started_at.as_microsecond(),
+        micros(attempt.took),
+        answer.map(|a| a.status),
+        answer.map(|a| micros(a.first_byte)),
+        answer.map(|a| a.headers.as_bytes()),
+        answer.map(|a| a.size.cast_signed()),
+        failure.map(|f| f.code.name()),
+        failure.map(|f| &*f.message),
+        failure.map(|f| &*f.hint),
+        crc_of_attempt(attempt),
+        answer.map(|a| &a.body[..]),
+    ])?;
+    Ok(())
+}
+
+/// Writes that ids up to this one may be given out.
+pub fn reserve(db: &Connection, id: u64) -> rusqlite::Result<()> {
+    db.prepare_cached("INSERT OR REPLACE INTO meta VALUES ('reserved', ?1)")?
+        .execute(params![id.cast_signed()])?;
     Ok(())
 }
 
@@ -132,7 +204,7 @@ pub const DELIVERY_COLUMNS: &str =
 
 /// The columns that [`attempt_of`] reads.
 pub const ATTEMPT_COLUMNS: &str =
-    "id,cause,target,started_at,took,status,first_byte,headers,size,code,message,hint,body";
+    "id,cause,target,started_at,took,status,first_byte,headers,size,code,message,hint,body,crc";
 
 fn text(row: &Row<'_>, at: usize) -> rusqlite::Result<Box<str>> {
     Ok(row.get_ref(at)?.as_str()?.into())
@@ -173,48 +245,236 @@ pub fn delivery_of(row: &Row<'_>) -> rusqlite::Result<Result<Delivery, u64>> {
     // A column of the wrong type is damage to this row only; an error of the database
     // itself comes from stepping, before a row is here.
     Ok(match read() {
-        Ok((request, written)) if crc(&request) == written => Ok(Delivery { id, request }),
-        _ => Err(id),
+        Ok((request, written)) => {
+            let delivery = Delivery { id, request };
+            if crc_of(&delivery) == written {
+                Ok(delivery)
+            } else {
+                Err(id)
+            }
+        }
+        Err(_) => Err(id),
     })
 }
 
-/// An attempt from a row.
-pub fn attempt_of(row: &Row<'_>) -> rusqlite::Result<Attempt> {
+/// An attempt from a row; `None` where it is not the one that was written.
+///
+/// # Errors
+/// Where the row cannot be read at all.
+pub fn attempt_of(row: &Row<'_>) -> rusqlite::Result<Option<Attempt>> {
     let key: i64 = row.get(0)?;
-    let status: Option<u16> = row.get(5)?;
-    let outcome = match status {
-        Some(status) => Outcome::Answered(Answer {
-            status,
-            first_byte: duration(row.get::<_, Option<i64>>(6)?.unwrap_or(0)),
-            headers: Headers::from_block(row.get_ref(7)?.as_blob_or_null()?.unwrap_or_default()),
-            size: row.get::<_, Option<i64>>(8)?.unwrap_or(0).cast_unsigned(),
-            body: Bytes::copy_from_slice(row.get_ref(12)?.as_blob_or_null()?.unwrap_or_default()),
-        }),
-        None => Outcome::Failed(Failure {
-            code: row
-                .get_ref(9)?
-                .as_str_or_null()?
-                .and_then(FailureCode::from_name)
-                .unwrap_or(FailureCode::Protocol),
-            message: row
-                .get_ref(10)?
-                .as_str_or_null()?
-                .unwrap_or_default()
-                .into(),
-            hint: row
-                .get_ref(11)?
-                .as_str_or_null()?
-                .unwrap_or_default()
-                .into(),
-        }),
+    // As with a delivery, what is wrong in here is wrong with this row only.
+    let read = || -> rusqlite::Result<(Attempt, u32)> {
+        let blob = |at| Ok::<_, rusqlite::Error>(row.get_ref(at)?.as_blob()?);
+        let outcome = match row.get::<_, Option<u16>>(5)? {
+            Some(status) => Outcome::Answered(Answer {
+                status,
+                first_byte: duration(row.get(6)?),
+                headers: Headers::from_block(blob(7)?),
+                size: row.get::<_, i64>(8)?.cast_unsigned(),
+                body: Bytes::copy_from_slice(blob(12)?),
+            }),
+            None => Outcome::Failed(Failure {
+                code: FailureCode::from_name(&text(row, 9)?).unwrap_or(FailureCode::Protocol),
+                message: text(row, 10)?,
+                hint: text(row, 11)?,
+            }),
+        };
+        let attempt = Attempt {
+            delivery: (key >> ATTEMPT_BITS).cast_unsigned(),
+            n: u32::try_from(key & ((1 << ATTEMPT_BITS) - 1)).unwrap_or(0),
+            cause: Cause::from_name(&text(row, 1)?).unwrap_or(Cause::Live),
+            target: text(row, 2)?,
+            started_at: Timestamp::from_microsecond(row.get(3)?).unwrap_or_default(),
+            took: duration(row.get(4)?),
+            outcome,
+        };
+        Ok((attempt, row.get(13)?))
     };
-    Ok(Attempt {
-        delivery: (key >> ATTEMPT_BITS).cast_unsigned(),
-        n: u32::try_from(key & ((1 << ATTEMPT_BITS) - 1)).unwrap_or(0),
-        cause: Cause::from_name(row.get_ref(1)?.as_str()?).unwrap_or(Cause::Live),
-        target: text(row, 2)?,
-        started_at: Timestamp::from_microsecond(row.get(3)?).unwrap_or_default(),
-        took: duration(row.get(4)?),
-        outcome,
+    Ok(match read() {
+        Ok((attempt, written)) if crc_of_attempt(&attempt) == written => Some(attempt),
+        _ => None,
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::collection::vec;
+    use proptest::option;
+    use proptest::prelude::*;
+
+    fn text() -> impl Strategy<Value = Box<str>> {
+        ".{0,40}".prop_map(Into::into)
+    }
+
+    /// To the microsecond, over all that a timestamp can say.
+    fn time() -> impl Strategy<Value = Timestamp> {
+        let (first, last) = (
+            Timestamp::MIN.as_microsecond(),
+            Timestamp::MAX.as_microsecond(),
+        );
+        (first..=last).prop_map(|time| Timestamp::from_microsecond(time).unwrap())
+    }
+
+    fn time_span() -> impl Strategy<Value = Duration> {
+        (0..i64::MAX).prop_map(|micros| Duration::from_micros(micros.cast_unsigned()))
+    }
+
+    fn headers() -> impl Strategy<Value = Headers> {
+        vec(("[a-z-]{1,9}", vec(any::<u8>(), 0..30)), 0..9)
+            .prop_map(|fields| fields.into_iter().collect())
+    }
+
+    fn body() -> impl Strategy<Value = Bytes> {
+        vec(any::<u8>(), 0..3000).prop_map(Into::into)
+    }
+
+    fn verdict() -> impl Strategy<Value = Verdict> {
+        const NAMES: &[&str] = &["cakemail-hex", "cakemail-base64", "api-base64"];
+        let scheme = prop::sample::select(NAMES).prop_map(|name| Scheme::from_name(name).unwrap());
+        prop_oneof![
+            (scheme, text()).prop_map(|(scheme, secret)| Verdict::Valid {
+                scheme,
+                secret: secret.into()
+            }),
+            text().prop_map(|reason| Verdict::Invalid {
+                reason: reason.into()
+            }),
+            Just(Verdict::Unsigned),
+            Just(Verdict::Unchecked),
+        ]
+    }
+
+    fn delivery() -> impl Strategy<Value = Delivery> {
+        let request = (time(), text(), text(), text(), headers(), body());
+        (1..1u64 << 42, request, option::of(text()), verdict()).prop_map(
+            |(id, (received_at, peer, method, path_and_query, headers, body), event, verdict)| {
+                Delivery {
+                    id,
+                    request: Received {
+                        received_at,
+                        peer,
+                        method,
+                        path_and_query,
+                        headers,
+                        body,
+                        event,
+                        verdict,
+                    },
+                }
+            },
+        )
+    }
+
+    fn outcome() -> impl Strategy<Value = Outcome> {
+        const NAMES: &[&str] = &[
+            "refused", "timeout", "reset", "closed", "tls", "dns", "loop",
+        ];
+        let code =
+            prop::sample::select(NAMES).prop_map(|name| FailureCode::from_name(name).unwrap());
+        let answer = (
+            any::<u16>(),
+            headers(),
+            body(),
+            0..u64::MAX / 2,
+            time_span(),
+        );
+        prop_oneof![
+            answer.prop_map(|(status, headers, body, size, first_byte)| {
+                Outcome::Answered(Answer {
+                    status,
+                    headers,
+                    body,
+                    size,
+                    first_byte,
+                })
+            }),
+            (code, text(), text()).prop_map(|(code, message, hint)| Outcome::Failed(Failure {
+                code,
+                message,
+                hint
+            })),
+        ]
+    }
+
+    fn attempt() -> impl Strategy<Value = Attempt> {
+        const CAUSES: &[Cause] = &[Cause::Live, Cause::Replay, Cause::Retry];
+        let cause = prop::sample::select(CAUSES);
+        let key = (1..1u64 << 42, 1..1u32 << 20);
+        (key, cause, text(), time(), time_span(), outcome()).prop_map(
+            |((delivery, n), cause, target, started_at, took, outcome)| Attempt {
+                delivery,
+                n,
+                cause,
+                target,
+                started_at,
+                took,
+                outcome,
+            },
+        )
+    }
+
+    fn database() -> Connection {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(SCHEMA).unwrap();
+        db
+    }
+
+    fn read_delivery(db: &Connection) -> Result<Delivery, u64> {
+        let sql = format!("SELECT {DELIVERY_COLUMNS} FROM deliveries");
+        db.query_row(&sql, [], delivery_of).unwrap()
+    }
+
+    fn read_attempt(db: &Connection) -> Option<Attempt> {
+        let sql = format!("SELECT {ATTEMPT_COLUMNS} FROM attempts");
+        db.query_row(&sql, [], attempt_of).unwrap()
+    }
+
+    proptest! {
+        #[test]
+        fn any_delivery_comes_back(delivery in delivery()) {
+            let db = database();
+            insert_delivery(&db, &delivery).unwrap();
+            prop_assert_eq!(read_delivery(&db), Ok(delivery));
+        }
+
+        #[test]
+        fn any_attempt_comes_back(attempt in attempt()) {
+            let db = database();
+            insert_attempt(&db, &attempt).unwrap();
+            prop_assert_eq!(read_attempt(&db), Some(attempt));
+        }
+
+        /// Whatever the type and value of what is in a column, the row is known to be wrong.
+        #[test]
+        fn no_changed_column_passes(
+            delivery in delivery(),
+            attempt in attempt(),
+            column in any::<prop::sample::Index>(),
+            value in prop::sample::select(&["1", "-1", "2.5", "'text'", "x'ff00'", "x'c328'", "''"][..]),
+        ) {
+            let db = database();
+            insert_delivery(&db, &delivery).unwrap();
+            insert_attempt(&db, &attempt).unwrap();
+            let change = |table: &str, columns: &str| {
+                let columns: Vec<_> = columns.split(',').collect();
+                let name = columns[column.index(columns.len())];
+                let sql = format!("UPDATE {table} SET {name}={value} WHERE {name} IS NOT {value}");
+                // Some columns refuse some types by themselves.
+                matches!(db.execute(&sql, []), Ok(1))
+            };
+            // Columns that say nothing of such a verdict or outcome are not read.
+            if change("deliveries", DELIVERY_COLUMNS)
+                && let Ok(read) = read_delivery(&db)
+            {
+                prop_assert_eq!(read, delivery);
+            }
+            if change("attempts", ATTEMPT_COLUMNS)
+                && let Some(read) = read_attempt(&db)
+            {
+                prop_assert_eq!(read, attempt);
+            }
+        }
+    }
 }

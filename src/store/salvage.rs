@@ -1,0 +1,209 @@
+//! Saving what can be read of a damaged store.
+
+use std::fs::{self, OpenOptions};
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
+
+use rusqlite::{Connection, OpenFlags, params};
+
+use super::file::{
+    Found, Limits, OpenError, beside, connect, create_private_file, database, io_error, read,
+};
+use super::{rows, wal};
+use crate::delivery::{Attempt, Delivery};
+
+/// How far ids go on where it can no longer be read which were given.
+const MARGIN: u64 = 1 << 16;
+/// Broken rows that are stepped over one by one, which is more than a page holds.
+const STEPS: u32 = 128;
+
+/// Puts a damaged file aside, untouched, and copies what can be read into a new one.
+pub(super) fn salvage(
+    path: &Path,
+    durable: bool,
+    limits: Limits,
+) -> Result<(Found, Connection), OpenError> {
+    let aside = put_aside(path)?;
+    create_private_file(path)?;
+    let db = connect(path, durable)?;
+
+    // Reading goes on in a copy, because opening a WAL changes the files.
+    let copy = beside(path, ".salvage");
+    copy_for_reading(&aside, &copy)?;
+    let mut found = Found::default();
+    let old = open_damaged(&copy)?;
+    copy_rows(&old, &db, &mut found).map_err(database(path))?;
+    drop(old);
+    remove(&copy);
+    let read = read(&db, limits).map_err(database(path))?;
+    let found = Found {
+        put_aside: Some(aside),
+        damaged: found.damaged,
+        damaged_attempts: found.damaged_attempts,
+        ..read
+    };
+    Ok((found, db))
+}
+
+/// Renames the files of the store, and returns the main one's new name.
+fn put_aside(path: &Path) -> Result<PathBuf, OpenError> {
+    let now = jiff::Timestamp::now().strftime("%Y%m%dT%H%M%SZ");
+    let mut aside = beside(path, &format!(".damaged-{now}"));
+    for again in 2.. {
+        if !aside.exists() {
+            break;
+        }
+        aside = beside(path, &format!(".damaged-{now}-{again}"));
+    }
+    for suffix in ["", "-wal"] {
+        let (from, to) = (beside(path, suffix), beside(&aside, suffix));
+        if from.exists() {
+            fs::rename(&from, &to).map_err(io_error("put aside the damaged store", &from))?;
+        }
+    }
+    // The index of the WAL; SQLite makes it again.
+    let _ = fs::remove_file(beside(path, "-shm"));
+    Ok(aside)
+}
+
+fn copy_for_reading(aside: &Path, copy: &Path) -> Result<(), OpenError> {
+    remove(copy);
+    let cannot = "copy the damaged store to";
+    create_private_file(copy)?;
+    fs::copy(aside, copy).map_err(io_error(cannot, copy))?;
+    let (from, to) = (beside(aside, "-wal"), beside(copy, "-wal"));
+    if from.exists() {
+        create_private_file(&to)?;
+        wal::copy_readable(&from, &to).map_err(io_error(cannot, &to))?;
+    }
+    Ok(())
+}
+
+fn remove(database: &Path) {
+    for suffix in ["", "-wal", "-shm"] {
+        let _ = fs::remove_file(beside(database, suffix));
+    }
+}
+
+/// Opens the copy with the first page of a new store. All stores have the same tables in the
+/// same places, and with a bit wrong in its header SQLite may read every page of a file wrong.
+fn open_damaged(copy: &Path) -> Result<Connection, OpenError> {
+    let model = beside(copy, ".model");
+    remove(&model);
+    create_private_file(&model)?;
+    // Closing it moves its WAL into the file.
+    drop(connect(&model, false)?);
+    let mut page = fs::read(&model).map_err(io_error("read", &model))?;
+    remove(&model);
+    page.truncate(4096);
+    // Where this number is not the one at 24, SQLite goes by the length of the file.
+    page[92..96].fill(0xff);
+    OpenOptions::new()
+        .write(true)
+        .open(copy)
+        .and_then(|mut file| file.write_all(&page))
+        .map_err(io_error("write", copy))?;
+    Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(database(copy))
+}
+
+fn copy_rows(old: &Connection, new: &Connection, found: &mut Found) -> rusqlite::Result<()> {
+    let one = |sql: &str| old.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
+    let reserved = one("SELECT value FROM meta WHERE key='reserved'");
+    let mut last_id = 0;
+    new.execute_batch("BEGIN IMMEDIATE")?;
+    let mut damaged = Vec::new();
+    let newest = reserved.map_or(u64::MAX, i64::cast_unsigned);
+    for delivery in readable_deliveries(old, newest, &mut damaged) {
+        last_id = delivery.id;
+        rows::insert_delivery(new, &delivery)?;
+        for attempt in readable_attempts(old, delivery.id, &mut found.damaged_attempts) {
+            rows::insert_attempt(new, &attempt)?;
+        }
+    }
+    let last_id = match reserved {
+        Some(reserved) => last_id.max(reserved.max(0).cast_unsigned()),
+        None => last_id + MARGIN,
+    };
+    found.damaged = damaged;
+    new.execute(
+        "INSERT OR REPLACE INTO meta VALUES ('reserved', ?1)",
+        params![last_id.cast_signed()],
+    )?;
+    new.execute_batch("COMMIT")
+}
+
+/// Every delivery that can still be read, stepping over those that cannot. No id is over
+/// `newest`.
+fn readable_deliveries<'a>(
+    db: &'a Connection,
+    newest: u64,
+    damaged: &'a mut Vec<u64>,
+) -> impl Iterator<Item = Delivery> + 'a {
+    let sql = format!(
+        "SELECT {} FROM deliveries WHERE id > ?1 ORDER BY id LIMIT 1",
+        rows::DELIVERY_COLUMNS
+    );
+    let mut after = 0u64;
+    let mut failed = 0u32;
+    std::iter::from_fn(move || {
+        loop {
+            let step = db.prepare_cached(&sql).and_then(|mut statement| {
+                statement.query_row(params![after.cast_signed()], rows::delivery_of)
+            });
+            match step {
+                // In a broken tree a search may end anywhere.
+                Ok(Ok(delivery)) if delivery.id > after => {
+                    (after, failed) = (delivery.id, 0);
+                    return Some(delivery);
+                }
+                Ok(Err(id)) if id > after && id <= newest => {
+                    if damaged.last() != Some(&id) {
+                        damaged.push(id);
+                    }
+                    // It may be the id that has changed, and then others are before it.
+                    let near = id - after <= u64::from(STEPS);
+                    after = if near { after + 1 } else { id };
+                }
+                Err(rusqlite::Error::QueryReturnedNoRows) => return None,
+                // A broken page holds several rows, and broken pages above it many.
+                _ => {
+                    failed += 1;
+                    let stride = 1u64 << failed.saturating_sub(STEPS);
+                    after = after.checked_add(stride).filter(|id| *id < 1 << 43)?;
+                }
+            }
+        }
+    })
+}
+
+fn readable_attempts(db: &Connection, delivery: u64, damaged: &mut u64) -> Vec<Attempt> {
+    let sql = format!(
+        "SELECT {} FROM attempts WHERE id >= ?1 AND id < ?2 ORDER BY id",
+        rows::ATTEMPT_COLUMNS
+    );
+    let Ok(mut statement) = db.prepare_cached(&sql) else {
+        return Vec::new();
+    };
+    let range = params![
+        rows::attempt_key(delivery, 0),
+        rows::attempt_key(delivery + 1, 0)
+    ];
+    let Ok(rows) = statement.query_map(range, rows::attempt_of) else {
+        return Vec::new();
+    };
+    let mut attempts: Vec<Attempt> = Vec::new();
+    for row in rows {
+        let last = attempts.last().map_or(0, |last| last.n);
+        match row {
+            Ok(Some(attempt)) if attempt.delivery == delivery && attempt.n > last => {
+                attempts.push(attempt);
+            }
+            Ok(_) => *damaged += 1,
+            Err(_) => {
+                *damaged += 1;
+                break;
+            }
+        }
+    }
+    attempts
+}
