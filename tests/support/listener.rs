@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use serde_json::Value;
 use tempfile::TempDir;
@@ -30,7 +31,18 @@ impl Listener {
     /// `--store` or `--ephemeral` among the arguments its store is the default one there.
     #[track_caller]
     pub fn start_in(home: &Rc<TempDir>, args: &[&str]) -> Self {
-        let mut command = listen();
+        Self::start_as(home, listen(), args)
+    }
+
+    /// The same, run by another program such as `strace`, which must become cmhook's process
+    /// or leave it to be this one's child.
+    #[track_caller]
+    pub fn start_under(home: &Rc<TempDir>, wrapper: Command, args: &[&str]) -> Self {
+        Self::start_as(home, under(wrapper), args)
+    }
+
+    #[track_caller]
+    fn start_as(home: &Rc<TempDir>, mut command: Command, args: &[&str]) -> Self {
         command.args(["--json"]).args(args);
         let mut process = Process::start(&mut command, home.path());
         let Some(line) = process.stdout.next() else {
@@ -137,8 +149,65 @@ pub fn cmhook() -> Command {
 
 fn listen() -> Command {
     let mut command = cmhook();
-    command.args(["listen", "--listen", "127.0.0.1:0", "--color", "never"]);
+    command.args(LISTEN);
     command
+}
+
+fn under(mut wrapper: Command) -> Command {
+    wrapper.arg(env!("CARGO_BIN_EXE_cmhook")).args(LISTEN);
+    wrapper
+}
+
+const LISTEN: [&str; 5] = ["listen", "--listen", "127.0.0.1:0", "--color", "never"];
+
+/// A listener that does not start.
+#[derive(Debug)]
+pub struct Refused {
+    pub code: Option<i32>,
+    /// The `error` object.
+    pub error: Value,
+    pub stderr: String,
+    pub took: Duration,
+}
+
+/// What comes of a listener that must not start.
+#[track_caller]
+pub fn refused(home: &Path, args: &[&str]) -> Refused {
+    refused_as(home, listen(), args)
+}
+
+/// The same, run by another program.
+#[track_caller]
+pub fn refused_under(home: &Path, wrapper: Command, args: &[&str]) -> Refused {
+    refused_as(home, under(wrapper), args)
+}
+
+/// The same, of a copy of the program that `command` names already.
+#[track_caller]
+pub fn refused_copy(home: &Path, mut command: Command, args: &[&str]) -> Refused {
+    command.args(LISTEN);
+    refused_as(home, command, args)
+}
+
+#[track_caller]
+fn refused_as(home: &Path, mut command: Command, args: &[&str]) -> Refused {
+    let begin = Instant::now();
+    let mut process = Process::start(command.arg("--json").args(args), home);
+    let Some(line) = process.stdout.next() else {
+        let status = process.wait();
+        panic!("{status}, and said only: {}", process.stderr.text());
+    };
+    let error = object(&line);
+    assert_eq!(error["type"], "error", "it started, or so it says: {line}");
+    let status = process.wait();
+    let took = begin.elapsed();
+    let stderr = process.stderr.text();
+    Refused {
+        code: status.code(),
+        error,
+        stderr,
+        took,
+    }
 }
 
 /// A line of JSON.

@@ -1,0 +1,155 @@
+//! Stopping: what is in flight is answered and kept, it does not take long, and whoever
+//! insists gets it at once.
+
+use std::fs;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+use crate::kit::{Journal, assert_try_again, send_all, store_in, wire};
+use crate::support::listener::{Listener, home, object};
+use crate::support::raw::{Connection, RawApp, Then, ok};
+
+const IN_FLIGHT: u64 = 100;
+
+/// An app that answers odd deliveries after a second, and even ones never.
+fn half_hanging() -> RawApp {
+    RawApp::serving(Duration::from_mins(1), |request, stream| {
+        use std::io::Write as _;
+        let seq = request.one("x-seq").and_then(|seq| seq.parse::<u64>().ok());
+        if seq.is_some_and(|seq| seq % 2 == 1) {
+            std::thread::sleep(Duration::from_secs(1));
+            stream.write_all(&ok(b"OK"))?;
+        }
+        Ok(Then::GoOn)
+    })
+}
+
+/// Senders whose deliveries have all reached the app.
+fn in_flight(listener: &Listener, app: &RawApp) -> Vec<Connection> {
+    let senders = (1..=IN_FLIGHT)
+        .map(|seq| {
+            let mut connection = Connection::open(listener.address());
+            connection.send(wire(seq));
+            connection
+        })
+        .collect();
+    for _ in 0..IN_FLIGHT {
+        app.next();
+    }
+    senders
+}
+
+#[test]
+fn a_stop_answers_what_is_in_flight_and_keeps_it() {
+    let app = half_hanging();
+    let home = Rc::new(home());
+    let mut listener = Listener::start_in(&home, &[&app.target()]);
+    let senders = in_flight(&listener, &app);
+
+    let begin = Instant::now();
+    let status = listener.process.terminate();
+    let took = begin.elapsed();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(7), "it took {took:?}");
+    let (mut finished, mut refused) = (0, 0);
+    for (seq, mut sender) in (1..=IN_FLIGHT).zip(senders) {
+        let answer = sender.answer();
+        if seq % 2 == 1 {
+            assert_eq!(answer.status(), 200, "delivery {seq}");
+            finished += 1;
+        } else {
+            assert_try_again(&answer);
+            refused += 1;
+        }
+    }
+    assert_eq!((finished, refused), (IN_FLIGHT / 2, IN_FLIGHT / 2));
+    let stopped = object(listener.process.stdout.last().expect("a last line"));
+    assert_eq!(stopped["type"], "stopped");
+    assert_eq!(stopped["received"], IN_FLIGHT);
+    Journal::read(&store_in(home.path())).holds(1..=IN_FLIGHT);
+}
+
+#[test]
+fn a_second_signal_stops_it_at_once() {
+    for second in ["TERM", "INT", "HUP"] {
+        let app = half_hanging();
+        let home = Rc::new(home());
+        let mut listener = Listener::start_in(&home, &[&app.target()]);
+        let senders = in_flight(&listener, &app);
+        let begin = Instant::now();
+        listener.process.signal("TERM");
+        // The first one has arrived when nobody is let in any more.
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while std::net::TcpStream::connect(listener.address()).is_ok() {
+            assert!(Instant::now() < deadline, "it goes on");
+        }
+        listener.process.signal(second);
+        let status = listener.process.wait();
+        let took = begin.elapsed();
+        assert_eq!(status.code(), Some(1), "{status}");
+        assert!(took < Duration::from_secs(3), "it took {took:?}");
+        let stderr = listener.process.stderr.text();
+        assert!(stderr.contains("second signal"), "{stderr}");
+        let last = object(listener.process.stdout.last().expect("a last line"));
+        assert_eq!(
+            (&last["type"], &last["code"]),
+            (&"error".into(), &"forced".into())
+        );
+        drop(senders);
+        // Nobody was told that it is done, and yet all of it is there.
+        Journal::read(&store_in(home.path())).holds(1..=IN_FLIGHT);
+    }
+}
+
+#[test]
+fn ids_go_on_without_a_gap_after_a_clean_stop() {
+    let home = Rc::new(home());
+    let mut next = 1;
+    for count in [1, 300, 0, 5, 130, 1] {
+        let listener = Listener::start_in(&home, &[]);
+        assert_eq!(listener.ready["kept"], next - 1);
+        send_all(listener.address(), next..next + count);
+        assert_eq!(listener.stop()["received"], count);
+        next += count;
+    }
+    let journal = Journal::read(&store_in(home.path()));
+    journal.holds(1..next);
+    assert_eq!(journal.ids(), (1..next).collect::<Vec<_>>());
+}
+
+#[test]
+fn after_a_kill_ids_skip_no_more_than_is_documented() {
+    let home = Rc::new(home());
+    let (mut last, mut gap) = (0, 0);
+    for count in [1, 200, 0, 128, 127, 129, 256, 1] {
+        let mut listener = Listener::start_in(&home, &[]);
+        send_all(listener.address(), (0..count).map(|at| 1000 + at));
+        listener.process.kill();
+        let journal = Journal::read_after(&store_in(home.path()), last);
+        let ids = journal.ids();
+        assert_eq!(ids.len() as u64, count);
+        if let (Some(first), Some(newest)) = (ids.first(), ids.last()) {
+            assert!(
+                *first > last && *first <= last + 1 + gap,
+                "#{first} after #{last}"
+            );
+            assert_eq!(newest - first + 1, count);
+            (last, gap) = (*newest, 0);
+        }
+        gap += 256;
+    }
+}
+
+#[test]
+fn ephemeral_leaves_no_file() {
+    let home = Rc::new(home());
+    let listener = Listener::start_in(&home, &["--ephemeral"]);
+    assert!(listener.ready["store"].is_null());
+    send_all(listener.address(), 1..=20);
+    assert_eq!(listener.stop()["received"], 20);
+    let left: Vec<_> = fs::read_dir(home.path())
+        .expect("a home")
+        .flatten()
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}
