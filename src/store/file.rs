@@ -1,23 +1,17 @@
 //! The journal's file: finding, locking, creating and checking it, and reading it back.
 
-use std::fs::{self, File, OpenOptions};
-use std::io::{self, Read as _, Seek as _, Write as _};
+use std::fs::{self, OpenOptions};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode, OpenFlags, params};
 
+use super::identity::{APPLICATION_ID, LAYOUT, check_header, identify};
+use super::lock::{Lock, lock};
 use super::ring::Kept;
 use super::{rows, salvage, wal};
-
-/// "cmhk" in ASCII, in the file's header so that `file` and we know it.
-const APPLICATION_ID: i32 = 0x636d_686b;
-/// The layout that this version reads and writes.
-const LAYOUT: i32 = 1;
-
-/// What stands in the lock file below the process id when [`doubt`] was called.
-const DOUBT: &str = "damaged\n";
 
 /// Why a store cannot be used. Nothing was changed in any of these cases.
 #[derive(Debug, thiserror::Error)]
@@ -64,10 +58,6 @@ pub enum OpenError {
         cause: rusqlite::Error,
     },
 }
-
-/// The sole right to write a store, until it is dropped.
-#[derive(Debug)]
-pub struct Lock(#[expect(dead_code, reason = "held for its lock")] File);
 
 /// What was found in a store.
 #[derive(Debug, Default)]
@@ -177,13 +167,6 @@ fn check_all(db: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Leaves word for the next start that writing has found the store damaged, in the lock
-/// file, which that one reads. It works only for the process that has the lock.
-pub fn doubt(path: &Path) {
-    let file = OpenOptions::new().append(true).open(beside(path, ".lock"));
-    let _ = file.and_then(|mut file| file.write_all(DOUBT.as_bytes()));
-}
-
 fn damage() -> rusqlite::Error {
     let code = rusqlite::ffi::SQLITE_CORRUPT;
     rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
@@ -224,7 +207,7 @@ fn create_private_folder(folder: &Path) -> Result<(), OpenError> {
 }
 
 /// Sets the mode outright, since a umask can take away from it but also leave too much.
-fn restrict(path: &Path, mode: u32) -> Result<(), OpenError> {
+pub(super) fn restrict(path: &Path, mode: u32) -> Result<(), OpenError> {
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt as _;
@@ -236,7 +219,7 @@ fn restrict(path: &Path, mode: u32) -> Result<(), OpenError> {
     Ok(())
 }
 
-fn private_options() -> OpenOptions {
+pub(super) fn private_options() -> OpenOptions {
     let mut options = OpenOptions::new();
     options.read(true).write(true);
     #[cfg(unix)]
@@ -261,95 +244,6 @@ pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
     PathBuf::from(name)
 }
 
-/// Takes the lock in `PATH.lock` and writes this process's id into it. Tells whether the one
-/// before has left word that the store is damaged.
-fn lock(path: &Path) -> Result<(Lock, bool), OpenError> {
-    let lock_path = beside(path, ".lock");
-    let mut file = private_options()
-        .create(true)
-        .truncate(false)
-        .open(&lock_path)
-        .map_err(io_error("open the lock file", &lock_path))?;
-    let taken = file.try_lock();
-    let mut text = String::new();
-    let _ = file.read_to_string(&mut text);
-    match taken {
-        Ok(()) => {}
-        Err(fs::TryLockError::WouldBlock) => {
-            return Err(OpenError::InUse {
-                path: path.to_owned(),
-                holder: holder(text.lines().next().unwrap_or_default()),
-            });
-        }
-        Err(fs::TryLockError::Error(source)) => {
-            return Err(io_error("lock", &lock_path)(source));
-        }
-    }
-    restrict(&lock_path, 0o600)?;
-    file.set_len(0)
-        .and_then(|()| file.rewind())
-        .and_then(|()| writeln!(file, "{}", std::process::id()))
-        .map_err(io_error("write the lock file", &lock_path))?;
-    Ok((Lock(file), text.ends_with(DOUBT)))
-}
-
-fn holder(pid: &str) -> String {
-    let Ok(pid) = pid.parse::<u32>() else {
-        return "another process".into();
-    };
-    match fs::read_to_string(format!("/proc/{pid}/comm")) {
-        Ok(name) => format!("process {pid} ({})", name.trim().escape_debug()),
-        Err(_) => format!("process {pid}"),
-    }
-}
-
-/// Looks at the first bytes before SQLite does, so that a file that is not ours, or a
-/// newer one, stays exactly as it is. Tells whether there is damage in them that SQLite
-/// would take for something else.
-fn check_header(path: &Path) -> Result<bool, OpenError> {
-    // For writing too, so that the operating system says what is in the way of that.
-    let file = match private_options().open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(io_error("open the store", path)(error)),
-    };
-    let not_ours = || OpenError::NotAStore {
-        path: path.to_owned(),
-    };
-    let mut header = Vec::new();
-    file.take(105)
-        .read_to_end(&mut header)
-        .map_err(io_error("read the store", path))?;
-    if header.is_empty() {
-        return Ok(false);
-    }
-    if header.len() < 72 {
-        return Err(not_ours());
-    }
-    let number = |at: usize| {
-        i32::from_be_bytes([header[at], header[at + 1], header[at + 2], header[at + 3]])
-    };
-    let (layout, application) = (number(60), number(68));
-    // A store killed while it was being made has its tables in the WAL still, and a first
-    // page without any; `connect` looks further there.
-    let bare = application == 0 && header.get(103..105) == Some(&[0, 0]);
-    if !header.starts_with(b"SQLite format 3\0") || (application != APPLICATION_ID && !bare) {
-        return Err(not_ours());
-    }
-    if application == APPLICATION_ID && layout > LAYOUT {
-        return Err(OpenError::Newer {
-            path: path.to_owned(),
-            found: layout,
-        });
-    }
-    // Pages of 4096 bytes with none reserved, WAL mode, fixed fractions; layout of the schema
-    // up to 4; UTF-8. SQLite believes other values, or takes the file for another format.
-    let usual = header[16..24] == [0x10, 0, 2, 2, 0, 64, 32, 32]
-        && (0..=4).contains(&number(44))
-        && (0..=1).contains(&number(56));
-    Ok(application == APPLICATION_ID && !usual)
-}
-
 /// Opens the file and prepares it, once it is known to be cmhook's and not newer.
 pub(super) fn connect(path: &Path, durable: bool) -> Result<Connection, OpenError> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -357,31 +251,6 @@ pub(super) fn connect(path: &Path, durable: bool) -> Result<Connection, OpenErro
     let is_new = identify(&db, path)?;
     prepare(&db, durable, is_new).map_err(database(path))?;
     Ok(db)
-}
-
-/// Whether the database is empty and to become a store.
-fn identify(db: &Connection, path: &Path) -> Result<bool, OpenError> {
-    let facts = || -> rusqlite::Result<(i32, i32, i64)> {
-        db.busy_timeout(std::time::Duration::from_secs(2))?;
-        // Closing would move what is in the WAL, and this may not be ours.
-        db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true)?;
-        let application = db.pragma_query_value(None, "application_id", |row| row.get(0))?;
-        let layout = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
-        let tables = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?;
-        Ok((application, layout, tables))
-    };
-    let (application, layout, tables) = facts().map_err(database(path))?;
-    match application {
-        APPLICATION_ID if layout > LAYOUT => Err(OpenError::Newer {
-            path: path.to_owned(),
-            found: layout,
-        }),
-        APPLICATION_ID => Ok(false),
-        0 if tables == 0 => Ok(true),
-        _ => Err(OpenError::NotAStore {
-            path: path.to_owned(),
-        }),
-    }
 }
 
 fn prepare(db: &Connection, durable: bool, is_new: bool) -> rusqlite::Result<()> {
@@ -647,7 +516,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(60))]
+        #![proptest_config(ProptestConfig::with_cases(40))]
 
         #[test]
         fn a_broken_main_file_is_never_read_wrong(

@@ -16,7 +16,8 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, OpenFlags, params};
 use tokio::sync::{Notify, oneshot};
 
-use super::file::{Lock, doubt, is_damage};
+use super::file::is_damage;
+use super::lock::{Lock, doubt};
 use super::rows;
 use crate::delivery::{Attempt, Delivery};
 

@@ -6,7 +6,9 @@
 //! a face that subscribes sees every delivery exactly once.
 
 mod file;
+mod identity;
 mod journal;
+mod lock;
 mod ring;
 mod rows;
 mod salvage;

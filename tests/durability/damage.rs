@@ -198,7 +198,7 @@ fn a_flipped_bit_in_the_main_file_costs_little_and_is_reported() {
     let app = Upstream::start();
     let (files, _) = made(COUNT, false, &[&app.target()]);
     let mut dice = Dice(1);
-    for _ in 0..60 {
+    for _ in 0..30 {
         let at = 100 + dice.place(files.main.len() - 100);
         let bit = dice.below(8);
         let opened = opened(&files.flipped(File::Main, at, bit));
@@ -211,7 +211,7 @@ fn a_flipped_bit_in_the_wal_costs_little_and_is_reported() {
     const COUNT: u64 = 40;
     let (files, _) = made(COUNT, true, &[]);
     let mut dice = Dice(2);
-    for _ in 0..40 {
+    for _ in 0..25 {
         let (at, bit) = (dice.place(files.wal.len()), dice.below(8));
         let opened = opened(&files.flipped(File::Wal, at, bit));
         assert_only_lost(
@@ -226,7 +226,8 @@ fn a_flipped_bit_in_the_wal_costs_little_and_is_reported() {
 fn a_flipped_bit_in_the_header_is_survived_or_refused() {
     const COUNT: u64 = 20;
     let (files, _) = made(COUNT, false, &[]);
-    for at in 0..100 {
+    // Every third byte, and those of the page's size, the versions and the encoding.
+    for at in (0..100).step_by(3).chain([16, 17, 19, 20, 47, 59, 62, 70]) {
         let flipped = files.flipped(File::Main, at, at as u64 % 8);
         let home = Rc::new(home());
         flipped.plant(home.path());
@@ -242,6 +243,29 @@ fn a_flipped_bit_in_the_header_is_survived_or_refused() {
             assert_eq!(listener.ready["kept"], COUNT, "byte {at}");
             listener.stop();
         }
+    }
+}
+
+#[test]
+fn one_damage_after_the_other_is_put_aside_each_time() {
+    const COUNT: u64 = 20;
+    let (mut files, _) = made(COUNT, false, &[]);
+    files.main.truncate(8192);
+    let home = Rc::new(home());
+    let store = store_in(home.path());
+    for _ in 0..3 {
+        files.plant(home.path());
+        Listener::start_in(&home, &[]).stop();
+    }
+    let folder = fs::read_dir(store.parent().expect("a folder")).expect("a folder");
+    let aside = folder.flatten().map(|entry| entry.path()).filter(|path| {
+        let name = path.to_string_lossy().into_owned();
+        name.contains(".damaged-") && !name.ends_with("-wal")
+    });
+    let aside: Vec<_> = aside.collect();
+    assert_eq!(aside.len(), 3, "{aside:?}");
+    for path in aside {
+        assert!(fs::read(&path).expect("a file") == files.main);
     }
 }
 

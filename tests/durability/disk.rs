@@ -183,6 +183,23 @@ fn a_full_disk_is_said_and_survived() {
 }
 
 #[test]
+fn it_recovers_without_anybody_asking() {
+    if !can_mount() {
+        return;
+    }
+    let disk = Disk::new("1m");
+    let mut listener = disk.listener(&[]);
+    let mount = disk.seen_by(&listener);
+    fill(&mount);
+    let taken = send_until_refused(&listener, 1);
+    warning(&mut listener, "journal_failing");
+    free(&mount);
+    warning(&mut listener, "journal_recovered");
+    Journal::read(&mount.join("deliveries.db")).holds(1..=taken + 1);
+    listener.stop();
+}
+
+#[test]
 fn while_the_disk_is_full_no_app_is_asked() {
     if !can_mount() {
         return;

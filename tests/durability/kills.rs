@@ -167,6 +167,22 @@ fn killed_again_and_again(arguments: &[&str], app: bool) {
     );
 }
 
+/// Ids are reserved before any is given, also by a listener that lives for a moment only.
+#[test]
+fn an_id_that_was_shown_is_never_given_again() {
+    let home = Rc::new(home());
+    let mut shown = Shown::default();
+    for seq in 0..25 {
+        let mut listener = Listener::start_in(&home, &[]);
+        let mut connection = Connection::open(listener.address());
+        connection.send(wire(seq));
+        listener.delivery();
+        listener.process.kill();
+        shown.add(&mut listener.process);
+    }
+    assert_eq!(shown.0.len(), 25);
+}
+
 #[test]
 fn every_2xx_survives_twenty_kills() {
     killed_again_and_again(&[], false);

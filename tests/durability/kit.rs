@@ -51,10 +51,11 @@ impl Dice {
 /// The body of delivery `seq`: any bytes, mostly small ones, some large.
 pub fn body(seq: u64) -> Vec<u8> {
     let mut dice = Dice(seq);
-    let length = match dice.below(200) {
-        0 => dice.below(600_000),
-        1..20 => dice.below(30_000),
-        _ => dice.below(1500),
+    let length = match dice.below(400) {
+        // Over and under what cmhook leaves to another thread.
+        0 => 300_000 + dice.below(200_000),
+        1..20 => dice.below(20_000),
+        _ => dice.below(1000),
     };
     let mut body = Vec::new();
     while (body.len() as u64) < length {
