@@ -109,6 +109,8 @@ struct Queue {
     // Attempts; nobody waits for these, so that they gather for longer.
     later: Vec<Op>,
     later_by: Option<Instant>,
+    // Whether there is an eviction in `ops`.
+    evicts: bool,
     // Somebody wants the thread to write.
     urgent: bool,
     sleep: Sleep,
@@ -118,16 +120,19 @@ struct Queue {
 
 impl Queue {
     /// What is to be written now: everything that somebody waits for, and attempts if they
-    /// are due or `all` is wanted.
+    /// are due or `all` is wanted. They come first: one that were written after its delivery
+    /// has been evicted would stay for ever.
     fn take(&mut self, all: bool) -> Vec<Op> {
         self.urgent = false;
         self.deliveries = 0;
         self.weight = 0;
-        let mut ops = std::mem::take(&mut self.ops);
-        if all || self.later_is_due() {
-            self.later_by = None;
-            ops.append(&mut self.later);
+        if !(all || self.evicts || self.later_is_due()) {
+            return std::mem::take(&mut self.ops);
         }
+        self.evicts = false;
+        self.later_by = None;
+        let mut ops = std::mem::take(&mut self.later);
+        ops.append(&mut self.ops);
         ops
     }
 
@@ -173,6 +178,7 @@ impl Journal {
                 weight: 0,
                 later: Vec::new(),
                 later_by: None,
+                evicts: false,
                 urgent: false,
                 sleep: Sleep::Awake,
                 closing: false,
@@ -226,7 +232,10 @@ impl Journal {
                     _ => urgent = true,
                 }
             }
-            Op::Evict(_) | Op::Reserve(_) => queue.ops.push(op),
+            Op::Evict(_) | Op::Reserve(_) => {
+                queue.evicts |= matches!(op, Op::Evict(_));
+                queue.ops.push(op);
+            }
         }
         self.wake(queue, urgent);
     }
@@ -399,7 +408,12 @@ struct Writer {
 impl Writer {
     /// Writes these, and then what failed before. In this order, because somebody waits for
     /// these, and because what failed may be what can never be written.
-    fn write(&mut self, ops: Vec<Op>, failing: &AtomicBool) {
+    fn write(&mut self, mut ops: Vec<Op>, failing: &AtomicBool) {
+        if !self.backlog.is_empty() {
+            // What is evicted may be waiting there.
+            let is_eviction = |op: &mut Op| matches!(op, Op::Evict(_));
+            self.backlog.extend(ops.extract_if(.., is_eviction));
+        }
         let delivers = ops.iter().any(|op| matches!(op, Op::Delivery(..)));
         if ops.is_empty() || self.write_all(ops, failing) {
             self.catch_up(delivers, failing);

@@ -9,6 +9,7 @@ use std::thread;
 use crate::kit::{Journal, beside, path, send_all, store_in, wire, wire_with};
 use crate::support::listener::{Listener, home};
 use crate::support::raw::{Connection, RawApp, Then, ok, request};
+use crate::support::upstream::Upstream;
 
 #[test]
 fn ring_and_journal_keep_the_newest() {
@@ -121,6 +122,27 @@ fn attempts_count_and_go_with_their_delivery() {
     let again = Listener::start_in(&home, &arguments);
     assert_eq!(again.ready["kept"], ids.len());
     again.stop();
+}
+
+/// Attempts are written a little later than the eviction that may follow them.
+#[test]
+fn no_attempt_is_left_behind() {
+    let home = Rc::new(home());
+    let store = store_in(home.path());
+    let app = Upstream::start();
+    let target = app.target();
+    let listener = Listener::start_in(&home, &["--quiet", "--keep", "3", &target]);
+    let to = listener.address();
+    thread::scope(|scope| {
+        for sender in 0..4 {
+            scope.spawn(move || send_all(to, sender * 1000..sender * 1000 + 700));
+        }
+    });
+    listener.stop();
+    let journal = Journal::read(&store);
+    assert_eq!(journal.deliveries.len(), 3);
+    let of: Vec<_> = journal.attempts.keys().map(|key| key.0).collect();
+    assert_eq!(of, journal.ids(), "attempts and deliveries");
 }
 
 #[test]
