@@ -193,6 +193,7 @@ impl Journal {
                 written: 0,
                 wal: 0,
                 checkpointer: None,
+                spoiled: false,
                 report: Report(Box::new(report)),
             }),
             failing: AtomicBool::new(false),
@@ -402,6 +403,9 @@ struct Writer {
     // Bytes written since the WAL began.
     wal: usize,
     checkpointer: Option<JoinHandle<()>>,
+    // Behind the WAL's end there may be a commit that was given up. As long as the WAL goes
+    // on, the next start could take it for one that is cut off by damage, see `wal`.
+    spoiled: bool,
     report: Report,
 }
 
@@ -498,13 +502,21 @@ impl Writer {
 
     /// Writes a batch in one transaction.
     fn transact(&mut self, batch: &[Op]) -> rusqlite::Result<()> {
+        if self.spoiled {
+            let restarted = run_checkpoint(&self.db, "RESTART");
+            self.spoiled = !matches!(restarted, Ok(Some(_)));
+        }
         let result = transaction(&self.db, batch);
-        if result.is_ok() {
-            let written: usize = batch.iter().map(|op| op.weight() + ROW_OVERHEAD).sum();
-            self.written += written;
-            self.wal += written;
-        } else {
-            let _ = self.db.execute_batch("ROLLBACK");
+        match &result {
+            Ok(()) => {
+                let written: usize = batch.iter().map(|op| op.weight() + ROW_OVERHEAD).sum();
+                self.written += written;
+                self.wal += written;
+            }
+            Err(error) => {
+                self.spoiled |= is_failed_sync(error);
+                let _ = self.db.execute_batch("ROLLBACK");
+            }
         }
         result
     }
@@ -548,7 +560,7 @@ impl Writer {
             .name("checkpoint".into())
             .spawn(move || {
                 // One that fails is made up for by the next; nothing is lost.
-                let _ = catch_up(&path);
+                let _ = move_wal(&path);
             })
             .ok();
     }
@@ -576,27 +588,35 @@ impl Writer {
 /// Moves the WAL into the main file on a connection of its own, until it has nearly caught
 /// up with the commits beside it: then beginning the WAL anew, which commits have to wait
 /// for, finds little to do.
-fn catch_up(path: &Path) -> rusqlite::Result<()> {
+fn move_wal(path: &Path) -> rusqlite::Result<()> {
     /// Pages, 1 MiB.
     const NEARLY: i64 = 256;
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let db = Connection::open_with_flags(path, flags)?;
-    let mut left = i64::MAX;
-    loop {
-        let before = std::mem::replace(&mut left, run_checkpoint(&db, "PASSIVE")?);
+    let mut before = i64::MAX;
+    while let Some(left) = run_checkpoint(&db, "PASSIVE")? {
         // It may also be that a reader holds it back, or that commits are faster.
         if left <= NEARLY || left > before / 2 {
-            return Ok(());
+            break;
         }
+        before = left;
     }
+    Ok(())
 }
 
-/// Runs a checkpoint and tells how many pages it left in the WAL.
-fn run_checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<i64> {
+/// Runs a checkpoint and tells how many pages it left in the WAL; `None` where somebody
+/// was in its way.
+fn run_checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<Option<i64>> {
     db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        let (all, moved): (i64, i64) = (row.get(1)?, row.get(2)?);
-        Ok(all - moved)
+        let (busy, all, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
+        Ok((busy == 0).then_some(all - moved))
     })
+}
+
+/// Whether the commit is in the file and yet not made.
+fn is_failed_sync(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    code == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC)
 }
 
 /// Where the first batch ends that stays under [`MAX_BATCH`]; at least one operation.

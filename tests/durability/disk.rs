@@ -183,6 +183,67 @@ fn a_full_disk_is_said_and_survived() {
 }
 
 #[test]
+fn a_person_is_told_too() {
+    if !can_mount() {
+        return;
+    }
+    let disk = Disk::new("1m");
+    let wrapper = private(OWN_DISK, disk.size);
+    let mut listener = Listener::start_for_a_person_under(&disk.home, wrapper, &["--store", STORE]);
+    let mount = disk.seen_by(&listener);
+    fill(&mount);
+    send_until_refused(&listener, 1);
+    let stderr = &mut listener.process.stderr;
+    let warning = stderr.find("warning", |line| {
+        line.starts_with("warning: ").then(|| line.to_owned())
+    });
+    assert!(warning.contains("cannot write the store"), "{warning}");
+    assert!(warning.contains("503"), "{warning}");
+    stderr.find("hint", |line| {
+        line.contains("hint: free space").then_some(())
+    });
+    // And each delivery that is not taken.
+    listener.prints("503 by cmhook");
+    free(&mount);
+    let stderr = &mut listener.process.stderr;
+    stderr.find("recovery", |line| {
+        line.contains("can be written again").then_some(())
+    });
+    listener.stop();
+}
+
+#[test]
+fn many_senders_are_turned_away_quickly() {
+    if !can_mount() {
+        return;
+    }
+    let disk = Disk::new("1m");
+    let listener = disk.listener(&["--quiet"]);
+    let mount = disk.seen_by(&listener);
+    fill(&mount);
+    send_until_refused(&listener, 1);
+    let to = listener.address();
+    let begin = Instant::now();
+    std::thread::scope(|scope| {
+        for sender in 1..=8 {
+            scope.spawn(move || {
+                let mut connection = Connection::open(to);
+                for seq in 0..250 {
+                    connection.send(wire_with(10_000 * sender + seq, &[7; 1000]));
+                    assert_try_again(&connection.answer());
+                }
+            });
+        }
+    });
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(20), "it took {took:?}");
+    free(&mount);
+    send_until_taken(&listener, 100_000);
+    let stopped = listener.stop();
+    assert!(stopped["unsaved"].as_u64() >= Some(2001), "{stopped}");
+}
+
+#[test]
 fn it_recovers_without_anybody_asking() {
     if !can_mount() {
         return;

@@ -259,10 +259,12 @@ fn said_when_it_fails(calls: &str, arguments: &[&str]) {
         );
     }
     // And it is a store as any other.
-    let again = Listener::start_in(&home, &[]);
+    let mut again = Listener::start_in(&home, &[]);
     assert_eq!(again.ready["kept"], journal.deliveries.len());
     assert_eq!(send(again.address(), 1000).status(), 200);
-    again.stop();
+    again.process.terminate();
+    let stderr = again.process.stderr.text();
+    assert!(!stderr.contains("damaged"), "{stderr}");
 }
 
 #[test]
@@ -278,4 +280,40 @@ fn a_write_that_fails_is_said() {
 #[test]
 fn a_write_that_fails_is_said_with_durable_too() {
     said_when_it_fails("write,pwrite64,pwritev", &["--durable"]);
+}
+
+#[test]
+fn a_slow_disk_only_takes_longer() {
+    const SENDERS: u64 = 8;
+    const EACH: u64 = 5;
+    if !can_trace() {
+        return;
+    }
+    let home = Rc::new(home());
+    let log = Log::new(&home);
+    let inject = "inject=write,pwrite64,fsync,fdatasync:delay_enter=10000";
+    let wal = beside(
+        &store_in(&home.path().canonicalize().expect("a folder")),
+        "-wal",
+    );
+    let path = wal.to_string_lossy().into_owned();
+    let wrapper = strace(
+        &log.0,
+        &["-P", &path, "-e", "trace=write,pwrite64", "-e", inject],
+    );
+    let app = Upstream::start();
+    let mut listener = Listener::start_under(&home, wrapper, &[&app.target()]);
+    let to = listener.address();
+    thread::scope(|scope| {
+        for sender in 0..SENDERS {
+            scope.spawn(move || send_all(to, sender * EACH..(sender + 1) * EACH));
+        }
+    });
+    let begin = Instant::now();
+    assert_eq!(listener.process.terminate().code(), Some(0));
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(15), "it took {took:?}");
+    let journal = Journal::read(&store_in(home.path()));
+    journal.holds(0..SENDERS * EACH);
+    assert_eq!(journal.attempts.len() as u64, SENDERS * EACH);
 }

@@ -63,9 +63,19 @@ impl Listener {
     /// One that prints lines for people, with these arguments besides.
     #[track_caller]
     pub fn start_for_a_person(args: &[&str]) -> Self {
-        let home = Rc::new(home());
-        let mut command = listen();
-        command.args(["--ephemeral"]).args(args);
+        let args = [&["--ephemeral"], args].concat();
+        Self::start_for_a_person_as(&Rc::new(home()), listen(), &args)
+    }
+
+    /// The same, run by another program, and with a store.
+    #[track_caller]
+    pub fn start_for_a_person_under(home: &Rc<TempDir>, wrapper: Command, args: &[&str]) -> Self {
+        Self::start_for_a_person_as(home, under(wrapper), args)
+    }
+
+    #[track_caller]
+    fn start_for_a_person_as(home: &Rc<TempDir>, mut command: Command, args: &[&str]) -> Self {
+        command.args(args);
         let mut process = Process::start(&mut command, home.path());
         let address = process.stderr.find("`Ready` line", |line| {
             let url = line.split_whitespace().find(|w| w.starts_with("http://"))?;
@@ -75,7 +85,7 @@ impl Listener {
             process,
             address,
             ready: Value::Null,
-            home,
+            home: Rc::clone(home),
         }
     }
 
