@@ -5,7 +5,7 @@ use std::fs;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
-use crate::kit::{Journal, assert_try_again, send_all, store_in, wire};
+use crate::kit::{Journal, assert_try_again, send_all, store_in, wire, wire_with};
 use crate::support::listener::{Listener, home, object};
 use crate::support::raw::{Connection, RawApp, Then, ok};
 
@@ -138,6 +138,29 @@ fn after_a_kill_ids_skip_no_more_than_is_documented() {
         }
         gap += 256;
     }
+}
+
+/// A reader of lines that is behind, but reads.
+#[test]
+fn a_stop_waits_for_a_reader_that_is_behind() {
+    const COUNT: u64 = 25;
+    let home = Rc::new(home());
+    let mut listener = Listener::start_in(&home, &["--ephemeral"]);
+    let mut connection = Connection::open(listener.address());
+    // In JSON it is six times as long.
+    let body = vec![7; 100_000];
+    for seq in 1..=COUNT {
+        connection.send(wire_with(seq, &body));
+        assert_eq!(connection.answer().status(), 200);
+    }
+    assert_eq!(listener.process.terminate().code(), Some(0));
+    let lines = listener.process.stdout.text();
+    let deliveries = lines
+        .lines()
+        .filter(|line| line.contains("\"delivery\",\"id\""));
+    assert_eq!(deliveries.count() as u64, COUNT);
+    let last = lines.lines().last().unwrap_or_default();
+    assert!(last.contains("\"stopped\""), "{} bytes", last.len());
 }
 
 #[test]
