@@ -1,9 +1,12 @@
 //! The command line: definitions, and nothing else.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::FalseyValueParser;
-use clap::{ArgAction, Args, Parser, Subcommand, ValueEnum};
+use clap::parser::ValueSource;
+use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _};
+use clap::{Parser, Subcommand, ValueEnum};
 use secrecy::SecretString;
 
 const AFTER: &str = "\
@@ -37,6 +40,31 @@ pub struct Cli {
     /// Say more on standard error; twice for even more
     #[arg(short, long, global = true, action = ArgAction::Count)]
     pub verbose: u8,
+}
+
+impl Cli {
+    /// Parses the arguments, the first of which is the program's name. A target on the
+    /// command line takes the place of those in the environment whichever way it is
+    /// written; clap by itself knows that of `--forward` only.
+    ///
+    /// # Errors
+    /// At the first argument that means nothing, and for `--help` and `--version`.
+    pub fn read(args: &[OsString]) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(args)?;
+        let from_environment = matches
+            .subcommand_matches("listen")
+            .and_then(|listen| listen.value_source("forward"))
+            == Some(ValueSource::EnvVariable);
+        let mut cli =
+            Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
+        if from_environment
+            && let Command::Listen(listen) = &mut cli.command
+            && !listen.targets.is_empty()
+        {
+            listen.forward.clear();
+        }
+        Ok(cli)
+    }
 }
 
 /// The commands.

@@ -20,14 +20,12 @@ pub mod wire;
 use std::ffi::OsString;
 use std::process::ExitCode;
 
-use clap::Parser as _;
-
 /// Parses the arguments, the first of which is the program's name, runs the command and
 /// returns the exit code.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     report::install_panic_hook();
     let args: Vec<OsString> = args.into_iter().collect();
-    let cli = match cli::Cli::try_parse_from(&args) {
+    let cli = match cli::Cli::read(&args) {
         Ok(cli) => cli,
         Err(error) => return report::report_usage(&error, &args),
     };

@@ -10,8 +10,7 @@ use crate::delivery::escape_for_terminal;
 const NAME: &str = "cmhook.toml";
 
 /// One text or a list of them.
-#[derive(Debug, Clone, serde::Deserialize)]
-#[serde(untagged, expecting = "expected a text or a list of texts")]
+#[derive(Debug, Clone)]
 pub enum OneOrMany {
     /// One.
     One(String),
@@ -33,6 +32,32 @@ impl OneOrMany {
             Self::One(text) => vec![text],
             Self::Many(texts) => texts,
         }
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for OneOrMany {
+    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        struct Either;
+        impl<'de> serde::de::Visitor<'de> for Either {
+            type Value = OneOrMany;
+
+            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+                f.write_str("a text or a list of texts")
+            }
+
+            fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
+                Ok(OneOrMany::One(text.to_owned()))
+            }
+
+            fn visit_seq<A: serde::de::SeqAccess<'de>>(
+                self,
+                list: A,
+            ) -> Result<OneOrMany, A::Error> {
+                let list = serde::de::value::SeqAccessDeserializer::new(list);
+                serde::Deserialize::deserialize(list).map(OneOrMany::Many)
+            }
+        }
+        from.deserialize_any(Either)
     }
 }
 
@@ -120,17 +145,9 @@ fn project_file(folder: &Path) -> Option<PathBuf> {
 
 fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigError> {
     let mut raw: Raw = toml::from_str(text).map_err(|error| {
-        // The message alone: the excerpt that toml prints, and the value, may be a secret.
-        let place = error.span().map_or_else(String::new, |span| {
-            let line = text[..span.start.min(text.len())].matches('\n').count() + 1;
-            format!(" line {line}")
-        });
+        let (place, what) = mistake(text, &error);
         ConfigError::new(
-            format!(
-                "the configuration file `{}`{place}: {}",
-                path.display(),
-                without_value(error.message())
-            ),
+            format!("the configuration file `{}`{place}: {what}", path.display()),
             "docs/configuration.md lists what it can hold",
         )
     })?;
@@ -161,17 +178,59 @@ fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigEr
     Ok(())
 }
 
-/// `invalid type: string "…", expected a boolean` without the text that was there.
-fn without_value(message: &str) -> String {
-    let quoting = ["invalid type: ", "invalid value: "];
-    let kind = quoting.iter().find_map(|start| message.strip_prefix(start));
-    match (kind, message.rsplit_once(", expected ")) {
-        (Some(kind), Some((_, expected))) => {
-            let kind = kind.split(['`', '"', ',']).next().unwrap_or_default();
-            format!("expected {expected}, not {}", kind.trim_end())
+/// Where the mistake is and what it is. Of the line only the key is shown, and of toml's
+/// message no value: either may be a secret.
+fn mistake(text: &str, error: &toml::de::Error) -> (String, String) {
+    let line = error.span().map(|span| {
+        let start = span.start.min(text.len());
+        (text[..start].matches('\n').count(), start)
+    });
+    let place = line.map_or_else(String::new, |(at, _)| format!(" line {}", at + 1));
+    let message = error.message();
+    // serde puts what it found first into backticks, and then what it knows.
+    let mut words = message.split('`').skip(1).step_by(2);
+    if message.starts_with("unknown field") {
+        let key = words.next().unwrap_or_default();
+        let meant = words
+            .map(|known| {
+                (
+                    strsim::jaro_winkler(&key.to_lowercase().replace('-', "_"), known),
+                    known,
+                )
+            })
+            .filter(|(likeness, _)| *likeness > 0.8)
+            .max_by(|a, b| a.0.total_cmp(&b.0));
+        let meant = meant.map_or_else(String::new, |(_, known)| {
+            format!("; did you mean `{known}`?")
+        });
+        let key = key.escape_debug();
+        return (place, format!("there is no setting `{key}`{meant}"));
+    }
+    let key = line.and_then(|(at, _)| {
+        let line = text.lines().nth(at)?.trim();
+        let table = line
+            .strip_prefix('[')
+            .and_then(|rest| rest.split(']').next());
+        let key = table.or_else(|| Some(line.split_once('=')?.0))?;
+        Some(format!(
+            "`{}`: ",
+            key.trim_matches([' ', '[']).escape_debug()
+        ))
+    });
+    let what = match message.split_once(", expected ") {
+        Some((found, wanted)) if found.starts_with("invalid ") => {
+            let wanted = match wanted {
+                "a string" => "a text",
+                "a boolean" => "true or false",
+                "usize" | "u16" => "a number",
+                "path string" => "a path",
+                other => other,
+            };
+            format!("it must be {wanted}")
         }
         _ => message.to_owned(),
-    }
+    };
+    (place, format!("{}{what}", key.unwrap_or_default()))
 }
 
 #[cfg(unix)]
