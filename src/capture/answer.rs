@@ -9,6 +9,8 @@ use http::header::{CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
+use crate::http::body::is_misframed;
+
 /// An answer's body.
 #[derive(Debug)]
 pub enum AnswerBody {
@@ -29,8 +31,7 @@ impl AnswerBody {
     }
 }
 
-/// Called once with the length of the whole body, or with `None` where the app broke
-/// off, and how many bytes had come.
+/// Called once.
 type OnEnd = Box<dyn FnOnce(End) + Send>;
 
 /// How a streamed answer ended.
@@ -40,6 +41,8 @@ pub enum End {
     Complete(u64),
     /// The app broke off after so many bytes.
     Broken(u64),
+    /// The app framed its chunks wrongly after so many bytes.
+    Misframed(u64),
     /// The app sent nothing for too long, after so many bytes.
     Silent(u64),
     /// The sender hung up after so many bytes.
@@ -125,8 +128,12 @@ impl Body for AnswerBody {
                 }
                 Poll::Ready(Some(Ok(frame)))
             }
-            Poll::Ready(Some(Err(_))) => {
-                rest.end(End::Broken(rest.seen));
+            Poll::Ready(Some(Err(error))) => {
+                rest.end(if is_misframed(&error) {
+                    End::Misframed(rest.seen)
+                } else {
+                    End::Broken(rest.seen)
+                });
                 Poll::Ready(Some(Err(BrokeOff)))
             }
             Poll::Ready(None) => {

@@ -9,6 +9,7 @@ use std::time::Duration;
 use crate::config::Target;
 use crate::delivery::{Failure, FailureCode};
 use crate::http::client::NoSuchHost;
+use crate::http::pool::AskError;
 
 fn failure(code: FailureCode, message: String, hint: impl Into<Box<str>>) -> Failure {
     Failure {
@@ -29,6 +30,56 @@ pub fn timed_out(target: &Target, after: Duration) -> Failure {
         FailureCode::Timeout,
         format!("{} did not answer within {}", name(target), seconds(after)),
         "answer first and work afterwards: Cakemail waits 5 s; `--timeout` sets how long cmhook waits",
+    )
+}
+
+/// The app began to answer and did not come to the end in time.
+pub fn stalled(target: &Target, within: Duration) -> Failure {
+    failure(
+        FailureCode::Timeout,
+        format!(
+            "{} began to answer and did not finish within {}",
+            name(target),
+            seconds(within)
+        ),
+        "look for what the app waits for; `--timeout` sets how long cmhook waits",
+    )
+}
+
+/// The app stopped in the middle of a large answer.
+pub fn fell_silent(target: &Target, after: u64, idle: Duration) -> Failure {
+    failure(
+        FailureCode::Timeout,
+        format!(
+            "{} sent nothing for {} after {after} bytes of its answer",
+            name(target),
+            seconds(idle)
+        ),
+        "look for what the app waits for; `--timeout` sets how long cmhook waits",
+    )
+}
+
+/// The app wants to speak another protocol from here on.
+pub fn switched(target: &Target) -> Failure {
+    failure(
+        FailureCode::Protocol,
+        format!(
+            "{} switched protocols, which nobody asked for",
+            name(target)
+        ),
+        "answer a delivery with a status of 200 or more",
+    )
+}
+
+/// The answer's chunks are not framed as HTTP says.
+pub fn misframed(target: &Target, after: u64) -> Failure {
+    failure(
+        FailureCode::Protocol,
+        format!(
+            "{} framed the chunks of its answer wrongly, after {after} bytes",
+            name(target)
+        ),
+        "let the app's HTTP library do the framing",
     )
 }
 
@@ -70,6 +121,10 @@ fn seconds(duration: Duration) -> String {
 /// What an error of the client means.
 pub fn of(target: &Target, error: &(dyn Error + 'static)) -> Failure {
     let host = name(target);
+    let asked = error.downcast_ref::<AskError>();
+    if matches!(asked, Some(AskError::Loop)) {
+        return looped(target);
+    }
     if let Some(found) = source_of::<NoSuchHost>(error) {
         return failure(
             FailureCode::Dns,
@@ -80,10 +135,18 @@ pub fn of(target: &Target, error: &(dyn Error + 'static)) -> Failure {
     if let Some(found) = source_of::<rustls::Error>(error) {
         return tls(target, found);
     }
-    if let Some(found) = source_of::<io::Error>(error)
-        && let Some(failure) = of_io(target, found)
-    {
-        return failure;
+    let is_connecting = matches!(asked, Some(AskError::Connect(_)));
+    for found in chain(error).filter_map(|e| e.downcast_ref::<io::Error>()) {
+        let is_cut = matches!(
+            found.kind(),
+            io::ErrorKind::UnexpectedEof | io::ErrorKind::ConnectionReset
+        );
+        if target.is_https() && is_connecting && is_cut {
+            return not_tls(&host);
+        }
+        if let Some(failure) = of_io(target, found) {
+            return failure;
+        }
     }
     if let Some(found) = source_of::<hyper::Error>(error) {
         if found.is_parse() {
@@ -129,7 +192,9 @@ fn of_io(target: &Target, error: &io::Error) -> Option<Failure> {
             format!("{host} cannot be reached: connecting timed out"),
             "check the address and any firewall between here and there",
         ),
-        io::ErrorKind::HostUnreachable
+        // A local firewall, or an address that nothing may be sent to.
+        io::ErrorKind::PermissionDenied
+        | io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable
         | io::ErrorKind::AddrNotAvailable => failure(
             FailureCode::Unreachable,
@@ -160,11 +225,7 @@ fn tls(target: &Target, error: &rustls::Error) -> Failure {
                 "have the system trust its issuer; `--insecure-target` is for loopback targets only"
             },
         ),
-        rustls::Error::InvalidMessage(_) => failure(
-            FailureCode::Tls,
-            format!("{host} does not speak TLS"),
-            "forward to http://… instead",
-        ),
+        rustls::Error::InvalidMessage(_) => not_tls(&host),
         other => failure(
             FailureCode::Tls,
             format!("the TLS handshake with {host} failed: {other}"),
@@ -173,9 +234,21 @@ fn tls(target: &Target, error: &rustls::Error) -> Failure {
     }
 }
 
+fn not_tls(host: &str) -> Failure {
+    failure(
+        FailureCode::Tls,
+        format!("{host} does not speak TLS"),
+        "forward to http://… instead",
+    )
+}
+
 fn refused_hint(target: &Target) -> &'static str {
     static PLACE: LazyLock<Place> = LazyLock::new(Place::find);
-    match (&*PLACE, target.is_loopback()) {
+    hint_in(*PLACE, target)
+}
+
+fn hint_in(place: Place, target: &Target) -> &'static str {
+    match (place, target.is_loopback()) {
         (Place::Container, true) => {
             "cmhook runs in a container, where localhost is the container itself: forward to host.docker.internal, or to the app's service name"
         }
@@ -187,6 +260,7 @@ fn refused_hint(target: &Target) -> &'static str {
 }
 
 /// Where cmhook runs, as far as it matters for what localhost means.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Place {
     Container,
     Wsl,
@@ -196,15 +270,15 @@ enum Place {
 impl Place {
     fn find() -> Self {
         let text = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-        if Path::new("/.dockerenv").exists()
-            || Path::new("/run/.containerenv").exists()
-            || text("/proc/1/cgroup").contains("kubepods")
-        {
+        let has_mark =
+            Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists();
+        Self::told_by(has_mark, &text("/proc/1/cgroup"), &text("/proc/version"))
+    }
+
+    fn told_by(has_mark: bool, cgroup: &str, version: &str) -> Self {
+        if has_mark || cgroup.contains("kubepods") {
             Self::Container
-        } else if text("/proc/version")
-            .to_ascii_lowercase()
-            .contains("microsoft")
-        {
+        } else if version.to_ascii_lowercase().contains("microsoft") {
             Self::Wsl
         } else {
             Self::Host
@@ -214,25 +288,88 @@ impl Place {
 
 /// The first error of that type in the chain.
 fn source_of<'e, T: Error + 'static>(error: &'e (dyn Error + 'static)) -> Option<&'e T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref::<T>() {
-            return Some(found);
-        }
-        // What an io::Error wraps is left out by its `source`, and may be another one.
-        let wrapped = error.downcast_ref::<io::Error>().and_then(|e| e.get_ref());
-        next = match wrapped {
-            Some(inner) => Some(inner),
+    chain(error).find_map(|error| error.downcast_ref::<T>())
+}
+
+/// An error and what it was made of. An io::Error passes over what it wraps when it is
+/// asked for its source, and they come wrapped in one another.
+fn chain<'e>(error: &'e (dyn Error + 'static)) -> impl Iterator<Item = &'e (dyn Error + 'static)> {
+    std::iter::successors(Some(error), |&error| {
+        match error
+            .downcast_ref::<io::Error>()
+            .and_then(io::Error::get_ref)
+        {
+            Some(inner) => Some(inner as &(dyn Error + 'static)),
             None => error.source(),
-        };
-    }
-    None
+        }
+    })
 }
 
 fn innermost(error: &(dyn Error + 'static)) -> String {
-    let mut last = error;
-    while let Some(next) = last.source() {
-        last = next;
+    chain(error)
+        .last()
+        .map_or_else(String::new, ToString::to_string)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn target(text: &str) -> Target {
+        text.parse().unwrap()
     }
-    last.to_string()
+
+    #[test]
+    fn the_hint_knows_where_localhost_is_not_what_it_seems() {
+        for (place, text, says) in [
+            (Place::Host, "3000", "start it"),
+            (Place::Host, "app:3000", "start it"),
+            (Place::Container, "3000", "host.docker.internal"),
+            (Place::Container, "127.0.0.1:3000", "host.docker.internal"),
+            (Place::Container, "app:3000", "start it"),
+            (Place::Wsl, "3000", "WSL"),
+            (Place::Wsl, "10.0.0.1:3000", "start it"),
+        ] {
+            let hint = hint_in(place, &target(text));
+            assert!(hint.contains(says), "{place:?} {text}: {hint}");
+        }
+        let linux = "Linux version 6.1.0-18-amd64 (debian-kernel@lists.debian.org)";
+        let wsl = "Linux version 5.15.146.1-microsoft-standard-WSL2";
+        for (has_mark, cgroup, version, place) in [
+            (false, "0::/init.scope\n", linux, Place::Host),
+            (false, "", "", Place::Host),
+            (true, "0::/\n", linux, Place::Container),
+            (true, "0::/\n", wsl, Place::Container),
+            (
+                false,
+                "11:cpu:/kubepods/besteffort/pod1/2\n",
+                linux,
+                Place::Container,
+            ),
+            (false, "0::/\n", wsl, Place::Wsl),
+        ] {
+            assert_eq!(Place::told_by(has_mark, cgroup, version), place, "{cgroup}");
+        }
+    }
+
+    #[test]
+    fn what_the_system_says_has_a_code() {
+        use io::ErrorKind as Kind;
+        for (kind, code) in [
+            (Kind::ConnectionRefused, FailureCode::Refused),
+            (Kind::ConnectionReset, FailureCode::Reset),
+            (Kind::BrokenPipe, FailureCode::Reset),
+            (Kind::UnexpectedEof, FailureCode::Closed),
+            (Kind::TimedOut, FailureCode::Timeout),
+            (Kind::HostUnreachable, FailureCode::Unreachable),
+            (Kind::NetworkUnreachable, FailureCode::Unreachable),
+            (Kind::AddrNotAvailable, FailureCode::Unreachable),
+            (Kind::PermissionDenied, FailureCode::Unreachable),
+            (Kind::OutOfMemory, FailureCode::Protocol),
+        ] {
+            let failure = of(&target("app.test:81"), &io::Error::from(kind));
+            assert_eq!(failure.code, code, "{kind:?}");
+            assert!(failure.message.contains("app.test:81"), "{failure:?}");
+        }
+    }
 }

@@ -1,11 +1,11 @@
 //! Handing a delivery to an app, and recording how that went.
 
-use std::net::{IpAddr, SocketAddr, UdpSocket};
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Extensions, Method, Request, Response, Version};
+use http::{Extensions, Method, Request, Response, StatusCode, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use jiff::Timestamp;
@@ -14,8 +14,10 @@ use super::answer::{AnswerBody, End, Rest};
 use super::failure;
 use crate::config::{ForwardSettings, HostHeader, Policy, Target};
 use crate::delivery::{Answer, Attempt, Cause, Delivery, Failure, Outcome};
-use crate::http::client::{Client, Trust, client, resolve};
+use crate::http::body::is_misframed;
+use crate::http::client::{Trust, connector, reaches, resolve};
 use crate::http::headers;
+use crate::http::pool::Client;
 use crate::store::{Hold, Store};
 
 /// Bytes of an answer's body that are kept with its attempt.
@@ -100,8 +102,8 @@ impl Begun {
 }
 
 impl Forwarder {
-    /// A forwarder for the policy's targets.
-    pub fn new(settings: ForwardSettings, policy: &Policy) -> Self {
+    /// A forwarder for the policy's targets, which never asks a listener on `own`.
+    pub fn new(settings: ForwardSettings, policy: &Policy, own: SocketAddr) -> Self {
         let trust = match (
             policy.targets().any(Target::is_https),
             settings.insecure_target,
@@ -111,7 +113,7 @@ impl Forwarder {
             (true, true) => Trust::Anything,
         };
         Self {
-            client: client(trust),
+            client: Client::new(connector(trust), Some(own)),
             settings,
         }
     }
@@ -183,17 +185,21 @@ impl Forwarder {
         is_head: bool,
     ) -> Result<Response<AnswerBody>, Failure> {
         let first_byte = begun.clock.elapsed();
+        if response.status() == StatusCode::SWITCHING_PROTOCOLS {
+            let failure = failure::switched(&begun.target);
+            return Err(begun.fail(failure));
+        }
         let (mut parts, mut body) = response.into_parts();
         let kept_headers = headers::to_kept(&parts.headers);
         let status = parts.status.as_u16();
         let start = match tokio::time::timeout_at(deadline, read_start(&mut body)).await {
             Ok(Ok(start)) => start,
-            Ok(Err(received)) => {
-                let failure = failure::broke_off(&begun.target, received);
+            Ok(Err(broken)) => {
+                let failure = broken.failure(&begun.target);
                 return Err(begun.fail(failure));
             }
             Err(_) => {
-                let failure = failure::timed_out(&begun.target, self.settings.timeout);
+                let failure = failure::stalled(&begun.target, self.settings.timeout);
                 return Err(begun.fail(failure));
             }
         };
@@ -218,16 +224,19 @@ impl Forwarder {
             }
             Start::Part(bytes) => {
                 let kept = Bytes::copy_from_slice(&bytes[..bytes.len().min(KEEP_BODY)]);
-                let on_end = move |end| match end {
-                    End::Complete(size) | End::SenderGone(size) => {
-                        begun.finish(Outcome::Answered(answer(kept, size)));
-                    }
-                    End::Broken(size) | End::Silent(size) => {
-                        let failure = failure::broke_off(&begun.target, size);
-                        begun.fail(failure);
-                    }
+                let idle = self.settings.timeout;
+                let on_end = move |end| {
+                    let failure = match end {
+                        End::Complete(size) | End::SenderGone(size) => {
+                            return begun.finish(Outcome::Answered(answer(kept, size)));
+                        }
+                        End::Broken(size) => failure::broke_off(&begun.target, size),
+                        End::Misframed(size) => failure::misframed(&begun.target, size),
+                        End::Silent(size) => failure::fell_silent(&begun.target, size, idle),
+                    };
+                    begun.fail(failure);
                 };
-                let rest = Rest::new(bytes, body, self.settings.timeout, on_end);
+                let rest = Rest::new(bytes, body, idle, on_end);
                 AnswerBody::Rest(Box::new(rest))
             }
         };
@@ -246,8 +255,11 @@ impl Forwarder {
         {
             fields.insert(header::HOST, host);
         }
+        for (name, _) in &self.settings.headers {
+            fields.remove(name);
+        }
         for (name, value) in &self.settings.headers {
-            fields.insert(name, value.clone());
+            fields.append(name, value.clone());
         }
         fields
     }
@@ -283,9 +295,24 @@ enum Start {
     Part(Bytes),
 }
 
-/// Reads until the end or until there is more than is kept. `Err` holds the bytes that
-/// came before the app broke off.
-async fn read_start(body: &mut Incoming) -> Result<Start, u64> {
+/// An answer that ends before its end.
+struct Broken {
+    received: u64,
+    is_misframed: bool,
+}
+
+impl Broken {
+    fn failure(&self, target: &Target) -> Failure {
+        if self.is_misframed {
+            failure::misframed(target, self.received)
+        } else {
+            failure::broke_off(target, self.received)
+        }
+    }
+}
+
+/// Reads until the end or until there is more than is kept.
+async fn read_start(body: &mut Incoming) -> Result<Start, Broken> {
     let mut first: Option<Bytes> = None;
     let mut more = BytesMut::new();
     loop {
@@ -295,7 +322,12 @@ async fn read_start(body: &mut Incoming) -> Result<Start, u64> {
         let seen = more.len() + first.as_ref().map_or(0, Bytes::len);
         match body.frame().await {
             None => break,
-            Some(Err(_)) => return Err(seen as u64),
+            Some(Err(error)) => {
+                return Err(Broken {
+                    received: seen as u64,
+                    is_misframed: is_misframed(&error),
+                });
+            }
             Some(Ok(frame)) => {
                 let Ok(data) = frame.into_data() else {
                     continue;
@@ -330,17 +362,9 @@ pub async fn own_port(policy: &Policy, own: SocketAddr) -> Option<Target> {
         else {
             continue;
         };
-        let is_own = |ip: IpAddr| {
-            ip == own.ip() || (own.ip().is_unspecified() && (ip.is_loopback() || is_local(ip)))
-        };
-        if addresses.iter().any(|address| is_own(address.ip())) {
+        if addresses.iter().any(|address| reaches(*address, own)) {
             return Some(target.clone());
         }
     }
     None
-}
-
-/// Whether the address is one of this machine's: only those can be bound.
-fn is_local(ip: IpAddr) -> bool {
-    UdpSocket::bind((ip, 0)).is_ok()
 }

@@ -20,14 +20,14 @@ impl Plan {
     pub(super) fn of(policy: &Policy, delivery: &Delivery) -> Self {
         let event = delivery.request.event.as_deref();
         let matches = |pattern: &EventPattern| event.is_some_and(|event| pattern.matches(event));
-        if let Some(status) = policy.status {
-            return Self::Answer(status, "kept, answered by --status");
-        }
         if policy.reject_invalid && !delivery.request.verdict.is_valid() {
             return Self::Answer(
                 StatusCode::UNAUTHORIZED,
                 "kept, rejected because its signature does not verify (--reject-invalid)",
             );
+        }
+        if let Some(status) = policy.status {
+            return Self::Answer(status, "kept, answered by --status");
         }
         if let Some((_, target)) = policy.routes.iter().find(|(pattern, _)| matches(pattern)) {
             return Self::Forward(vec![target.clone()]);

@@ -26,7 +26,8 @@ use crate::cakemail::signature::Secret;
 use crate::cli::DemoArgs;
 use crate::config::{self, ConfigFiles, OneOrMany, Raw};
 use crate::delivery::Scheme;
-use crate::http::client::{Trust, client};
+use crate::http::client::{Trust, connector};
+use crate::http::pool::Client;
 
 pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
     let interval = config::duration("--interval", &args.interval)?;
@@ -66,7 +67,7 @@ async fn send_samples(
     interval: Duration,
     count: Option<u64>,
 ) {
-    let client = client(Trust::NoTls);
+    let client = Client::new(connector(Trust::NoTls), None);
     let events: Vec<_> = sample::events().collect();
     for n in 0..count.unwrap_or(u64::MAX) {
         if n > 0 {

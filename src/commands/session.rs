@@ -59,7 +59,6 @@ struct Parts {
     connections: TaskTracker,
     stop: CancellationToken,
     hurry: CancellationToken,
-    closed: CancellationToken,
 }
 
 impl Session {
@@ -91,7 +90,7 @@ impl Session {
         .context("cannot start the thread that writes lines")?;
         let writing = store.clone();
         tokio::spawn(async move { writing.write_here().await });
-        let forwarder = Forwarder::new(settings.forward, &settings.policy);
+        let forwarder = Forwarder::new(settings.forward, &settings.policy, address);
         let intake = Intake::new(
             store.clone(),
             settings.secrets,

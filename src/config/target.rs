@@ -133,10 +133,12 @@ impl Target {
 
     /// Whether it is on this machine by its very name.
     pub fn is_loopback(&self) -> bool {
-        let host = self.host().to_ascii_lowercase();
+        let host = self.host().trim_end_matches('.').to_ascii_lowercase();
         host == "localhost"
             || host.ends_with(".localhost")
-            || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+            || host
+                .parse::<IpAddr>()
+                .is_ok_and(|ip| ip.to_canonical().is_loopback())
     }
 
     /// The URL for a delivery's path and query. The target's path comes first, unless
@@ -244,6 +246,8 @@ mod tests {
             ("127.9.9.9:1", true),
             ("[::1]:1", true),
             ("app.localhost:1", true),
+            ("LocalHost.:1", true),
+            ("[::ffff:127.0.0.1]:1", true),
             ("10.0.0.1:1", false),
             ("localhost.example.com:1", false),
         ] {

@@ -167,8 +167,8 @@ pub async fn read(
     Ok((bytes, reservation))
 }
 
-/// Whether the sender got the framing wrong, rather than having hung up.
-fn is_misframed(error: &hyper::Error) -> bool {
+/// Whether who sent it got the framing wrong, rather than having hung up.
+pub fn is_misframed(error: &hyper::Error) -> bool {
     use std::error::Error as _;
     use std::io::ErrorKind::{InvalidData, InvalidInput};
     error

@@ -1,27 +1,23 @@
-//! The pooled client that forwards use.
+//! How connections to apps are made: whose addresses, whose certificates.
 
 use std::future::Future;
 use std::io;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
 use std::pin::Pin;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper_rustls::HttpsConnector;
-use hyper_util::client::legacy::Client as Pool;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::dns::Name;
-use hyper_util::rt::{TokioExecutor, TokioTimer};
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
 use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
-/// A client with a pool of connections.
-pub type Client = Pool<HttpsConnector<HttpConnector<Resolver>>, Full<Bytes>>;
+/// Makes connections.
+pub type Connector = HttpsConnector<HttpConnector<Resolver>>;
 
 /// How certificates of `https` targets are checked.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,33 +30,21 @@ pub enum Trust {
     Anything,
 }
 
-/// A connection that has been idle for this long is not used again. Development
-/// servers close idle ones after 2 seconds (gunicorn) or 5 (Node); a request on a
-/// connection that is being closed fails without anybody knowing whether the app saw
-/// it, and a new connection on loopback costs next to nothing.
-const POOL_IDLE: Duration = Duration::from_secs(1);
-
 /// How long one address is tried before the other family's gets its turn.
 const NEXT_ADDRESS: Duration = Duration::from_millis(100);
 
-/// Makes a client.
-pub fn client(trust: Trust) -> Client {
+/// What makes connections to `http` and `https` targets.
+pub fn connector(trust: Trust) -> Connector {
     let mut http = HttpConnector::new_with_resolver(Resolver);
     http.set_nodelay(true);
     http.enforce_http(false);
     http.set_happy_eyeballs_timeout(Some(NEXT_ADDRESS));
     http.set_connect_timeout(Some(Duration::from_secs(10)));
-    let https = hyper_rustls::HttpsConnectorBuilder::new()
+    hyper_rustls::HttpsConnectorBuilder::new()
         .with_tls_config(tls_config(trust))
         .https_or_http()
         .enable_http1()
-        .wrap_connector(http);
-    Pool::builder(TokioExecutor::new())
-        .pool_timer(TokioTimer::new())
-        .timer(TokioTimer::new())
-        .pool_idle_timeout(POOL_IDLE)
-        .http1_preserve_header_case(true)
-        .build(https)
+        .wrap_connector(http)
 }
 
 fn tls_config(trust: Trust) -> ClientConfig {
@@ -163,18 +147,45 @@ fn is_localhost(name: &str) -> bool {
     name == "localhost" || name.ends_with(".localhost")
 }
 
+/// Whether a connection to `to` ends at a listener on `own`.
+pub fn reaches(to: SocketAddr, own: SocketAddr) -> bool {
+    let at = own.ip().to_canonical();
+    // Connecting to no address in particular means this machine.
+    let to_ip = match to.ip().to_canonical() {
+        IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+        IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+        ip => ip,
+    };
+    // A socket on all addresses of IPv6 takes those of IPv4 too.
+    let is_among = || at.is_unspecified() && (at.is_ipv6() || to_ip.is_ipv4()) && is_local(to_ip);
+    to.port() == own.port() && (to_ip == at || is_among())
+}
+
+/// Whether the address is one of this machine's: only those can be bound.
+fn is_local(ip: IpAddr) -> bool {
+    ip.is_loopback() || UdpSocket::bind((ip, 0)).is_ok()
+}
+
+/// The addresses of this machine for itself. In a container there is often no IPv6, and
+/// then its error must not hide what IPv4 has to say.
+fn loopback() -> &'static [IpAddr] {
+    const BOTH: [IpAddr; 2] = [
+        IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(Ipv6Addr::LOCALHOST),
+    ];
+    static HAS_V6: LazyLock<bool> =
+        LazyLock::new(|| UdpSocket::bind((Ipv6Addr::LOCALHOST, 0)).is_ok());
+    &BOTH[..if *HAS_V6 { 2 } else { 1 }]
+}
+
 /// The addresses of a host, with that port.
 ///
 /// # Errors
 /// Where it has none.
 pub async fn resolve(host: &str, port: u16) -> Result<Vec<SocketAddr>, NoSuchHost> {
     if is_localhost(host) {
-        return Ok([
-            IpAddr::V4(Ipv4Addr::LOCALHOST),
-            IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ]
-        .map(|ip| SocketAddr::new(ip, port))
-        .to_vec());
+        let own = loopback().iter();
+        return Ok(own.map(|ip| SocketAddr::new(*ip, port)).collect());
     }
     let found: Vec<_> = tokio::net::lookup_host((host, port))
         .await

@@ -3,4 +3,6 @@
 pub mod body;
 pub mod client;
 pub mod headers;
+pub mod pool;
 pub mod port_owner;
+mod socket;
