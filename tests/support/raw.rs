@@ -143,6 +143,14 @@ impl Connection {
         }
     }
 
+    /// So many bytes of a body whose head was read with [`answer_head`](Self::answer_head).
+    #[track_caller]
+    pub fn body(&mut self, length: usize) -> Vec<u8> {
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).expect("all of the body");
+        body
+    }
+
     /// Says that no more will be sent.
     pub fn finish(&mut self) {
         let ended = self.0.get_ref().shutdown(std::net::Shutdown::Write);
@@ -225,9 +233,19 @@ impl RawApp {
         idle: Duration,
         handle: impl Fn(&Message, &mut TcpStream) -> io::Result<Then> + Send + Sync + 'static,
     ) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+        Self::serving_on(listener, idle, handle)
+    }
+
+    /// The same on a socket of the test's.
+    pub fn serving_on(
+        listener: TcpListener,
+        idle: Duration,
+        handle: impl Fn(&Message, &mut TcpStream) -> io::Result<Then> + Send + Sync + 'static,
+    ) -> Self {
         let (sender, seen) = channel();
         let sender = std::sync::Mutex::new(sender);
-        let address = accepting(move |stream| {
+        let address = accepting_on(listener, move |stream| {
             stream.set_read_timeout(Some(idle))?;
             let mut from = BufReader::new(stream.try_clone()?);
             let mut stream = stream;
@@ -259,6 +277,11 @@ impl RawApp {
         seen.expect("a request reaches the app")
     }
 
+    /// The next request of those that have reached it already.
+    pub fn seen_already(&self) -> Option<Message> {
+        self.seen.recv_timeout(Duration::ZERO).ok()
+    }
+
     /// Whether nothing reached it that was not asked for with [`next`](Self::next). To be
     /// asked when whatever could have sent something has ended.
     pub fn is_idle(&self) -> bool {
@@ -279,6 +302,14 @@ pub fn accepting(
     handle: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
 ) -> SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    accepting_on(listener, handle)
+}
+
+/// The same on a socket of the test's.
+pub fn accepting_on(
+    listener: TcpListener,
+    handle: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static,
+) -> SocketAddr {
     let address = listener.local_addr().expect("a port");
     let handle = Arc::new(handle);
     std::thread::spawn(move || {
