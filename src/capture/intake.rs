@@ -41,7 +41,8 @@ const BODIES: usize = 192 << 20;
 /// Bodies over this size are hashed and parsed beside the runtime's threads, so that
 /// they do not hold up small ones.
 const LARGE_BODY: usize = 256 << 10;
-/// Forwards that run behind an answer at the same time (`--ack`, further targets).
+/// Forwards to one target that run behind an answer at the same time (`--ack`, further
+/// targets).
 const BEHIND: usize = 64;
 
 /// The pipeline with all that it needs. One serves every door.
@@ -53,7 +54,8 @@ pub struct Intake {
     forwarder: Forwarder,
     limits: Limits,
     budget: Arc<Budget>,
-    behind: Semaphore,
+    /// Turns for each target, so that one that hangs does not hold up the others.
+    behind: Vec<(Target, Semaphore)>,
     tasks: TaskTracker,
     hurry: CancellationToken,
 }
@@ -120,8 +122,10 @@ impl Intake {
         hurry: CancellationToken,
     ) -> Arc<Self> {
         let largest = usize::try_from(max_body).unwrap_or(usize::MAX);
+        let behind = policy.targets().cloned();
         Arc::new(Self {
             store,
+            behind: behind.map(|t| (t, Semaphore::new(BEHIND))).collect(),
             secrets: secrets.into(),
             policy,
             forwarder,
@@ -131,7 +135,6 @@ impl Intake {
                 expects_continue: false,
             },
             budget: Budget::new(BODIES.max(largest.saturating_mul(2))),
-            behind: Semaphore::new(BEHIND),
             tasks: TaskTracker::new(),
             hurry,
         })
@@ -339,7 +342,11 @@ impl Intake {
         let hold = hold.again();
         let reservation = Arc::clone(reservation);
         self.tasks.spawn(async move {
-            let _turn = this.behind.acquire().await;
+            let turns = this.behind.iter().find(|(known, _)| *known == target);
+            let _turn = match turns {
+                Some((_, turns)) => Some(turns.acquire().await),
+                None => None,
+            };
             let errand = Errand {
                 delivery: &delivery,
                 head,

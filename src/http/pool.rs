@@ -119,21 +119,14 @@ impl App {
     fn take(&mut self) -> Option<Line> {
         self.idle
             .retain(|idle| idle.since.elapsed() < IDLE && !idle.line.requests.is_closed());
-        while let Some(latest) = self.idle.last() {
-            let age = latest.since.elapsed();
-            if !self.allows(age) {
-                self.look();
-                if !self.allows(age) {
-                    return None;
-                }
-            }
-            let latest = self.idle.pop()?;
-            if latest.line.is_idle() {
-                return Some(latest.line);
-            }
-            self.closed(age);
+        let age = self.idle.last()?.since.elapsed();
+        if !self.allows(age) {
+            self.look();
         }
-        None
+        if !self.allows(age) {
+            return None;
+        }
+        self.idle.pop().map(|idle| idle.line)
     }
 
     /// Half of what it was seen to keep is far from where it closes.
@@ -200,12 +193,12 @@ impl Client {
         loop {
             let idle = self.0.apps().get_mut(&origin).and_then(App::take);
             let (mut line, connection) = if let Some(line) = idle {
+                line.view.begin_again();
                 (line, None)
             } else {
                 let (line, connection) = self.connect(&url).await?;
                 (line, Some(connection))
             };
-            line.view.begin();
             let answer = line.requests.try_send_request(request.clone());
             if let Some(connection) = connection {
                 self.drive(connection, &origin, line.id).await;
@@ -215,10 +208,12 @@ impl Client {
                     self.keep(origin, line);
                     return Ok(answer);
                 }
-                Err(_) if line.view.is_untouched() && tries < TRIES => tries += 1,
                 Err(error) => {
                     self.0.distrust(&origin);
-                    return Err(AskError::Send(error.into_error()));
+                    if !line.view.is_untouched() || tries == TRIES {
+                        return Err(AskError::Send(error.into_error()));
+                    }
+                    tries += 1;
                 }
             }
         }

@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 #[derive(Debug)]
 pub(super) struct View {
     handle: Handle,
+    is_new: AtomicBool,
     is_untouched: AtomicBool,
 }
 
@@ -25,12 +26,14 @@ impl View {
     pub(super) fn of(socket: &TcpStream) -> io::Result<Arc<Self>> {
         Ok(Arc::new(Self {
             handle: second_handle(socket)?,
+            is_new: AtomicBool::new(true),
             is_untouched: AtomicBool::new(true),
         }))
     }
 
-    /// A request is about to be sent.
-    pub(super) fn begin(&self) {
+    /// Another request is about to be sent.
+    pub(super) fn begin_again(&self) {
+        self.is_new.store(false, Ordering::Relaxed);
         self.is_untouched.store(true, Ordering::Relaxed);
     }
 
@@ -46,11 +49,15 @@ impl View {
         pending.is_err_and(|error| error.kind() == io::ErrorKind::WouldBlock)
     }
 
-    /// Whether the app has closed it.
-    fn is_closed(&self) -> bool {
+    /// Whether a request can be sent. What an app says of its own accord into a connection
+    /// that was idle would be taken for the answer, so then it cannot. Into a new one it may
+    /// say something: a greeting of another protocol, which is for the parser to find, or
+    /// what belongs to TLS.
+    fn is_usable(&self) -> bool {
+        let may_speak = self.is_new.load(Ordering::Relaxed);
         match self.handle.peek(&mut [0]) {
-            Ok(length) => length == 0,
-            Err(error) => error.kind() != io::ErrorKind::WouldBlock,
+            Ok(length) => may_speak && length > 0,
+            Err(error) => error.kind() == io::ErrorKind::WouldBlock,
         }
     }
 }
@@ -73,7 +80,7 @@ impl<S: Read + Write + Unpin> Socket<S> {
         &mut self,
         write: impl FnOnce(Pin<&mut S>) -> Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
-        if self.view.is_untouched() && self.view.is_closed() {
+        if self.view.is_untouched() && !self.view.is_usable() {
             return Poll::Ready(Err(io::ErrorKind::NotConnected.into()));
         }
         let result = write(Pin::new(&mut self.stream));

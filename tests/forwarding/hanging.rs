@@ -1,11 +1,12 @@
 //! An app that does not answer, or not to the end.
 
 use std::io::{Read as _, Write as _};
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::{Duration, Instant};
 
+use crate::down::Silent;
 use crate::support::raw::{Connection, RawApp, Then, ask, ok, request};
 use crate::{failure, listening, text};
 
@@ -70,6 +71,41 @@ fn an_answer_that_begins_and_stalls_is_504_too() {
         );
         listener.stop();
     }
+}
+
+#[test]
+fn an_answer_that_never_comes_to_its_end_is_504_too() {
+    let app = RawApp::serving(Duration::from_secs(30), |_, stream| {
+        stream.write_all(b"HTTP/1.1 200 OK\r\nContent-Type: text/event-stream\r\n\r\n")?;
+        loop {
+            stream.write_all(b"data: tick\n\n")?;
+            std::thread::sleep(Duration::from_millis(20));
+        }
+    });
+    let mut listener = listening(&app.target(), &["--timeout", "500ms"]);
+    let answer = ask(listener.address(), request("POST /", "", b"{}"));
+    assert_eq!(answer.status(), 504);
+    let error = failure(&mut listener, "timeout");
+    assert!(text(&error, "message").contains("began to answer"));
+    listener.stop();
+}
+
+#[test]
+fn an_app_that_accepts_nobody_is_504_at_the_timeout() {
+    let silent = Silent::new();
+    let address = SocketAddr::from(([127, 0, 0, 1], silent.port));
+    let _full = silent.listen_for(1);
+    // The kernel drops what comes when the queue is full.
+    let mut waiting = Vec::new();
+    while let Ok(stream) = TcpStream::connect_timeout(&address, Duration::from_millis(300)) {
+        waiting.push(stream);
+        assert!(waiting.len() < 100, "the queue never fills");
+    }
+    let mut listener = listening(&address.to_string(), &["--timeout", "500ms"]);
+    let answer = ask(listener.address(), request("POST /", "", b"{}"));
+    assert_eq!(answer.status(), 504);
+    failure(&mut listener, "timeout");
+    listener.stop();
 }
 
 #[test]

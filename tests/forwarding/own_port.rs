@@ -1,7 +1,7 @@
 //! cmhook never forwards to itself, however its own port is called.
 
 use std::fs;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener, UdpSocket};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -68,6 +68,9 @@ fn a_port_on_every_address_is_refused_under_every_address() {
     for target in ["PORT", "127.0.0.1:PORT", "127.1.2.3:PORT", "0.0.0.0:PORT"] {
         refused("0.0.0.0", &[target]);
     }
+    if let Some(ip) = other_address() {
+        refused("0.0.0.0", &[&format!("{ip}:PORT")]);
+    }
     if TcpListener::bind("[::1]:0").is_err() {
         eprintln!("skipped: needs IPv6 on the loopback interface");
         return;
@@ -84,6 +87,14 @@ fn a_port_on_every_address_is_refused_under_every_address() {
     for target in ["PORT", "[::1]:PORT", "[::]:PORT"] {
         refused("[::1]", &[target]);
     }
+}
+
+/// An address of this machine beside loopback. Nothing is sent to find it.
+fn other_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").ok()?;
+    socket.connect("192.0.2.1:9").ok()?;
+    let ip = socket.local_addr().ok()?.ip();
+    (!ip.is_loopback() && !ip.is_unspecified()).then_some(ip)
 }
 
 #[test]

@@ -229,6 +229,32 @@ fn a_second_target_that_hangs_or_is_down_changes_nothing_for_the_sender() {
 }
 
 #[test]
+fn a_target_that_hangs_does_not_hold_up_the_others() {
+    let first = RawApp::saying("first");
+    let hanging = RawApp::serving(Duration::from_secs(30), |_, stream| {
+        let _ = stream.read(&mut [0]);
+        Ok(Then::Close)
+    });
+    let third = RawApp::saying("third");
+    let listener = listening(
+        &first.target(),
+        &["--forward", &hanging.target(), "--forward", &third.target()],
+    );
+    let mut connection = Connection::open(listener.address());
+    // More than are forwarded to one target behind an answer at the same time.
+    for n in 0..150 {
+        connection.send(request(&format!("POST /{n}"), "", b"{}"));
+        assert_eq!(connection.answer().status(), 200);
+    }
+    let begin = Instant::now();
+    for _ in 0..150 {
+        third.next();
+    }
+    let took = begin.elapsed();
+    assert!(took < Duration::from_secs(15), "{took:?}");
+}
+
+#[test]
 fn the_first_target_decides_even_where_it_fails() {
     let second = RawApp::saying("second");
     let dead = Silent::new();
