@@ -8,16 +8,18 @@
 #[path = "support/mod.rs"]
 mod support;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::io::{self, BufRead as _, BufReader, ErrorKind, Write as _};
 use std::net::{SocketAddr, TcpStream};
+use std::process::Command;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, channel};
 use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::Duration;
 
-use support::listener::{Listener, object};
+use support::listener::{Listener, home, object};
+use support::process::Process;
 use support::raw::{Connection, accepting, ok, read_request, request};
 
 /// When an app closes a connection.
@@ -263,6 +265,53 @@ fn an_app_that_closes_after_5_s() {
             pause: |n| Duration::from_micros(4_995_000 + u64::from(n * 7919 % 10_000)),
         },
     );
+}
+
+const NODE: &str = "
+const http = require('http');
+const server = http.createServer((request, response) => {
+  console.log(request.url);
+  request.resume().on('end', () => response.end('OK'));
+});
+server.keepAliveTimeout = 50;
+server.keepAliveTimeoutBuffer = 0;
+server.listen(0, '127.0.0.1', () => console.log('listening on ' + server.address().port));
+";
+
+/// Node itself, with as little patience as its documentation lets one set.
+#[test]
+fn node_with_a_keep_alive_timeout_of_50_ms() {
+    let home = home();
+    let mut command = Command::new("node");
+    if !command
+        .arg("--version")
+        .output()
+        .is_ok_and(|out| out.status.success())
+    {
+        let line = "skipped: needs node (run ./tests/run)";
+        let required = std::env::var_os("CMHOOK_TESTS_REQUIRE_ALL").is_some_and(|v| v == "1");
+        assert!(!required, "{line}");
+        eprintln!("{line}");
+        return;
+    }
+    let mut node = Process::start(Command::new("node").args(["-e", NODE]), home.path());
+    let port = node.stdout.find("its port", |line| {
+        line.strip_prefix("listening on ").map(str::to_owned)
+    });
+    let mut listener = Listener::start(&["--ephemeral", &port]);
+    let load = Load {
+        senders: 40,
+        each: 60,
+        pause: |n| Duration::from_micros(48_000 + u64::from(n * 7919 % 4000)),
+    };
+    let failed = load.run(listener.address());
+    let errors = attempts_that_failed(&mut listener);
+    assert!(failed.is_empty(), "{failed:?}, {errors:?}");
+    node.terminate();
+    let seen = node.stdout.text();
+    let seen: Vec<_> = seen.lines().skip(1).collect();
+    let distinct: HashSet<_> = seen.iter().collect();
+    assert_eq!((seen.len(), distinct.len()), (2400, 2400));
 }
 
 #[test]
