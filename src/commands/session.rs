@@ -59,6 +59,7 @@ struct Parts {
     connections: TaskTracker,
     stop: CancellationToken,
     hurry: CancellationToken,
+    closed: CancellationToken,
 }
 
 impl Session {
