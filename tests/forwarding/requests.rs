@@ -196,7 +196,7 @@ fn a_bad_header_is_named_but_its_value_is_not_shown() {
         (": value", "is not the name of a header"),
         (
             "Bad Name: sentinel",
-            "`--header Bad Name` is not the name of a header",
+            "`--header Bad` is not the name of a header",
         ),
         ("X-Caf\u{e9}: sentinel", "is not the name of a header"),
         ("X-A: sentinel\r\nX-B: c", "a control character"),

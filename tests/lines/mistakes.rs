@@ -211,16 +211,16 @@ fn what_toml_says_is_in_words_that_help() {
     for (file, words) in [
         (
             "forward = 3000",
-            "line 1: expected a text or a list of texts",
+            "line 1: `forward`: it must be a text or a list of texts",
         ),
-        ("listen = 4400", "line 1: expected a string, not integer"),
-        ("ack = \"yes\"", "line 1: expected a boolean, not string"),
-        ("status = \"x\"", "expected u16, not string"),
+        ("listen = 4400", "line 1: `listen`: it must be a text"),
+        ("ack = \"yes\"", "line 1: `ack`: it must be true or false"),
+        ("status = \"x\"", "`status`: it must be a number"),
         (
             "\n[[secrets]]\nvalue = 7",
-            "line 3: expected a string, not integer",
+            "line 3: `value`: it must be a text",
         ),
-        ("frobnicate = 1", "unknown field `frobnicate`"),
+        ("frobnicate = 1", "there is no setting `frobnicate`"),
         ("color = \"pink\"", "unknown variant `pink`"),
     ] {
         let home = home();
