@@ -117,16 +117,22 @@ impl Line {
 impl App {
     /// A connection to use again, if there is one that is safe to use.
     fn take(&mut self) -> Option<Line> {
-        self.idle
-            .retain(|idle| idle.since.elapsed() < IDLE && !idle.line.requests.is_closed());
-        let age = self.idle.last()?.since.elapsed();
-        if !self.allows(age) {
-            self.look();
+        while let Some(latest) = self.idle.last() {
+            let age = latest.since.elapsed();
+            if latest.line.requests.is_closed() {
+                self.idle.pop();
+                self.closed(age);
+                continue;
+            }
+            if !self.allows(age) {
+                self.look();
+            }
+            if !self.allows(age) {
+                return None;
+            }
+            return self.idle.pop().map(|idle| idle.line);
         }
-        if !self.allows(age) {
-            return None;
-        }
-        self.idle.pop().map(|idle| idle.line)
+        None
     }
 
     /// Half of what it was seen to keep is far from where it closes.

@@ -3,8 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, TcpListener};
 use std::time::{Duration, Instant};
 
-use crate::listening;
+use crate::support::listener::{home, object};
+use crate::support::process::Process;
 use crate::support::raw::{RawApp, Then, ask, ok, request};
+use crate::{listening, unshared};
 
 const V4: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const V6: IpAddr = IpAddr::V6(Ipv6Addr::LOCALHOST);
@@ -109,6 +111,37 @@ fn an_address_that_does_not_answer_does_not_hold_up_the_other() {
     let _app = app(v6);
     assert_eq!(reach(&format!("localhost:{port}")), (200, "::1".to_owned()));
     drop(full);
+}
+
+/// As in most containers. What IPv6 has to say of its absence must not hide that nothing
+/// listens on IPv4.
+#[test]
+fn without_ipv6_nobody_hears_of_it() {
+    const SCRIPT: &str = "
+        mount -t proc proc /proc
+        ip link set lo up
+        echo 1 >/proc/sys/net/ipv6/conf/all/disable_ipv6 || exit
+        curl -s --retry 50 --retry-connrefused --retry-delay 1 -d '{}' 127.0.0.1:4400 >&2 &
+        exec \"$1\" listen --json --ephemeral -f localhost:3000";
+    let apart = ["--net", "--mount", "--pid", "--fork", "--kill-child"];
+    let Some(mut command) = unshared(&apart) else {
+        return;
+    };
+    let home = home();
+    command.args(["sh", "-c", SCRIPT, "sh", env!("CARGO_BIN_EXE_cmhook")]);
+    let mut process = Process::start(&mut command, home.path());
+    if process.stdout.next().is_none() {
+        process.stderr.drain();
+        let said = process.stderr.text();
+        assert!(said.contains("disable_ipv6"), "{said}");
+        eprintln!("skipped: needs leave to turn IPv6 off: {said}");
+        return;
+    }
+    let attempt = process.stdout.find("an attempt", |line| {
+        let object = object(line);
+        (object["type"] == "attempt").then_some(object)
+    });
+    assert_eq!(attempt["error"]["code"], "refused", "{attempt}");
 }
 
 #[test]

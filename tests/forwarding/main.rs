@@ -17,6 +17,8 @@ mod requests;
 #[path = "../support/mod.rs"]
 mod support;
 
+use std::process::Command;
+
 use serde_json::Value;
 use support::listener::Listener;
 
@@ -25,6 +27,28 @@ use support::listener::Listener;
 fn listening(target: &str, arguments: &[&str]) -> Listener {
     let all = [&["--ephemeral", "--forward", target], arguments].concat();
     Listener::start(&all)
+}
+
+/// `unshare` with a namespace of its own for each of these; `None` where that is not to be
+/// had, which fails only where a program is missing that should be there.
+fn unshared(namespaces: &[&str]) -> Option<Command> {
+    let all = [&["--user", "--map-root-user"], namespaces].concat();
+    let tried = Command::new("unshare").args(&all).arg("true").output();
+    let line = match tried {
+        Ok(output) if output.status.success() => {
+            let mut command = Command::new("unshare");
+            command.args(&all);
+            return Some(command);
+        }
+        Ok(_) => "skipped: needs leave to make namespaces",
+        Err(_) => {
+            let required = std::env::var_os("CMHOOK_TESTS_REQUIRE_ALL").is_some_and(|v| v == "1");
+            assert!(!required, "unshare is missing (run ./tests/run)");
+            "skipped: needs unshare (run ./tests/run)"
+        }
+    };
+    eprintln!("{line}");
+    None
 }
 
 /// The next delivery's attempt, which must have failed in that way.

@@ -2,12 +2,12 @@
 
 use std::fs;
 use std::net::{IpAddr, TcpListener, UdpSocket};
-use std::process::Command;
 use std::time::{Duration, Instant};
 
 use crate::support::listener::{cmhook, home, object};
 use crate::support::process::Process;
 use crate::support::raw::{ask, request};
+use crate::unshared;
 
 /// What came of starting it; `None` where another process was faster to take the port.
 fn start(listen: &str, targets: &[String]) -> Option<(Option<i32>, String)> {
@@ -139,22 +139,9 @@ fn the_same_port_of_another_address_is_somebody_else() {
 /// in an edited hosts file. A namespace of its own gives cmhook a hosts file of its own.
 #[test]
 fn a_name_that_becomes_its_own_later_does_not_loop() {
-    let namespace = ["--user", "--map-root-user", "--mount"];
-    let works = Command::new("unshare").args(namespace).arg("true").output();
-    match works {
-        Ok(output) if output.status.success() => {}
-        Ok(_) => {
-            eprintln!("skipped: needs leave to make namespaces");
-            return;
-        }
-        Err(_) => {
-            let line = "skipped: needs unshare";
-            let required = std::env::var_os("CMHOOK_TESTS_REQUIRE_ALL").is_some_and(|v| v == "1");
-            assert!(!required, "{line}");
-            eprintln!("{line}");
-            return;
-        }
-    }
+    let Some(mut command) = unshared(&["--mount"]) else {
+        return;
+    };
     let home = home();
     let hosts = home.path().join("hosts");
     fs::write(&hosts, "127.0.0.9 app.test\n").expect("a file");
@@ -162,9 +149,7 @@ fn a_name_that_becomes_its_own_later_does_not_loop() {
     let address = free.local_addr().expect("a port");
     let port = address.port();
     drop(free);
-    let mut command = Command::new("unshare");
     command
-        .args(namespace)
         .args(["sh", "-c"])
         .arg("mount --bind \"$1\" /etc/hosts && shift && exec \"$@\"");
     command
