@@ -36,7 +36,7 @@ fn reach(target: &str) -> (u16, String) {
     let answer = ask(listener.address(), request("POST /", "", b"{}"));
     let took = begin.elapsed();
     // 100 ms until the other family gets its turn, and much for a loaded machine.
-    assert!(took < Duration::from_secs(3), "{target} took {took:?}");
+    assert!(took < Duration::from_secs(5), "{target} took {took:?}");
     listener.stop();
     (answer.status(), answer.text())
 }

@@ -95,6 +95,24 @@ fn no_answer_at_all() {
     broken(b"", End::Reset, "reset");
 }
 
+/// As a container's port does when nothing listens in the container.
+#[test]
+fn an_app_that_closes_before_it_is_asked() {
+    let app = accepting(|_| Ok(()));
+    let mut listener = listening(&app.to_string(), &[]);
+    let mut connection = Connection::open(listener.address());
+    for n in 0..50 {
+        connection.send(request(&format!("POST /{n}"), "", b"{}"));
+        assert_eq!(connection.answer().status(), 502);
+        let delivery = listener.delivery();
+        let attempt = listener.attempt(&delivery);
+        let code = text(&attempt["error"], "code");
+        assert!(["closed", "reset"].contains(&code), "{attempt}");
+    }
+    let stopped = listener.stop();
+    assert_eq!(stopped["failed"], 50, "{stopped}");
+}
+
 #[test]
 fn half_a_head() {
     broken(b"HTTP/1.1 200 OK\r\nContent-Le", End::Close, "closed");

@@ -156,7 +156,7 @@ fn others_go_on_while_some_hang() {
         quick.send(request(&format!("POST /{n}"), "", b"{}"));
         assert_eq!(quick.answer().text(), format!("/{n}"));
         let took = begin.elapsed();
-        assert!(took < Duration::from_secs(2), "{n} took {took:?}");
+        assert!(took < Duration::from_secs(5), "{n} took {took:?}");
     }
     for connection in &mut hanging {
         connection.wait_at_most(Duration::from_millis(1));

@@ -110,7 +110,7 @@ fn a_sender_that_reads_slowly_holds_nobody_up_and_gets_it_all() {
         let begin = Instant::now();
         let answer = ask(listener.address(), request("POST /small", "", b"{}"));
         assert_eq!(answer.text(), "small");
-        assert!(begin.elapsed() < Duration::from_secs(2));
+        assert!(begin.elapsed() < Duration::from_secs(5));
         others += 1;
     }
     assert!(others > 20, "only {others} went through meanwhile");
