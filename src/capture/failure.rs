@@ -83,6 +83,18 @@ pub fn misframed(target: &Target, after: u64) -> Failure {
     )
 }
 
+/// What came before takes all the room that there is for waiting.
+pub fn crowded(target: &Target) -> Failure {
+    failure(
+        FailureCode::Busy,
+        format!(
+            "{} has not answered what came before, and no more can wait for it",
+            name(target)
+        ),
+        "look for what the app waits for; the delivery is kept",
+    )
+}
+
 /// The target is cmhook itself.
 pub fn looped(target: &Target) -> Failure {
     failure(

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use http::{Extensions, Method, Request, Response, StatusCode, Version};
+use http::{Extensions, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use jiff::Timestamp;
@@ -83,6 +83,29 @@ struct Begun {
 }
 
 impl Begun {
+    /// The attempt, and the URL to ask unless there can be none.
+    fn new(
+        store: &Store,
+        delivery: &Delivery,
+        target: &Target,
+        cause: Cause,
+        hold: Hold,
+    ) -> (Self, Option<Uri>) {
+        let url = target.url_for(&delivery.request.path_and_query);
+        let shown = url.as_ref().map(ToString::to_string);
+        let begun = Self {
+            store: store.clone(),
+            delivery: delivery.id,
+            target: target.clone(),
+            url: shown.unwrap_or_else(|| target.to_string()).into(),
+            cause,
+            started_at: Timestamp::now(),
+            clock: Instant::now(),
+            _hold: hold,
+        };
+        (begun, url)
+    }
+
     fn finish(self, outcome: Outcome) {
         self.store.record_attempt(Attempt {
             delivery: self.delivery,
@@ -135,20 +158,7 @@ impl Forwarder {
             cause,
             hold,
         } = errand;
-        let url = target.url_for(&delivery.request.path_and_query);
-        let begun = Begun {
-            store: store.clone(),
-            delivery: delivery.id,
-            target: target.clone(),
-            url: url
-                .as_ref()
-                .map_or_else(|| target.to_string(), ToString::to_string)
-                .into(),
-            cause,
-            started_at: Timestamp::now(),
-            clock: Instant::now(),
-            _hold: hold,
-        };
+        let (begun, url) = Begun::new(store, delivery, target, cause, hold);
         let Some(url) = url else {
             let failure = failure::unsendable(target);
             return Err(begun.fail(failure));
@@ -175,6 +185,13 @@ impl Forwarder {
             }
         };
         self.receive(begun, response, deadline, is_head).await
+    }
+
+    /// Records that a delivery is not sent to a target for which too much waits already.
+    pub fn decline(store: &Store, delivery: &Delivery, target: &Target, hold: Hold) {
+        let (begun, _) = Begun::new(store, delivery, target, Cause::Live, hold);
+        let failure = failure::crowded(target);
+        begun.fail(failure);
     }
 
     async fn receive(

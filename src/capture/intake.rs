@@ -42,8 +42,9 @@ const BODIES: usize = 192 << 20;
 /// they do not hold up small ones.
 const LARGE_BODY: usize = 256 << 10;
 /// Forwards to one target that run behind an answer at the same time (`--ack`, further
-/// targets).
+/// targets), and memory for bodies of a further one's.
 const BEHIND: usize = 64;
+const BEHIND_BODIES: usize = 64 << 20;
 
 /// The pipeline with all that it needs. One serves every door.
 #[derive(Debug)]
@@ -54,8 +55,7 @@ pub struct Intake {
     forwarder: Forwarder,
     limits: Limits,
     budget: Arc<Budget>,
-    /// Turns for each target, so that one that hangs does not hold up the others.
-    behind: Vec<(Target, Semaphore)>,
+    behind: Vec<Behind>,
     tasks: TaskTracker,
     hurry: CancellationToken,
 }
@@ -66,6 +66,14 @@ struct Whole {
     body: Bytes,
     reservation: Reservation,
     peer: Peer,
+}
+
+/// What may run behind an answer for a target: one that hangs does not hold up the others.
+#[derive(Debug)]
+struct Behind {
+    target: Target,
+    turns: Semaphore,
+    room: Arc<Budget>,
 }
 
 /// Who sent a request.
@@ -122,10 +130,14 @@ impl Intake {
         hurry: CancellationToken,
     ) -> Arc<Self> {
         let largest = usize::try_from(max_body).unwrap_or(usize::MAX);
-        let behind = policy.targets().cloned();
+        let behind = policy.targets().map(|target| Behind {
+            target: target.clone(),
+            turns: Semaphore::new(BEHIND),
+            room: Budget::new(BEHIND_BODIES.max(largest)),
+        });
         Arc::new(Self {
             store,
-            behind: behind.map(|t| (t, Semaphore::new(BEHIND))).collect(),
+            behind: behind.collect(),
             secrets: secrets.into(),
             policy,
             forwarder,
@@ -337,16 +349,25 @@ impl Intake {
         hold: &Hold,
         reservation: &Arc<Reservation>,
     ) {
+        let Some(at) = self.behind.iter().position(|b| b.target == target) else {
+            return;
+        };
+        // With --ack senders are held off when too much waits. A further target must not do
+        // that to them.
+        let room = if self.policy.ack {
+            Some(Arc::clone(reservation))
+        } else {
+            let size = delivery.request.body.len();
+            Reservation::of(&self.behind[at].room, size).map(Arc::new)
+        };
+        let Some(room) = room else {
+            return Forwarder::decline(&self.store, delivery, &target, hold.again());
+        };
         let this = Arc::clone(self);
         let delivery = Arc::clone(delivery);
         let hold = hold.again();
-        let reservation = Arc::clone(reservation);
         self.tasks.spawn(async move {
-            let turns = this.behind.iter().find(|(known, _)| *known == target);
-            let _turn = match turns {
-                Some((_, turns)) => Some(turns.acquire().await),
-                None => None,
-            };
+            let _turn = this.behind[at].turns.acquire().await;
             let errand = Errand {
                 delivery: &delivery,
                 head,
@@ -358,7 +379,7 @@ impl Intake {
                 // Its attempt is recorded when the answer has been read to its end.
                 while let Some(Ok(_)) = answer.body_mut().frame().await {}
             }
-            drop(reservation);
+            drop(room);
         });
     }
 

@@ -132,10 +132,12 @@ pub enum FailureCode {
     Protocol,
     /// The target is cmhook itself.
     Loop,
+    /// Too much waits for the target already.
+    Busy,
 }
 
 impl FailureCode {
-    const ALL: [Self; 9] = [
+    const ALL: [Self; 10] = [
         Self::Refused,
         Self::Timeout,
         Self::Reset,
@@ -145,6 +147,7 @@ impl FailureCode {
         Self::Unreachable,
         Self::Protocol,
         Self::Loop,
+        Self::Busy,
     ];
 
     /// The word for it in JSON.
@@ -159,6 +162,7 @@ impl FailureCode {
             Self::Unreachable => "unreachable",
             Self::Protocol => "protocol",
             Self::Loop => "loop",
+            Self::Busy => "busy",
         }
     }
 

@@ -79,6 +79,13 @@ impl Reservation {
         }
     }
 
+    /// So many bytes of the budget, unless there are no longer so many.
+    pub fn of(budget: &Arc<Budget>, bytes: usize) -> Option<Self> {
+        let mut reservation = Self::new(budget);
+        reservation.grow_to(bytes).ok()?;
+        Some(reservation)
+    }
+
     fn grow_to(&mut self, bytes: usize) -> Result<(), BodyError> {
         let more = bytes.saturating_sub(self.taken);
         self.budget
@@ -152,7 +159,12 @@ pub async fn read(
             let grown = (all.capacity() * 2)
                 .clamp(FIRST, limit.max(FIRST))
                 .max(length);
-            reservation.grow_to(grown)?;
+            if let Err(busy) = reservation.grow_to(grown) {
+                drop(all);
+                drop(reservation);
+                drain(body, limits).await;
+                return Err(busy);
+            }
             all.reserve(grown - received);
         }
         all.extend_from_slice(&data);

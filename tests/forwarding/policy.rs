@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use crate::down::Silent;
 use crate::listening;
-use crate::support::listener::Listener;
+use crate::support::listener::{Listener, object};
 use crate::support::raw::{Connection, RawApp, Then, ask, ok, request};
 use crate::support::sender::{Scheme, post, sign};
 
@@ -248,6 +248,48 @@ fn a_target_that_hangs_does_not_hold_up_the_others() {
     }
     let took = begin.elapsed();
     assert!(took < Duration::from_secs(15), "{took:?}");
+}
+
+/// Bodies that wait for a target that hangs take memory, and there is an end to it. That must
+/// not be the sender's end.
+#[test]
+fn large_bodies_that_wait_for_a_target_that_hangs_change_no_answer() {
+    let first = RawApp::saying("first");
+    let hanging = RawApp::serving(Duration::from_secs(30), |_, stream| {
+        let _ = stream.read(&mut [0]);
+        Ok(Then::Close)
+    });
+    let mut listener = listening(
+        &first.target(),
+        &[
+            "--quiet=false",
+            "--keep",
+            "5",
+            "--forward",
+            &hanging.target(),
+        ],
+    );
+    let mut connection = Connection::open(listener.address());
+    let body = vec![b'x'; 8 << 20];
+    for n in 0..40 {
+        connection.send(request(&format!("POST /{n}"), "", &body));
+        let answer = connection.answer();
+        assert_eq!((answer.status(), &*answer.text()), (200, "first"), "{n}");
+        assert_eq!(first.next().body.len(), body.len());
+    }
+    let refused = listener
+        .process
+        .stdout
+        .find("a forward that was given up", |line| {
+            line.contains(r#""code":"busy""#).then(|| object(line))
+        });
+    let error = &refused["error"];
+    assert!(
+        error["message"]
+            .as_str()
+            .is_some_and(|m| m.contains(&hanging.target())),
+        "{error}"
+    );
 }
 
 #[test]
