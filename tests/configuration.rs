@@ -383,6 +383,33 @@ fn routes_of_a_file_keep_their_order() {
 }
 
 #[test]
+fn numbers_need_no_quotes_in_a_file() {
+    let app = RawApp::saying("OK");
+    let port = app.address().port();
+    for forward in [
+        format!("{port}"),
+        format!("[{port}]"),
+        format!("[\"{port}\"]"),
+    ] {
+        let running = Sources {
+            project: &format!(
+                "forward = {forward}\ntimeout = 20\nmax_body = 10\nkeep_bytes = 1000000\nephemeral = true\n"
+            ),
+            ..Sources::default()
+        }
+        .start();
+        assert_eq!(running.send("{}").text(), "OK", "{forward}");
+        assert_eq!(running.send("eleven byte").status(), 413, "{forward}");
+        running.stop();
+    }
+    let sources = Sources {
+        project: "timeout = 1.5\nforward = 0\n",
+        ..Sources::default()
+    };
+    assert!(sources.refused().contains("`0` is not a target"));
+}
+
+#[test]
 fn an_explicit_file_takes_the_place_of_both() {
     let home = home();
     let file = home.path().join("other.toml");
@@ -459,18 +486,18 @@ fn a_value_of_the_wrong_type_is_named_with_its_key_and_line() {
     for (text, line, key, wanted) in [
         ("keep = \"many\"\n", 1, "keep", "a number"),
         ("json = true\nkeep = -1\n", 2, "keep", ""),
+        ("listen = true\n", 1, "listen", "a text or a number"),
         (
-            "forward = 3000\n",
+            "max_body = [\"1MB\"]\n",
             1,
-            "forward",
-            "a text or a list of texts",
+            "max_body",
+            "a text or a number",
         ),
-        ("forward = [3000]\n", 1, "forward", "text"),
+        ("forward = [true]\n", 1, "forward", "text"),
         ("events = true\n", 1, "events", "a text or a list of texts"),
         ("ack = \"yes\"\n", 1, "ack", "true or false"),
         ("status = \"204\"\n", 1, "status", "a number"),
         ("status = 99999\n", 1, "status", ""),
-        ("timeout = 30\n", 1, "timeout", "a text"),
         ("host_header = \"keep\"\n", 1, "host_header", "preserve"),
         ("color = \"blue\"\n", 1, "color", "always"),
         (

@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Unexpected, Visitor};
+
 use super::{ConfigError, Raw};
 use crate::delivery::escape_for_terminal;
 
@@ -35,29 +37,51 @@ impl OneOrMany {
     }
 }
 
-impl<'de> serde::Deserialize<'de> for OneOrMany {
-    fn deserialize<D: serde::Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
-        struct Either;
-        impl<'de> serde::de::Visitor<'de> for Either {
-            type Value = OneOrMany;
+impl<'de> Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(Texts("a text or a list of texts"))
+    }
+}
 
-            fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str("a text or a list of texts")
-            }
+/// A text, which may be a number without quotes: `3000`, `30` seconds, `1000000` bytes.
+pub(super) fn text<'de, D: Deserializer<'de>>(from: D) -> Result<Option<String>, D::Error> {
+    match from.deserialize_any(Texts("a text or a number"))? {
+        OneOrMany::One(text) => Ok(Some(text)),
+        OneOrMany::Many(_) => Err(D::Error::invalid_type(
+            Unexpected::Seq,
+            &"a text or a number",
+        )),
+    }
+}
 
-            fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
-                Ok(OneOrMany::One(text.to_owned()))
-            }
+/// Says what it wants in the words of the documentation.
+struct Texts(&'static str);
 
-            fn visit_seq<A: serde::de::SeqAccess<'de>>(
-                self,
-                list: A,
-            ) -> Result<OneOrMany, A::Error> {
-                let list = serde::de::value::SeqAccessDeserializer::new(list);
-                serde::Deserialize::deserialize(list).map(OneOrMany::Many)
-            }
+impl<'de> Visitor<'de> for Texts {
+    type Value = OneOrMany;
+
+    fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.0)
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany::One(text.to_owned()))
+    }
+
+    fn visit_i64<E>(self, number: i64) -> Result<OneOrMany, E> {
+        Ok(OneOrMany::One(number.to_string()))
+    }
+
+    fn visit_f64<E>(self, number: f64) -> Result<OneOrMany, E> {
+        Ok(OneOrMany::One(number.to_string()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<OneOrMany, A::Error> {
+        let mut texts = Vec::new();
+        while let Some(one) = list.next_element::<OneOrMany>()? {
+            texts.extend(one.into_vec());
         }
-        from.deserialize_any(Either)
+        Ok(OneOrMany::Many(texts))
     }
 }
 

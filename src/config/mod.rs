@@ -72,6 +72,7 @@ pub enum Color {
 #[serde(deny_unknown_fields, default)]
 pub struct Raw {
     /// Where deliveries arrive.
+    #[serde(deserialize_with = "file::text")]
     pub listen: Option<String>,
     /// Targets.
     pub forward: Option<OneOrMany>,
@@ -96,12 +97,15 @@ pub struct Raw {
     /// Answer this without forwarding.
     pub status: Option<u16>,
     /// How long an app may take.
+    #[serde(deserialize_with = "file::text")]
     pub timeout: Option<String>,
     /// The largest body.
+    #[serde(deserialize_with = "file::text")]
     pub max_body: Option<String>,
     /// Deliveries to keep.
     pub keep: Option<usize>,
     /// Bytes to keep.
+    #[serde(deserialize_with = "file::text")]
     pub keep_bytes: Option<String>,
     /// The journal's file.
     pub store: Option<PathBuf>,
