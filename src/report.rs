@@ -70,7 +70,7 @@ fn say_as_json(code: &str, message: &str, hint: &str) {
         message,
         hint,
     });
-    let _ = writeln!(io::stdout().lock(), "{}", object.to_line());
+    let _ = object.write_line(&mut io::stdout().lock());
 }
 
 fn classify(error: &anyhow::Error) -> Problem {

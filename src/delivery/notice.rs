@@ -23,6 +23,17 @@ pub enum Notice {
     End,
 }
 
+impl Notice {
+    /// Bytes that are held with it, near enough to bound a queue by.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Delivery(delivery) => delivery.request.weight(),
+            Self::Attempt(attempt) => attempt.weight(),
+            Self::Answered(_) | Self::Refused(_) | Self::Warning(_) | Self::End => 0,
+        }
+    }
+}
+
 /// An answer that cmhook gave by itself.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnAnswer {

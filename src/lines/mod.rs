@@ -9,19 +9,17 @@ mod human;
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write};
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
+use std::sync::{Arc, Weak};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use tokio::sync::broadcast::Receiver;
-use tokio::sync::broadcast::error::{RecvError, TryRecvError};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Color, OutputSettings};
 use crate::delivery::{Attempt, Counts, Delivery, Notice};
-use crate::store::{Kept, Store};
+use crate::store::{Gap, Kept, Notices, Store};
 use crate::wire::{Object, Ready};
 pub use human::Block;
 use human::Human;
@@ -67,7 +65,7 @@ const STALLED: [Duration; 2] = [Duration::from_millis(500), Duration::from_milli
 pub fn announce(output: OutputSettings, block: &Block, ready: Ready<'_>) -> io::Result<()> {
     if output.json {
         let mut out = io::stdout().lock();
-        writeln!(out, "{}", Object::Ready(ready).to_line())?;
+        Object::Ready(ready).write_line(&mut out)?;
         out.flush()?;
     }
     let mut err = io::stderr().lock();
@@ -145,8 +143,9 @@ impl Lines {
             let mut written = thread.map_or(Ok(()), |thread| thread.join().unwrap_or(Ok(())));
             if output.json && written.is_ok() {
                 let mut out = io::stdout().lock();
-                written =
-                    writeln!(out, "{}", Object::from(&counts).to_line()).and_then(|()| out.flush());
+                written = Object::from(&counts)
+                    .write_line(&mut out)
+                    .and_then(|()| out.flush());
             } else if !output.json && !output.quiet {
                 let _ = human::farewell(&mut io::stderr().lock(), &counts);
             }
@@ -184,47 +183,52 @@ struct Writer {
 }
 
 impl Writer {
-    fn run(&mut self, mut notices: Receiver<Notice>) -> io::Result<()> {
+    fn run(&mut self, mut notices: Notices) -> io::Result<()> {
         loop {
-            let mut next = notices.blocking_recv();
+            let mut next = notices.wait().map(Some);
             let mut out = io::BufWriter::new(io::stdout().lock());
             // What else is there already goes out with the same write.
             loop {
                 match next {
-                    Ok(Notice::End) | Err(RecvError::Closed) => return out.flush(),
-                    Ok(notice) => self.print(&mut out, &notice)?,
-                    Err(RecvError::Lagged(_)) => {
+                    Ok(None) => break,
+                    Ok(Some(Notice::End)) => return out.flush(),
+                    Ok(Some(notice)) => self.print(&mut out, &notice)?,
+                    Err(Gap) => {
                         let (snapshot, again) = self.store.subscribe();
                         notices = again;
-                        self.catch_up(&mut out, &snapshot.kept)?;
-                        if snapshot.ended {
+                        let ended = snapshot.ended;
+                        self.catch_up(&mut out, &Remembered::of(snapshot.kept))?;
+                        if ended {
                             return out.flush();
                         }
                     }
                 }
-                next = match notices.try_recv() {
-                    Ok(notice) => Ok(notice),
-                    Err(TryRecvError::Lagged(count)) => Err(RecvError::Lagged(count)),
-                    Err(TryRecvError::Closed) => Err(RecvError::Closed),
-                    Err(TryRecvError::Empty) => break,
-                };
+                next = notices.look();
             }
             out.flush()?;
         }
     }
 
     /// Prints what came between the last notice and the snapshot.
-    fn catch_up(&mut self, out: &mut impl Write, kept: &[Kept]) -> io::Result<()> {
+    fn catch_up(&mut self, out: &mut impl Write, kept: &[Remembered]) -> io::Result<()> {
         let oldest_open = self.pending.keys().min().copied().unwrap_or(u64::MAX);
-        let from =
-            kept.partition_point(|k| k.delivery.id < oldest_open.min(self.last_delivery + 1));
-        for Kept { delivery, attempts } in &kept[from..] {
-            if delivery.id > self.last_delivery {
-                self.delivery(out, delivery)?;
+        let from = kept.partition_point(|k| k.id < oldest_open.min(self.last_delivery + 1));
+        for Remembered {
+            id,
+            delivery,
+            attempts,
+        } in &kept[from..]
+        {
+            if *id > self.last_delivery
+                && let Some(delivery) = delivery.upgrade()
+            {
+                self.delivery(out, &delivery)?;
             }
-            let printed = self.pending.get(&delivery.id).copied().unwrap_or(0);
-            for attempt in attempts.iter().filter(|a| a.n > printed) {
-                self.attempt(out, attempt)?;
+            let printed = self.pending.get(id).copied().unwrap_or(0);
+            for attempt in attempts.iter().filter_map(Weak::upgrade) {
+                if attempt.n > printed {
+                    self.attempt(out, &attempt)?;
+                }
             }
         }
         Ok(())
@@ -257,7 +261,7 @@ impl Writer {
 
     fn delivery(&mut self, out: &mut impl Write, delivery: &Arc<Delivery>) -> io::Result<()> {
         // Deliveries that are never forwarded would gather here.
-        const REMEMBERED: usize = 4096;
+        const REMEMBERED: usize = 1 << 16;
         self.written.fetch_add(1, Ordering::Relaxed);
         self.last_delivery = delivery.id;
         if self.pending.len() >= REMEMBERED {
@@ -284,6 +288,25 @@ impl Writer {
     }
 }
 
+/// What was kept when a snapshot was taken. Printing it takes as long as the reader likes;
+/// it must not keep in memory what the ring drops meanwhile.
+struct Remembered {
+    id: u64,
+    delivery: Weak<Delivery>,
+    attempts: Vec<Weak<Attempt>>,
+}
+
+impl Remembered {
+    fn of(kept: Vec<Kept>) -> Vec<Self> {
+        let of = |kept: Kept| Self {
+            id: kept.delivery.id,
+            delivery: Arc::downgrade(&kept.delivery),
+            attempts: kept.attempts.iter().map(Arc::downgrade).collect(),
+        };
+        kept.into_iter().map(of).collect()
+    }
+}
+
 fn json(out: &mut impl Write, object: &Object<'_>) -> io::Result<()> {
-    writeln!(out, "{}", object.to_line())
+    object.write_line(out)
 }

@@ -9,6 +9,7 @@ mod file;
 mod identity;
 mod journal;
 mod lock;
+mod notices;
 mod ring;
 mod rows;
 mod salvage;
@@ -18,9 +19,10 @@ use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use tokio::sync::{broadcast, oneshot};
+use tokio::sync::oneshot;
 
 pub use file::OpenError;
+pub use notices::{Gap, Notices};
 pub use ring::Kept;
 
 use crate::config::StoreSettings;
@@ -28,10 +30,9 @@ use crate::delivery::{
     Attempt, Counts, Delivery, Notice, Outcome, OwnAnswer, Received, Refusal, Warning,
 };
 use journal::{Health, Journal, Op, Saved};
+use notices::Publisher;
 use ring::{Gone, Ring};
 
-/// Notices that a face may fall behind by before it has to take a new snapshot.
-const NOTICES: usize = 1024;
 /// Refused requests that are remembered.
 const REFUSALS: usize = 100;
 /// Evictions are journalled this many at a time, or when they are worth so many bytes; what
@@ -52,7 +53,7 @@ pub struct Store {
 #[derive(Debug)]
 struct Shared {
     state: Mutex<State>,
-    notices: broadcast::Sender<Notice>,
+    notices: Publisher,
     journal: Option<Journal>,
     path: Option<PathBuf>,
 }
@@ -148,7 +149,7 @@ impl Store {
     /// Where the journal cannot be used; nothing was changed then.
     pub fn open(settings: &StoreSettings) -> Result<(Self, Vec<Warning>), OpenError> {
         let mut ring = Ring::new(settings.keep, settings.keep_bytes);
-        let (notices, _) = broadcast::channel(NOTICES);
+        let notices = Publisher::new();
         let mut warnings = Vec::new();
         let mut last_id = 0;
         let mut journal = None;
@@ -166,7 +167,7 @@ impl Store {
             let notices = notices.clone();
             let shown = path.clone();
             let report = move |health| {
-                let _ = notices.send(Notice::Warning(Arc::new(warning_of(&shown, &health))));
+                notices.publish(|| Notice::Warning(Arc::new(warning_of(&shown, &health))));
             };
             journal = Some(
                 Journal::start(path, settings.durable, db, lock, report).map_err(|source| {
@@ -294,7 +295,7 @@ impl Store {
     }
 
     /// The store as it is, and every notice from then on.
-    pub fn subscribe(&self) -> (Snapshot, broadcast::Receiver<Notice>) {
+    pub fn subscribe(&self) -> (Snapshot, Notices) {
         let state = self.state();
         let snapshot = Snapshot {
             kept: state.ring.iter().cloned().collect(),
@@ -362,11 +363,8 @@ impl Store {
         }
     }
 
-    /// Sends without building the notice where nobody listens.
     fn publish(&self, notice: impl FnOnce() -> Notice) {
-        if self.shared.notices.receiver_count() > 0 {
-            let _ = self.shared.notices.send(notice());
-        }
+        self.shared.notices.publish(notice);
     }
 
     fn reserve(&self, state: &mut State) {
