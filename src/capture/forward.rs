@@ -1,6 +1,7 @@
 //! Handing a delivery to an app, and recording how that went.
 
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -9,12 +10,13 @@ use http::{Extensions, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use jiff::Timestamp;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::answer::{AnswerBody, End, Rest};
 use super::failure;
 use crate::config::{ForwardSettings, HostHeader, Policy, Target};
 use crate::delivery::{Answer, Attempt, Cause, Delivery, Failure, Outcome};
-use crate::http::body::is_misframed;
+use crate::http::body::{Reservation, is_misframed};
 use crate::http::client::{Trust, connector, reaches, resolve};
 use crate::http::headers;
 use crate::http::pool::Client;
@@ -22,12 +24,18 @@ use crate::store::{Hold, Store};
 
 /// Bytes of an answer's body that are kept with its attempt.
 const KEEP_BODY: usize = 1 << 20;
+/// The same where too many answers are larger than this at once.
+const KEEP_SMALL: usize = 64 << 10;
+/// Answers of which more is kept at the same time. Each may take 3 MiB until its sender
+/// has read it, and a thousand senders who do not read can ask for one at once.
+const LARGE_ANSWERS: usize = 24;
 
 /// Sends deliveries to targets.
 #[derive(Debug)]
 pub struct Forwarder {
     client: Client,
     settings: ForwardSettings,
+    large: Arc<Semaphore>,
 }
 
 /// What to send: a live delivery's own head, or one made from what was kept.
@@ -68,6 +76,8 @@ pub struct Errand<'a> {
     pub cause: Cause,
     /// Keeps the delivery in the ring meanwhile.
     pub hold: Hold,
+    /// The memory that the delivery takes, for as long as it is held.
+    pub room: Option<Arc<Reservation>>,
 }
 
 /// The part of an attempt that is known from its beginning.
@@ -80,6 +90,7 @@ struct Begun {
     started_at: Timestamp,
     clock: Instant,
     _hold: Hold,
+    _room: Option<Arc<Reservation>>,
 }
 
 impl Begun {
@@ -90,6 +101,7 @@ impl Begun {
         target: &Target,
         cause: Cause,
         hold: Hold,
+        room: Option<Arc<Reservation>>,
     ) -> (Self, Option<Uri>) {
         let url = target.url_for(&delivery.request.path_and_query);
         let shown = url.as_ref().map(ToString::to_string);
@@ -102,6 +114,7 @@ impl Begun {
             started_at: Timestamp::now(),
             clock: Instant::now(),
             _hold: hold,
+            _room: room,
         };
         (begun, url)
     }
@@ -138,6 +151,7 @@ impl Forwarder {
         Self {
             client: Client::new(connector(trust), Some(own)),
             settings,
+            large: Arc::new(Semaphore::new(LARGE_ANSWERS)),
         }
     }
 
@@ -157,8 +171,9 @@ impl Forwarder {
             target,
             cause,
             hold,
+            room,
         } = errand;
-        let (begun, url) = Begun::new(store, delivery, target, cause, hold);
+        let (begun, url) = Begun::new(store, delivery, target, cause, hold, room);
         let Some(url) = url else {
             let failure = failure::unsendable(target);
             return Err(begun.fail(failure));
@@ -189,7 +204,7 @@ impl Forwarder {
 
     /// Records that a delivery is not sent to a target for which too much waits already.
     pub fn decline(store: &Store, delivery: &Delivery, target: &Target, hold: Hold) {
-        let (begun, _) = Begun::new(store, delivery, target, Cause::Live, hold);
+        let (begun, _) = Begun::new(store, delivery, target, Cause::Live, hold, None);
         let failure = failure::crowded(target);
         begun.fail(failure);
     }
@@ -209,7 +224,8 @@ impl Forwarder {
         let (mut parts, mut body) = response.into_parts();
         let kept_headers = headers::to_kept(&parts.headers);
         let status = parts.status.as_u16();
-        let start = match tokio::time::timeout_at(deadline, read_start(&mut body)).await {
+        let start = read_start(&mut body, &self.large);
+        let start = match tokio::time::timeout_at(deadline, start).await {
             Ok(Ok(start)) => start,
             Ok(Err(broken)) => {
                 let failure = broken.failure(&begun.target);
@@ -234,12 +250,15 @@ impl Forwarder {
             first_byte,
         };
         let body = match start {
-            Start::Whole(bytes) => {
+            Start::Whole(bytes, permit) => {
                 let size = bytes.len() as u64;
                 begun.finish(Outcome::Answered(answer(bytes.clone(), size)));
-                AnswerBody::whole(bytes)
+                AnswerBody::whole(match permit {
+                    Some(permit) => Bytes::from_owner(Permitted(bytes, permit)),
+                    None => bytes,
+                })
             }
-            Start::Part(bytes) => {
+            Start::Part(bytes, permit) => {
                 let kept = Bytes::copy_from_slice(&bytes[..bytes.len().min(KEEP_BODY)]);
                 let idle = self.settings.timeout;
                 let on_end = move |end| {
@@ -252,6 +271,7 @@ impl Forwarder {
                         End::Silent(size) => failure::fell_silent(&begun.target, size, idle),
                     };
                     begun.fail(failure);
+                    drop(permit);
                 };
                 let rest = Rest::new(bytes, body, idle, on_end);
                 AnswerBody::Rest(Box::new(rest))
@@ -307,9 +327,23 @@ fn forwarded_headers(fields: &mut HeaderMap, peer: Option<IpAddr>) {
     }
 }
 
+/// An answer's body as far as it is read before the sender gets any of it. The permit is
+/// for one that is larger than a small one.
 enum Start {
-    Whole(Bytes),
-    Part(Bytes),
+    Whole(Bytes, Option<OwnedSemaphorePermit>),
+    Part(Bytes, Option<OwnedSemaphorePermit>),
+}
+
+/// A large answer, which counts as one until its sender has read it.
+struct Permitted(
+    Bytes,
+    #[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit,
+);
+
+impl AsRef<[u8]> for Permitted {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
 }
 
 /// An answer that ends before its end.
@@ -329,14 +363,12 @@ impl Broken {
 }
 
 /// Reads until the end or until there is more than is kept.
-async fn read_start(body: &mut Incoming) -> Result<Start, Broken> {
+async fn read_start(body: &mut Incoming, large: &Arc<Semaphore>) -> Result<Start, Broken> {
+    let mut permit = None;
     let mut first: Option<Bytes> = None;
     let mut more = BytesMut::new();
-    loop {
-        if body.is_end_stream() {
-            break;
-        }
-        let seen = more.len() + first.as_ref().map_or(0, Bytes::len);
+    let mut seen = 0;
+    while !body.is_end_stream() {
         match body.frame().await {
             None => break,
             Some(Err(error)) => {
@@ -349,6 +381,7 @@ async fn read_start(body: &mut Incoming) -> Result<Start, Broken> {
                 let Ok(data) = frame.into_data() else {
                     continue;
                 };
+                seen += data.len();
                 if first.is_none() && more.is_empty() {
                     first = Some(data);
                 } else {
@@ -359,15 +392,22 @@ async fn read_start(body: &mut Incoming) -> Result<Start, Broken> {
                 }
             }
         }
-        if more.len() > KEEP_BODY {
-            return Ok(Start::Part(more.freeze()));
+        if seen > KEEP_SMALL && permit.is_none() {
+            permit = Arc::clone(large).try_acquire_owned().ok();
+        }
+        if seen > KEEP_BODY || (seen > KEEP_SMALL && permit.is_none()) {
+            return Ok(Start::Part(exactly(first, &more), permit));
         }
     }
-    // A copy of its exact size: what hyper hands out keeps its read buffer alive.
-    Ok(Start::Whole(match first {
-        Some(first) => Bytes::copy_from_slice(&first),
-        None => Bytes::copy_from_slice(&more),
-    }))
+    Ok(Start::Whole(exactly(first, &more), permit))
+}
+
+/// A copy of its exact size: what hyper hands out keeps its read buffer alive.
+fn exactly(first: Option<Bytes>, more: &[u8]) -> Bytes {
+    first.map_or_else(
+        || Bytes::copy_from_slice(more),
+        |first| Bytes::copy_from_slice(&first),
+    )
 }
 
 /// The first target that is the listener itself, found by its address.

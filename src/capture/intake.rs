@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{EXPECT, HOST};
+use http::header::{CONNECTION, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
 use http_body_util::BodyExt as _;
@@ -35,9 +35,10 @@ use crate::store::{Hold, Recorded, Store};
 pub const MAX_HEADERS: usize = 64 << 10;
 /// How long the next chunk of a body may take.
 const BODY_IDLE: Duration = Duration::from_secs(30);
-/// Memory for bodies that are being received or forwarded, unless one body alone may
-/// take more.
-const BODIES: usize = 192 << 20;
+/// Memory for bodies that are being received or forwarded, and for connections. What else
+/// there is takes about as much again with a thousand of them, so that all of it stays
+/// under 256 MiB beside the ring.
+const BODIES: usize = 128 << 20;
 /// Bodies over this size are hashed and parsed beside the runtime's threads, so that
 /// they do not hold up small ones.
 const LARGE_BODY: usize = 256 << 10;
@@ -120,20 +121,23 @@ impl Drop for HangUp<'_> {
 }
 
 impl Intake {
-    /// A pipeline. `hurry` makes it give up waiting for apps.
+    /// A pipeline for these connections. `hurry` makes it give up waiting for apps.
     pub fn new(
         store: Store,
         secrets: Vec<Secret>,
         policy: Policy,
         forwarder: Forwarder,
         max_body: u64,
+        connections: TaskTracker,
         hurry: CancellationToken,
     ) -> Arc<Self> {
+        // One that is received and one that is forwarded always fit.
         let largest = usize::try_from(max_body).unwrap_or(usize::MAX);
+        let least = largest.saturating_mul(2);
         let behind = policy.targets().map(|target| Behind {
             target: target.clone(),
             turns: Semaphore::new(BEHIND),
-            room: Budget::new(BEHIND_BODIES.max(largest)),
+            room: Budget::of(BEHIND_BODIES.max(largest)),
         });
         Arc::new(Self {
             store,
@@ -145,8 +149,9 @@ impl Intake {
                 max: max_body,
                 idle: BODY_IDLE,
                 expects_continue: false,
+                head: 0,
             },
-            budget: Budget::new(BODIES.max(largest.saturating_mul(2))),
+            budget: Budget::new(BODIES.max(least), least, connections),
             tasks: TaskTracker::new(),
             hurry,
         })
@@ -200,6 +205,7 @@ impl Intake {
             };
             let limits = Limits {
                 expects_continue: parts.headers.contains_key(EXPECT),
+                head: size,
                 ..self.limits
             };
             let read = body::read(incoming, limits, &self.budget, &progress).await;
@@ -329,6 +335,7 @@ impl Intake {
             target: first,
             cause: Cause::Live,
             hold,
+            room: Some(reservation),
         };
         // The journal writes meanwhile; it is asked only now that somebody has to wait.
         let answer = self.forwarder.send(&self.store, errand).await;
@@ -374,12 +381,12 @@ impl Intake {
                 target: &target,
                 cause: Cause::Live,
                 hold,
+                room: Some(room),
             };
             if let Ok(mut answer) = this.forwarder.send(&this.store, errand).await {
                 // Its attempt is recorded when the answer has been read to its end.
                 while let Some(Ok(_)) = answer.body_mut().frame().await {}
             }
-            drop(room);
         });
     }
 
@@ -409,7 +416,13 @@ impl Intake {
 
     fn refuse_body(&self, peer: &Peer, line: &str, error: &BodyError) -> Response<AnswerBody> {
         let (code, status, reason) = refusal_of(error, self.limits);
-        self.refuse_with(peer, line, code, status, reason)
+        let mut answer = self.refuse_with(peer, line, code, status, reason);
+        if matches!(error, BodyError::TooLarge | BodyError::Busy) {
+            // The rest of the body is still coming, and nothing is to be read behind it.
+            let close = HeaderValue::from_static("close");
+            answer.headers_mut().insert(CONNECTION, close);
+        }
+        answer
     }
 
     fn refuse_with(

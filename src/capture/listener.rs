@@ -1,5 +1,6 @@
 //! The local door: a socket, and hyper behind it.
 
+use std::error::Error as _;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -8,8 +9,9 @@ use std::time::Duration;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::time::timeout;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -21,6 +23,17 @@ use crate::http::port_owner;
 /// How long a header block may take, from the first byte of a connection or from the
 /// end of the request before it.
 const HEADERS_WITHIN: Duration = Duration::from_secs(10);
+
+/// Connections that may wait to be taken in. Of a burst over this, some try again after a
+/// second; the customary 128 are few.
+const QUEUE: u32 = 4096;
+
+/// Descriptors that are left to connections to apps, to the store and to everything else:
+/// a quarter of all, and so many at least. Whoever is connected can then be served.
+const RESERVED_DESCRIPTORS: usize = 32;
+
+/// How often it is said that there are too many connections.
+const REMIND_AFTER: Duration = Duration::from_mins(1);
 
 /// What an HTTP/2 client with prior knowledge says first (RFC 9113 section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
@@ -51,16 +64,26 @@ pub enum ListenError {
 ///
 /// # Errors
 /// Where it is in use or may not be used.
-pub async fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|source| match source.kind() {
-            io::ErrorKind::AddrInUse => ListenError::InUse {
-                address,
-                owner: port_owner::find(address),
-            },
-            _ => ListenError::Io { address, source },
-        })
+pub fn bind(address: SocketAddr) -> Result<TcpListener, ListenError> {
+    listen(address).map_err(|source| match source.kind() {
+        io::ErrorKind::AddrInUse => ListenError::InUse {
+            address,
+            owner: port_owner::find(address),
+        },
+        _ => ListenError::Io { address, source },
+    })
+}
+
+fn listen(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    // Elsewhere this would share the port with whoever has it.
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
 }
 
 /// Serves the socket until `stop`, then finishes the requests under way. Returns at
@@ -71,7 +94,21 @@ pub async fn serve(
     connections: TaskTracker,
     stop: CancellationToken,
 ) {
+    let (most, limit) = most_connections();
+    let room = Arc::new(Semaphore::new(most));
+    let mut reminder = Reminder(None);
     loop {
+        if room.available_permits() == 0 {
+            reminder.warn(&intake, || {
+                format!(
+                    "{most} connections are open, as many as the limit of {limit} open files leaves room for; others wait until one closes"
+                )
+            });
+        }
+        let place = tokio::select! {
+            place = Arc::clone(&room).acquire_owned() => place,
+            () = stop.cancelled() => return,
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
@@ -79,19 +116,47 @@ pub async fn serve(
         match accepted {
             Ok((stream, address)) => {
                 let (intake, stop) = (Arc::clone(&intake), stop.clone());
-                connections.spawn(serve_connection(stream, address.into(), intake, stop));
+                let open = connections.clone();
+                connections.spawn(async move {
+                    serve_connection(stream, address.into(), intake, open, stop).await;
+                    drop(place);
+                });
             }
             Err(error) => {
                 if is_exhausted(&error) {
-                    intake.store().warn(Warning {
-                        code: "too_many_connections",
-                        message: format!("cannot accept another connection: {error}"),
-                        hint: "raise the limit of open files (`ulimit -n`)".into(),
+                    reminder.warn(&intake, || {
+                        format!("cannot accept another connection: {error}")
                     });
                     // Nothing frees up sooner by trying again at once.
                     tokio::time::sleep(Duration::from_millis(200)).await;
                 }
             }
+        }
+    }
+}
+
+/// How many connections may be open, and of how many descriptors that is a part.
+fn most_connections() -> (usize, u64) {
+    // Raises nothing that is not raised already, but tells.
+    let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(u64::MAX);
+    let all = usize::try_from(limit).unwrap_or(usize::MAX);
+    let rest = all.saturating_sub((all / 4).max(RESERVED_DESCRIPTORS));
+    (rest.clamp(1, Semaphore::MAX_PERMITS), limit)
+}
+
+/// Warns of too many connections now and then, however often there are.
+struct Reminder(Option<Instant>);
+
+impl Reminder {
+    fn warn(&mut self, intake: &Intake, message: impl FnOnce() -> String) {
+        if self.0.is_none_or(|last| last.elapsed() > REMIND_AFTER) {
+            self.0 = Some(Instant::now());
+            intake.store().warn(Warning {
+                code: "too_many_connections",
+                message: message(),
+                hint: "raise the limit of open files (`ulimit -n`), or find out who opens so many"
+                    .into(),
+            });
         }
     }
 }
@@ -152,6 +217,7 @@ async fn serve_connection(
     mut stream: TcpStream,
     peer: Peer,
     intake: Arc<Intake>,
+    connections: TaskTracker,
     stop: CancellationToken,
 ) {
     // Without it small answers wait for the peer's delayed acknowledgement.
@@ -163,7 +229,6 @@ async fn serve_connection(
         opening = open(&mut stream) => opening,
         () = stop.cancelled() => return,
     };
-    let watch = Watch::default();
     match opening {
         Opening::Closed => {}
         Opening::Silent(seen) if seen.is_empty() => {}
@@ -178,83 +243,103 @@ async fn serve_connection(
             "the sender speaks TLS, and this port is plain HTTP: use http:// in its URL",
         ),
         Opening::Http1(seen) => {
-            let io = TokioIo::new(Watched::new(stream, seen, watch.clone()));
-            let service = service(&intake, &peer, Some(watch.clone()));
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADERS_WITHIN)
-                .max_buf_size(MAX_HEADERS)
-                .preserve_header_case(true)
-                .half_close(true)
-                .serve_connection(io, service);
-            tokio::pin!(connection);
-            let result = tokio::select! {
-                result = connection.as_mut() => result,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = result
-                && let Some((code, reason)) = refusal_of(&error)
-            {
-                let head = watch.head();
-                // Between requests there is nothing to refuse; but what cannot be parsed
-                // has come, even if it came together with the request before it.
-                let has_come =
-                    matches!(code, RefusalCode::Malformed | RefusalCode::HeadersTooLarge);
-                if has_come || !head.is_empty() {
-                    refuse(request_line(&head).as_deref(), code, &reason);
-                }
-            }
+            let watch = Watch::default();
+            let io = Watched::new(stream, seen, watch.clone(), connections);
+            serve_http1(io, watch, &peer, &intake, &stop).await;
         }
         Opening::Http2(seen) => {
-            let io = TokioIo::new(Watched::new(stream, seen, watch));
-            let connection = http2::Builder::new(TokioExecutor::new())
-                .timer(TokioTimer::new())
-                .keep_alive_interval(Some(Duration::from_secs(20)))
-                .keep_alive_timeout(HEADERS_WITHIN)
-                .max_header_list_size(64 << 10)
-                .max_concurrent_streams(256)
-                .serve_connection(io, service(&intake, &peer, None));
-            tokio::pin!(connection);
-            let result = tokio::select! {
-                result = connection.as_mut() => result,
-                () = stop.cancelled() => {
-                    connection.as_mut().graceful_shutdown();
-                    connection.await
-                }
-            };
-            if let Err(error) = result
-                && let Some((code, reason)) = refusal_of(&error)
-            {
-                refuse(None, code, &reason);
-            }
+            let io = Watched::new(stream, seen, Watch::default(), connections);
+            serve_http2(io, &peer, &intake, &stop).await;
         }
+    }
+}
+
+async fn serve_http1(
+    io: Watched,
+    watch: Watch,
+    peer: &Peer,
+    intake: &Arc<Intake>,
+    stop: &CancellationToken,
+) {
+    let clearing = watch.clone();
+    let connection = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEADERS_WITHIN)
+        .max_buf_size(MAX_HEADERS)
+        .preserve_header_case(true)
+        .half_close(true)
+        .serve_connection(
+            TokioIo::new(io),
+            service(intake, peer, move || clearing.clear()),
+        );
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    if let Err(error) = result
+        && let Some((code, reason)) = refusal_of(&error)
+    {
+        let head = watch.head();
+        // Between requests there is nothing to refuse; but what cannot be parsed has come,
+        // even if it came together with the request before it.
+        let has_come = matches!(code, RefusalCode::Malformed | RefusalCode::HeadersTooLarge);
+        if has_come || !head.is_empty() {
+            let line = request_line(&head);
+            intake.refuse(peer, line.as_deref(), code, None, reason);
+        }
+    }
+}
+
+async fn serve_http2(io: Watched, peer: &Peer, intake: &Arc<Intake>, stop: &CancellationToken) {
+    let connection = http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(Duration::from_secs(20)))
+        .keep_alive_timeout(HEADERS_WITHIN)
+        .max_header_list_size(64 << 10)
+        .max_concurrent_streams(256)
+        .serve_connection(TokioIo::new(io), service(intake, peer, || ()));
+    tokio::pin!(connection);
+    let result = tokio::select! {
+        result = connection.as_mut() => result,
+        () = stop.cancelled() => {
+            connection.as_mut().graceful_shutdown();
+            connection.await
+        }
+    };
+    // A connection that is no longer there when it is pinged has asked nothing; what it had
+    // asked before is refused by itself.
+    if let Err(error) = result
+        && !error.is_timeout()
+        && let Some(why) = error.source().filter(|why| !why.is::<io::Error>())
+    {
+        let reason = format!("it is not HTTP/2 as it should be: {why}");
+        intake.refuse(peer, None, RefusalCode::Malformed, None, reason);
     }
 }
 
 type Answer = http::Response<super::answer::AnswerBody>;
 
-/// The service that hyper calls for each request.
-fn service(
+/// The service that hyper calls for each request; `answered` is called after each.
+fn service<A: Fn() + Clone + Send + 'static>(
     intake: &Arc<Intake>,
     peer: &Peer,
-    watch: Option<Watch>,
+    answered: A,
 ) -> impl hyper::service::Service<
     http::Request<hyper::body::Incoming>,
     Response = Answer,
     Error = std::convert::Infallible,
     Future: Send,
-> + use<> {
+> + use<A> {
     let (intake, peer) = (Arc::clone(intake), peer.clone());
     service_fn(move |request| {
-        let (intake, peer, watch) = (Arc::clone(&intake), peer.clone(), watch.clone());
+        let (intake, peer, answered) = (Arc::clone(&intake), peer.clone(), answered.clone());
         async move {
             let answer = intake.deliver(request, &peer).await;
-            if let Some(watch) = watch {
-                watch.clear();
-            }
+            answered();
             Ok(answer)
         }
     })

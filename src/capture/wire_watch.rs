@@ -1,15 +1,33 @@
-//! A socket that remembers how the current request began.
+//! A socket that remembers how the current request began, and does not wait for ever for
+//! a sender to read.
 //!
 //! What hyper refuses before the service sees it leaves no request behind. To show it
 //! all the same, the first bytes that came since the last answer are kept here.
+//!
+//! hyper has no limit on how long an answer may take to be written. A sender that never
+//! reads would keep its connection, its answer and its delivery's place in the ring. And
+//! its buffers grow with what comes, to twice 64 KiB a connection; a thousand uploads at
+//! once get smaller pieces.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
+use tokio::time::{Sleep, sleep};
+use tokio_util::task::TaskTracker;
+
+/// How long a sender may take nothing of what is written to it.
+const TAKES_WITHIN: Duration = Duration::from_secs(30);
+
+/// Bytes that all connections together may read at one time.
+const READS: usize = 4 << 20;
+/// What each may read however many there are: a little less than hyper's first buffer, which
+/// grows when it has been filled.
+const LEAST_READ: usize = (8 << 10) - 1;
 
 /// Enough for a method and most of a path.
 const HEAD: usize = 120;
@@ -48,16 +66,41 @@ pub struct Watched {
     stream: TcpStream,
     before: Vec<u8>,
     watch: Watch,
+    connections: TaskTracker,
+    // Runs while the socket takes nothing.
+    stalled: Option<Pin<Box<Sleep>>>,
 }
 
 impl Watched {
-    /// `before` is what was read from the stream so far.
-    pub fn new(stream: TcpStream, before: Vec<u8>, watch: Watch) -> Self {
+    /// `before` is what was read from the stream so far; `connections` counts all that
+    /// there are.
+    pub fn new(stream: TcpStream, before: Vec<u8>, watch: Watch, connections: TaskTracker) -> Self {
         Self {
             stream,
             before,
             watch,
+            connections,
+            stalled: None,
         }
+    }
+
+    /// What came of a write, or an error where nothing could be written for too long.
+    fn in_time(
+        &mut self,
+        cx: &mut Context<'_>,
+        written: Poll<io::Result<usize>>,
+    ) -> Poll<io::Result<usize>> {
+        if written.is_ready() {
+            self.stalled = None;
+            return written;
+        }
+        let stalled = self
+            .stalled
+            .get_or_insert_with(|| Box::pin(sleep(TAKES_WITHIN)));
+        stalled.as_mut().poll(cx).map(|()| {
+            let why = "the sender does not read its answer";
+            Err(io::Error::new(io::ErrorKind::TimedOut, why))
+        })
     }
 }
 
@@ -76,7 +119,16 @@ impl AsyncRead for Watched {
             return Poll::Ready(Ok(()));
         }
         let filled = buf.filled().len();
-        let result = Pin::new(&mut self.stream).poll_read(cx, buf);
+        let most = (READS / self.connections.len().max(1)).max(LEAST_READ);
+        let result = if buf.remaining() <= most {
+            Pin::new(&mut self.stream).poll_read(cx, buf)
+        } else {
+            let mut piece = ReadBuf::new(buf.initialize_unfilled_to(most));
+            let result = Pin::new(&mut self.stream).poll_read(cx, &mut piece);
+            let read = piece.filled().len();
+            buf.advance(read);
+            result
+        };
         if result.is_ready() {
             self.watch.note(&buf.filled()[filled..]);
         }
@@ -90,7 +142,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write(cx, buf)
+        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
+        self.in_time(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -106,7 +159,8 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
+        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
+        self.in_time(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

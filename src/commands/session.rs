@@ -65,7 +65,7 @@ struct Parts {
 impl Session {
     /// Takes the port, opens the store, says so, and accepts deliveries.
     pub(super) async fn start(settings: Settings) -> anyhow::Result<Self> {
-        let socket = listener::bind(settings.listen).await?;
+        let socket = listener::bind(settings.listen)?;
         let address = socket.local_addr().context("cannot tell the port")?;
         if let Some(target) = own_port(&settings.policy, address).await {
             return Err(StartError::OwnPort(target.to_string()).into());
@@ -92,15 +92,16 @@ impl Session {
         let writing = store.clone();
         tokio::spawn(async move { writing.write_here().await });
         let forwarder = Forwarder::new(settings.forward, &settings.policy, address);
+        let connections = TaskTracker::new();
         let intake = Intake::new(
             store.clone(),
             settings.secrets,
             settings.policy,
             forwarder,
             settings.max_body,
+            connections.clone(),
             hurry.clone(),
         );
-        let connections = TaskTracker::new();
         tokio::spawn(listener::serve(
             socket,
             Arc::clone(&intake),

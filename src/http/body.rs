@@ -1,5 +1,6 @@
 //! Reading a request's body whole, within limits.
 
+use std::ops::RangeInclusive;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
@@ -8,6 +9,7 @@ use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout};
+use tokio_util::task::TaskTracker;
 
 /// What a body may be.
 #[derive(Debug, Clone, Copy)]
@@ -19,6 +21,8 @@ pub struct Limits {
     /// Whether the sender waits for a 100 before it sends the body. Reading it makes hyper
     /// send that, so one that is refused is not even drained.
     pub expects_continue: bool,
+    /// Bytes of the request's head, which are held as long as its body.
+    pub head: usize,
 }
 
 /// Why a body is not there.
@@ -44,23 +48,43 @@ pub enum BodyError {
     Busy,
 }
 
-/// Memory for bodies that are being received or forwarded.
+/// Memory for bodies that are being received or forwarded. Connections take from it what
+/// each costs by itself, up to a point; what is left then is for bodies whatever comes.
 #[derive(Debug)]
 pub struct Budget {
     left: AtomicUsize,
+    connections: TaskTracker,
+    most_for_connections: usize,
 }
 
+/// What a connection takes with its buffers and their share of what the allocator keeps,
+/// measured with a thousand of them.
+const CONNECTION: usize = 80 << 10;
+
 impl Budget {
-    /// A budget of so many bytes.
-    pub fn new(bytes: usize) -> Arc<Self> {
+    /// A budget of `bytes`, of which `least` are for bodies however many connections there
+    /// are.
+    pub fn new(bytes: usize, least: usize, connections: TaskTracker) -> Arc<Self> {
         Arc::new(Self {
             left: AtomicUsize::new(bytes),
+            connections,
+            most_for_connections: bytes.saturating_sub(least),
         })
     }
 
-    /// Bytes that are not taken.
-    pub fn left(&self) -> usize {
-        self.left.load(Ordering::Relaxed)
+    /// A budget of so many bytes that nothing but bodies takes from.
+    pub fn of(bytes: usize) -> Arc<Self> {
+        Self::new(bytes, bytes, TaskTracker::new())
+    }
+
+    fn take(&self, bytes: usize) -> Result<(), BodyError> {
+        let connections = self.connections.len().saturating_mul(CONNECTION);
+        let others = connections.min(self.most_for_connections);
+        let take = |left: usize| left.checked_sub(bytes).filter(|left| *left >= others);
+        self.left
+            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
+            .map(drop)
+            .map_err(|_| BodyError::Busy)
     }
 }
 
@@ -68,33 +92,35 @@ impl Budget {
 #[derive(Debug)]
 pub struct Reservation {
     budget: Arc<Budget>,
+    beside: usize,
     taken: usize,
 }
 
 impl Reservation {
-    fn new(budget: &Arc<Budget>) -> Self {
-        Self {
+    /// One for `beside` bytes that are held along with the body.
+    fn new(budget: &Arc<Budget>, beside: usize) -> Result<Self, BodyError> {
+        let mut reservation = Self {
             budget: Arc::clone(budget),
+            beside,
             taken: 0,
-        }
+        };
+        reservation.cover(0)?;
+        Ok(reservation)
     }
 
     /// So many bytes of the budget, unless there are no longer so many.
     pub fn of(budget: &Arc<Budget>, bytes: usize) -> Option<Self> {
-        let mut reservation = Self::new(budget);
-        reservation.grow_to(bytes).ok()?;
-        Some(reservation)
+        Self::new(budget, bytes).ok()
     }
 
-    fn grow_to(&mut self, bytes: usize) -> Result<(), BodyError> {
-        let more = bytes.saturating_sub(self.taken);
-        self.budget
-            .left
-            .fetch_update(Ordering::Relaxed, Ordering::Relaxed, |left| {
-                left.checked_sub(more)
-            })
-            .map_err(|_| BodyError::Busy)?;
-        self.taken += more;
+    /// Has so many bytes of the body reserved.
+    fn cover(&mut self, length: usize) -> Result<(), BodyError> {
+        let needed = (self.beside + length).saturating_sub(self.taken);
+        if needed == 0 {
+            return Ok(());
+        }
+        self.budget.take(needed)?;
+        self.taken += needed;
         Ok(())
     }
 }
@@ -105,16 +131,86 @@ impl Drop for Reservation {
     }
 }
 
-/// First allocation for a body of unknown or large size; it doubles from there, so
-/// that an announced length alone takes no memory.
-const FIRST: usize = 64 << 10;
+/// A body that comes in several pieces is gathered in blocks, each as large as all before it
+/// within these sizes. So memory follows what has come: an announced length alone takes
+/// none, or a few thousand senders who only announce would leave none for the others. One
+/// allocation that doubles would leave a trail of freed ones.
+const BLOCKS: RangeInclusive<usize> = 4 << 10..=128 << 10;
+
+/// When one in so many of the announced bytes have come, there is one block for all of them.
+const BELIEVED: usize = 2;
+
+/// A body as far as it has come.
+struct Gathered {
+    // What does not fit into the last one any more.
+    blocks: Vec<BytesMut>,
+    last: BytesMut,
+    length: usize,
+    reservation: Reservation,
+}
+
+impl Gathered {
+    fn new(reservation: Reservation) -> Self {
+        Self {
+            blocks: Vec::new(),
+            last: BytesMut::new(),
+            length: 0,
+            reservation,
+        }
+    }
+
+    /// Appends `data` to what will be `expected` bytes, if that is known.
+    fn add(&mut self, data: &[u8], expected: Option<usize>) -> Result<(), BodyError> {
+        self.length += data.len();
+        self.reservation.cover(self.length)?;
+        let room = self.last.capacity() - self.last.len();
+        let (fits, rest) = data.split_at(room.min(data.len()));
+        self.last.extend_from_slice(fits);
+        if rest.is_empty() {
+            return Ok(());
+        }
+        let full = std::mem::take(&mut self.last);
+        self.blocks.push(full);
+        match expected {
+            Some(all) if self.length >= all / BELIEVED => {
+                self.reservation.cover(all)?;
+                self.last = joined(std::mem::take(&mut self.blocks), all.max(self.length));
+            }
+            _ => {
+                let size = self.length.clamp(*BLOCKS.start(), *BLOCKS.end());
+                self.last = BytesMut::with_capacity(size.max(rest.len()));
+            }
+        }
+        self.last.extend_from_slice(rest);
+        Ok(())
+    }
+
+    /// All of it, in a piece of its exact size: a body is kept for hours, and slack with it.
+    fn finish(mut self) -> (Bytes, Reservation) {
+        let slack = self.last.capacity() - self.last.len();
+        if !self.blocks.is_empty() || slack > self.length / 8 {
+            self.blocks.push(self.last);
+            self.last = joined(self.blocks, self.length);
+        }
+        (self.last.freeze(), self.reservation)
+    }
+}
+
+/// The blocks in one that has room for `size` bytes.
+fn joined(blocks: Vec<BytesMut>, size: usize) -> BytesMut {
+    let mut all = BytesMut::with_capacity(size);
+    for block in blocks {
+        all.extend_from_slice(&block);
+    }
+    all
+}
 
 /// Reads a body to its end. What comes back is a copy of exactly its size, and the
-/// memory for it stays reserved until the reservation is dropped.
+/// memory for it stays reserved until the reservation is dropped. `progress` holds the
+/// bytes received so far at any time.
 ///
 /// # Errors
 /// Where it is too large, ends early, comes too slowly, or there is no memory for it.
-/// `progress` holds the bytes received so far at any time.
 pub async fn read(
     mut body: Incoming,
     limits: Limits,
@@ -124,21 +220,25 @@ pub async fn read(
     let expected = body.size_hint().exact();
     if expected.is_some_and(|length| length > limits.max) {
         if !limits.expects_continue {
-            drain(body, limits).await;
+            tokio::spawn(drain(body, limits));
         }
         return Err(BodyError::TooLarge);
     }
-    let mut reservation = Reservation::new(budget);
-    let capacity = expected.map_or(0, |length| {
-        usize::try_from(length).unwrap_or(FIRST).min(FIRST)
-    });
-    reservation.grow_to(capacity)?;
-    let mut all = BytesMut::with_capacity(capacity);
+    let length = expected.and_then(|length| usize::try_from(length).ok());
+    let mut all = match Reservation::new(budget, limits.head) {
+        Ok(reservation) => Gathered::new(reservation),
+        Err(busy) => {
+            if !limits.expects_continue {
+                tokio::spawn(drain(body, limits));
+            }
+            return Err(busy);
+        }
+    };
     loop {
-        let received = all.len();
+        let received = all.length;
         let frame = match timeout(limits.idle, body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
-            Ok(None) => break,
+            Ok(None) => return Ok(all.finish()),
             Ok(Some(Err(error))) if is_misframed(&error) => return Err(BodyError::Malformed),
             Ok(Some(Err(_))) => return Err(BodyError::Incomplete { received, expected }),
             Err(_) => return Err(BodyError::TooSlow { received }),
@@ -147,36 +247,17 @@ pub async fn read(
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        let length = received + data.len();
-        if length as u64 > limits.max {
-            drop(all);
-            drop(reservation);
-            drain(body, limits).await;
-            return Err(BodyError::TooLarge);
+        let refused = if (received + data.len()) as u64 > limits.max {
+            Err(BodyError::TooLarge)
+        } else {
+            all.add(&data, length)
+        };
+        if let Err(error) = refused {
+            tokio::spawn(drain(body, limits));
+            return Err(error);
         }
-        if length > all.capacity() {
-            let limit = expected.map_or(usize::MAX, |e| usize::try_from(e).unwrap_or(usize::MAX));
-            let grown = (all.capacity() * 2)
-                .clamp(FIRST, limit.max(FIRST))
-                .max(length);
-            if let Err(busy) = reservation.grow_to(grown) {
-                drop(all);
-                drop(reservation);
-                drain(body, limits).await;
-                return Err(busy);
-            }
-            all.reserve(grown - received);
-        }
-        all.extend_from_slice(&data);
-        progress.store(length, Ordering::Relaxed);
+        progress.store(all.length, Ordering::Relaxed);
     }
-    // A body that is kept for hours must not keep the slack of its growth.
-    let bytes = if all.capacity() > all.len() + all.len() / 8 {
-        Bytes::copy_from_slice(&all)
-    } else {
-        all.freeze()
-    };
-    Ok((bytes, reservation))
 }
 
 /// Whether who sent it got the framing wrong, rather than having hung up.
@@ -189,8 +270,9 @@ pub fn is_misframed(error: &hyper::Error) -> bool {
         .is_some_and(|source| matches!(source.kind(), InvalidData | InvalidInput))
 }
 
-/// Reads and drops the rest, so that a sender who writes before it reads gets to see
-/// the answer instead of a reset. Bounded: after that the connection is cut.
+/// Reads and drops the rest while the answer is on its way already, so that a sender who
+/// writes everything before it reads gets to see it instead of a reset. Bounded: after
+/// that the connection is cut.
 async fn drain(mut body: Incoming, limits: Limits) {
     const TIME: Duration = Duration::from_secs(5);
     let most = limits.max.saturating_mul(4).max(64 << 20);

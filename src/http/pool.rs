@@ -64,6 +64,10 @@ pub enum AskError {
     Send(#[source] hyper::Error),
 }
 
+/// Bytes of an answer that are read at a time, and the most that its head may have. hyper's
+/// own 400 KiB are much where a thousand answers wait for senders who do not read them.
+const READ: usize = 128 << 10;
+
 type Requests = http1::SendRequest<Full<Bytes>>;
 type Connection = Pin<Box<dyn Future<Output = hyper::Result<()>> + Send>>;
 
@@ -240,6 +244,7 @@ impl Client {
         let view = View::of(socket).map_err(failed)?;
         let (requests, connection) = http1::Builder::new()
             .preserve_header_case(true)
+            .max_buf_size(READ)
             .handshake(Socket::new(stream, Arc::clone(&view)))
             .await
             .map_err(AskError::Send)?;
