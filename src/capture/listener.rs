@@ -15,7 +15,9 @@ use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::answer::AnswerBody;
 use super::intake::{Intake, MAX_HEADERS, Peer};
+use super::paced::{Paced, Paces};
 use super::wire_watch::{Watch, Watched};
 use crate::delivery::{RefusalCode, Warning};
 use crate::http::port_owner;
@@ -270,7 +272,10 @@ async fn serve_http1(
         .half_close(true)
         .serve_connection(
             TokioIo::new(io),
-            service(intake, peer, move || clearing.clear()),
+            service(intake, peer, move |body| {
+                clearing.clear();
+                body.into()
+            }),
         );
     tokio::pin!(connection);
     let result = tokio::select! {
@@ -295,16 +300,22 @@ async fn serve_http1(
 }
 
 async fn serve_http2(io: Watched, peer: &Peer, intake: &Arc<Intake>, stop: &CancellationToken) {
+    let paces = Paces::default();
+    let watching = paces.clone();
     let connection = http2::Builder::new(TokioExecutor::new())
         .timer(TokioTimer::new())
         .keep_alive_interval(Some(Duration::from_secs(20)))
         .keep_alive_timeout(HEADERS_WITHIN)
         .max_header_list_size(64 << 10)
         .max_concurrent_streams(256)
-        .serve_connection(TokioIo::new(io), service(intake, peer, || ()));
+        .serve_connection(
+            TokioIo::new(io),
+            service(intake, peer, move |body| watching.watch(body)),
+        );
     tokio::pin!(connection);
     let result = tokio::select! {
         result = connection.as_mut() => result,
+        () = paces.stalled() => return,
         () = stop.cancelled() => {
             connection.as_mut().graceful_shutdown();
             connection.await
@@ -321,10 +332,11 @@ async fn serve_http2(io: Watched, peer: &Peer, intake: &Arc<Intake>, stop: &Canc
     }
 }
 
-type Answer = http::Response<super::answer::AnswerBody>;
+type Answer = http::Response<Paced>;
 
-/// The service that hyper calls for each request; `answered` is called after each.
-fn service<A: Fn() + Clone + Send + 'static>(
+/// The service that hyper calls for each request; each answer's body goes through
+/// `answered`.
+fn service<A: Fn(AnswerBody) -> Paced + Clone + Send + 'static>(
     intake: &Arc<Intake>,
     peer: &Peer,
     answered: A,
@@ -339,8 +351,7 @@ fn service<A: Fn() + Clone + Send + 'static>(
         let (intake, peer, answered) = (Arc::clone(&intake), peer.clone(), answered.clone());
         async move {
             let answer = intake.deliver(request, &peer).await;
-            answered();
-            Ok(answer)
+            Ok(answer.map(answered))
         }
     })
 }

@@ -6,6 +6,7 @@ pub mod failure;
 pub mod forward;
 pub mod intake;
 pub mod listener;
+mod paced;
 mod plan;
 mod unstoppable;
 mod wire_watch;

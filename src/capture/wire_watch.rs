@@ -21,7 +21,7 @@ use tokio::time::{Sleep, sleep};
 use tokio_util::task::TaskTracker;
 
 /// How long a sender may take nothing of what is written to it.
-const TAKES_WITHIN: Duration = Duration::from_secs(30);
+pub const TAKES_WITHIN: Duration = Duration::from_secs(30);
 
 /// Bytes that all connections together may read at one time.
 const READS: usize = 4 << 20;
