@@ -39,6 +39,7 @@ fn hang_up(runtime: &Runtime, crowd: Vec<Sender>) {
 
 #[test]
 fn a_thousand_hang_up_in_the_middle_of_their_requests() {
+    const ROUNDS: usize = 6;
     let app = App::answering(2);
     let home = Rc::new(home());
     let listener = Listener::start_in(&home, &["--quiet", &app.target()]);
@@ -47,7 +48,7 @@ fn a_thousand_hang_up_in_the_middle_of_their_requests() {
     let regular = Regular::start(&runtime, to);
     let open = descriptors(pid);
     let mut memory = Vec::new();
-    for round in 0..3 {
+    for round in 0..ROUNDS {
         let half = request(&format!("POST /half/{round}"), "", &[b'x'; 1000]);
         let half = &half[..half.len() - 500];
         let senders = crowd(&runtime, to, |_| half.to_vec());
@@ -58,13 +59,16 @@ fn a_thousand_hang_up_in_the_middle_of_their_requests() {
         });
         memory.push(resident(pid));
     }
-    let sent = regular.stop(&runtime, "three thousand half requests");
+    let sent = regular.stop(&runtime, "thousands of half requests");
     println!("resident after each round: {memory:?}");
-    assert!(memory[2] < memory[0] + 16 * MIB, "{memory:?}");
+    // A connection takes some 30 KiB, so that forgetting three thousand would show.
+    let (first, last) = memory.split_at(ROUNDS / 2);
+    let most = |of: &[usize]| of.iter().max().copied().unwrap_or_default();
+    assert!(most(last) < most(first) + 48 * MIB, "{memory:?}");
     let stopped = listener.stop();
     let store = store(&home);
     assert_eq!(count(&stopped, "received"), sent);
-    assert_eq!(count(&stopped, "refused"), 3 * CROWD);
+    assert_eq!(count(&stopped, "refused"), ROUNDS * CROWD);
     assert_eq!(rows(&store, "SELECT path FROM deliveries").len(), sent);
 }
 
