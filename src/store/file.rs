@@ -107,38 +107,69 @@ pub fn open(
     };
     let path = resolved.as_deref().unwrap_or(path);
     let (lock, doubted) = lock(path)?;
+    let mut aside = None;
+    if salvage::salvaged(path).exists() {
+        aside = Some(salvage::swap(path)?);
+    }
+    let mut lost = salvage::Lost::default();
+    let (db, found) = if let Some(opened) = open_sound(path, durable, limits, reserve, doubted)? {
+        opened
+    } else {
+        lost = salvage::salvage(path)?;
+        aside = Some(salvage::swap(path)?);
+        begin(path, durable, limits, reserve, false)?
+    };
+    let mut found = Found {
+        put_aside: aside,
+        ..found
+    };
+    found.damaged.extend(lost.deliveries);
+    found.damaged_attempts += lost.attempts;
+    Ok((db, lock, found))
+}
+
+/// Opens a store if it is not damaged.
+fn open_sound(
+    path: &Path,
+    durable: bool,
+    limits: Limits,
+    reserve: u64,
+    doubted: bool,
+) -> Result<Option<(Connection, Found)>, OpenError> {
     let odd = check_header(path)?;
     create_private_file(path)?;
     let wal = beside(path, "-wal");
-    let broken = odd || wal::is_damaged(&wal).map_err(io_error("read", &wal))?;
-    let begin = |db: &Connection, found: &mut Found| -> rusqlite::Result<()> {
-        let transaction = db.unchecked_transaction()?;
-        found.trimmed = trim(db, found)?;
-        rows::reserve(db, found.last_id + reserve)?;
-        transaction.commit()
-    };
-    if !broken {
-        let opened = connect(path, durable).and_then(|db| {
-            let found = || {
-                if doubted {
-                    check_all(&db)?;
-                }
-                let mut found = read(&db, limits)?;
-                begin(&db, &mut found)?;
-                Ok(found)
-            };
-            let found = found().map_err(database(path))?;
-            Ok((db, found))
-        });
-        match opened {
-            Ok((db, found)) => return Ok((db, lock, found)),
-            Err(OpenError::Database { cause, .. }) if is_damage(&cause) => {}
-            Err(error) => return Err(error),
-        }
+    if odd || wal::is_damaged(&wal).map_err(io_error("read", &wal))? {
+        return Ok(None);
     }
-    let (mut found, db) = salvage::salvage(path, durable, limits)?;
-    begin(&db, &mut found).map_err(database(path))?;
-    Ok((db, lock, found))
+    match begin(path, durable, limits, reserve, doubted) {
+        Err(OpenError::Database { cause, .. }) if is_damage(&cause) => Ok(None),
+        result => result.map(Some),
+    }
+}
+
+fn begin(
+    path: &Path,
+    durable: bool,
+    limits: Limits,
+    reserve: u64,
+    doubted: bool,
+) -> Result<(Connection, Found), OpenError> {
+    let db = connect(path, durable)?;
+    let found = || -> rusqlite::Result<Found> {
+        if doubted {
+            check_all(&db)?;
+        }
+        let mut found = read(&db, limits)?;
+        let transaction = db.unchecked_transaction()?;
+        found.trimmed = trim(&db, &found)?;
+        rows::reserve(&db, found.last_id + reserve)?;
+        transaction.commit()?;
+        settle(&db)?;
+        Ok(found)
+    };
+    let found = found().map_err(database(path))?;
+    Ok((db, found))
 }
 
 /// Whether the error means that the file's contents are broken.
@@ -254,7 +285,6 @@ pub(super) fn connect(path: &Path, durable: bool) -> Result<Connection, OpenErro
 }
 
 fn prepare(db: &Connection, durable: bool, is_new: bool) -> rusqlite::Result<()> {
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
     if is_new {
         // The default, but `check_header` counts on it.
         db.pragma_update(None, "page_size", 4096)?;
@@ -273,8 +303,15 @@ fn prepare(db: &Connection, durable: bool, is_new: bool) -> rusqlite::Result<()>
     Ok(())
 }
 
+/// Has closing move what is in the WAL into the file. Until it is known that the store is
+/// sound, nothing in it should move.
+pub(super) fn settle(db: &Connection) -> rusqlite::Result<()> {
+    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
+    Ok(())
+}
+
 /// Reads the newest deliveries within the limits.
-pub(super) fn read(db: &Connection, limits: Limits) -> rusqlite::Result<Found> {
+fn read(db: &Connection, limits: Limits) -> rusqlite::Result<Found> {
     let mut found = Found {
         last_id: last_id(db)?,
         ..Found::default()

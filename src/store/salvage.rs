@@ -6,9 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::file::{
-    Found, Limits, OpenError, beside, connect, create_private_file, database, io_error, read,
-};
+use super::file::{OpenError, beside, connect, create_private_file, database, io_error, settle};
 use super::{rows, wal};
 use crate::delivery::{Attempt, Delivery};
 
@@ -17,32 +15,49 @@ const MARGIN: u64 = 1 << 16;
 /// Broken rows that are stepped over one by one, which is more than a page holds.
 const STEPS: u32 = 128;
 
-/// Puts a damaged file aside, untouched, and copies what can be read into a new one.
-pub(super) fn salvage(
-    path: &Path,
-    durable: bool,
-    limits: Limits,
-) -> Result<(Found, Connection), OpenError> {
-    let aside = put_aside(path)?;
-    create_private_file(path)?;
-    let db = connect(path, durable)?;
+/// What could not be read of a damaged store.
+#[derive(Debug, Default)]
+pub(super) struct Lost {
+    /// Ids of deliveries.
+    pub(super) deliveries: Vec<u64>,
+    /// How many attempts.
+    pub(super) attempts: u64,
+}
 
+/// Copies what can be read of a damaged store into a new one, for [`swap`] to put in its
+/// place. A kill before that leaves everything as it was.
+pub(super) fn salvage(path: &Path) -> Result<Lost, OpenError> {
     // Reading goes on in a copy, because opening a WAL changes the files.
-    let copy = beside(path, ".salvage");
-    copy_for_reading(&aside, &copy)?;
-    let mut found = Found::default();
+    let copy = beside(path, ".copy");
+    copy_for_reading(path, &copy)?;
+    let unfinished = beside(path, ".unfinished");
+    remove(&unfinished);
+    create_private_file(&unfinished)?;
     let old = open_damaged(&copy)?;
-    copy_rows(&old, &db, &mut found).map_err(database(path))?;
-    drop(old);
+    let new = connect(&unfinished, true)?;
+    settle(&new).map_err(database(path))?;
+    let lost = copy_rows(&old, &new).map_err(database(path))?;
+    // Closing it moves its WAL into the file.
+    drop((old, new));
     remove(&copy);
-    let read = read(&db, limits).map_err(database(path))?;
-    let found = Found {
-        put_aside: Some(aside),
-        damaged: found.damaged,
-        damaged_attempts: found.damaged_attempts,
-        ..read
-    };
-    Ok((found, db))
+    let salvaged = salvaged(path);
+    fs::rename(&unfinished, &salvaged).map_err(io_error("rename", &unfinished))?;
+    Ok(lost)
+}
+
+/// What can be read of a damaged store that is still in its place: it is there only from the
+/// end of [`salvage`] to the end of [`swap`].
+pub(super) fn salvaged(path: &Path) -> PathBuf {
+    beside(path, ".salvaged")
+}
+
+/// Puts the damaged files aside, untouched, and the new one in their place. Returns where
+/// the old one is. After a kill the next start does the rest.
+pub(super) fn swap(path: &Path) -> Result<PathBuf, OpenError> {
+    let aside = put_aside(path)?;
+    let salvaged = salvaged(path);
+    fs::rename(&salvaged, path).map_err(io_error("rename", &salvaged))?;
+    Ok(aside)
 }
 
 /// Renames the files of the store, and returns the main one's new name.
@@ -66,12 +81,12 @@ fn put_aside(path: &Path) -> Result<PathBuf, OpenError> {
     Ok(aside)
 }
 
-fn copy_for_reading(aside: &Path, copy: &Path) -> Result<(), OpenError> {
+fn copy_for_reading(store: &Path, copy: &Path) -> Result<(), OpenError> {
     remove(copy);
     let cannot = "copy the damaged store to";
     create_private_file(copy)?;
-    fs::copy(aside, copy).map_err(io_error(cannot, copy))?;
-    let (from, to) = (beside(aside, "-wal"), beside(copy, "-wal"));
+    fs::copy(store, copy).map_err(io_error(cannot, copy))?;
+    let (from, to) = (beside(store, "-wal"), beside(copy, "-wal"));
     if from.exists() {
         create_private_file(&to)?;
         wal::copy_readable(&from, &to).map_err(io_error(cannot, &to))?;
@@ -91,8 +106,10 @@ fn open_damaged(copy: &Path) -> Result<Connection, OpenError> {
     let model = beside(copy, ".model");
     remove(&model);
     create_private_file(&model)?;
+    let new = connect(&model, false)?;
+    settle(&new).map_err(database(&model))?;
     // Closing it moves its WAL into the file.
-    drop(connect(&model, false)?);
+    drop(new);
     let mut page = fs::read(&model).map_err(io_error("read", &model))?;
     remove(&model);
     page.truncate(4096);
@@ -106,17 +123,17 @@ fn open_damaged(copy: &Path) -> Result<Connection, OpenError> {
     Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(database(copy))
 }
 
-fn copy_rows(old: &Connection, new: &Connection, found: &mut Found) -> rusqlite::Result<()> {
+fn copy_rows(old: &Connection, new: &Connection) -> rusqlite::Result<Lost> {
+    let mut lost = Lost::default();
     let one = |sql: &str| old.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
     let reserved = one("SELECT value FROM meta WHERE key='reserved'");
     let mut last_id = 0;
     new.execute_batch("BEGIN IMMEDIATE")?;
-    let mut damaged = Vec::new();
     let newest = reserved.map_or(u64::MAX, i64::cast_unsigned);
-    for delivery in readable_deliveries(old, newest, &mut damaged) {
+    for delivery in readable_deliveries(old, newest, &mut lost.deliveries) {
         last_id = delivery.id;
         rows::insert_delivery(new, &delivery)?;
-        for attempt in readable_attempts(old, delivery.id, &mut found.damaged_attempts) {
+        for attempt in readable_attempts(old, delivery.id, &mut lost.attempts) {
             rows::insert_attempt(new, &attempt)?;
         }
     }
@@ -124,12 +141,12 @@ fn copy_rows(old: &Connection, new: &Connection, found: &mut Found) -> rusqlite:
         Some(reserved) => last_id.max(reserved.max(0).cast_unsigned()),
         None => last_id + MARGIN,
     };
-    found.damaged = damaged;
     new.execute(
         "INSERT OR REPLACE INTO meta VALUES ('reserved', ?1)",
         params![last_id.cast_signed()],
     )?;
-    new.execute_batch("COMMIT")
+    new.execute_batch("COMMIT")?;
+    Ok(lost)
 }
 
 /// Every delivery that can still be read, stepping over those that cannot. No id is over

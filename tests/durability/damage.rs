@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 use std::rc::Rc;
 
 use rusqlite::Connection as Database;
@@ -11,6 +12,8 @@ use crate::kit::{
     Dice, Journal, Row, assert_try_again, beside, send, send_all, store_in, warning, wire_with,
 };
 use crate::support::listener::{Listener, home, refused};
+use crate::support::needs::{needs, works};
+use crate::support::process::Process;
 use crate::support::raw::ask;
 use crate::support::upstream::Upstream;
 
@@ -74,6 +77,21 @@ fn made(count: u64, killed: bool, arguments: &[&str]) -> (Files, usize) {
     }
     Journal::read(&store).holds(1..=count);
     (Files::read(&store), before.try_into().expect("a length"))
+}
+
+/// The same, half of it in the main file and the rest in the WAL.
+#[track_caller]
+fn made_in_both(count: u64, arguments: &[&str]) -> Files {
+    let home = Rc::new(home());
+    let store = store_in(home.path());
+    let listener = Listener::start_in(&home, arguments);
+    send_all(listener.address(), 1..=count / 2);
+    listener.stop();
+    let mut listener = Listener::start_in(&home, arguments);
+    send_all(listener.address(), count / 2 + 1..=count);
+    listener.process.kill();
+    Journal::read(&store).holds(1..=count);
+    Files::read(&store)
 }
 
 /// What a listener made of a store.
@@ -196,7 +214,7 @@ fn assert_only_lost(opened: &Opened, count: u64, what: &str) {
 fn a_flipped_bit_in_the_main_file_costs_little_and_is_reported() {
     const COUNT: u64 = 60;
     let app = Upstream::start();
-    let (files, _) = made(COUNT, false, &[&app.target()]);
+    let files = made_in_both(COUNT, &[&app.target()]);
     let mut dice = Dice(1);
     for _ in 0..30 {
         let at = 100 + dice.place(files.main.len() - 100);
@@ -243,6 +261,67 @@ fn a_flipped_bit_in_the_header_is_survived_or_refused() {
             assert_eq!(listener.ready["kept"], COUNT, "byte {at}");
             listener.stop();
         }
+    }
+}
+
+#[test]
+fn a_kill_while_a_store_is_saved_loses_nothing() {
+    const COUNT: u64 = 40;
+    if !needs(
+        works(Command::new("strace").args(["-o", "/dev/null", "true"])),
+        "strace",
+    ) {
+        return;
+    }
+    let mut files = made_in_both(COUNT, &[]);
+    // As if a byte of every page were reserved.
+    files.main[20] ^= 1;
+    let whole = opened(&files);
+    whole.journal.holds(1..=COUNT);
+    assert!(whole.reported(), "{}", whole.stderr);
+
+    // It renames the new store when that is done, the two old files, and the new one again.
+    for at in 1..=4 {
+        let home = Rc::new(home());
+        files.plant(home.path());
+        let inject = format!("inject=rename,renameat,renameat2:signal=KILL:when={at}");
+        let mut command = Command::new("strace");
+        command.args([
+            "-D",
+            "-f",
+            "-qq",
+            "-o",
+            "/dev/null",
+            "-e",
+            "trace=rename,renameat,renameat2",
+        ]);
+        command
+            .args(["-e", &inject])
+            .arg(env!("CARGO_BIN_EXE_cmhook"));
+        command.args(["listen", "--listen", "127.0.0.1:0", "--json"]);
+        let mut process = Process::start(&mut command, home.path());
+        assert_eq!(process.stdout.next(), None, "rename {at}");
+        assert_eq!(process.wait().code(), None, "rename {at}");
+
+        let mut listener = Listener::start_in(&home, &[]);
+        assert_eq!(listener.ready["kept"], COUNT, "rename {at}");
+        send_all(listener.address(), [500]);
+        listener.process.terminate();
+        let stderr = listener.process.stderr.text();
+        assert!(stderr.contains("is damaged"), "rename {at}: {stderr}");
+        let store = store_in(home.path());
+        Journal::read(&store).holds((1..=COUNT).chain([500]));
+        let folder = fs::read_dir(store.parent().expect("a folder")).expect("a folder");
+        let names: Vec<_> = folder.flatten().map(|entry| entry.file_name()).collect();
+        let kept = |bytes: &[u8]| {
+            let mut paths = names.iter().map(|name| store.with_file_name(name));
+            paths.any(|path| fs::read(path).is_ok_and(|found| found == bytes))
+        };
+        assert!(
+            kept(&files.main) && kept(&files.wal),
+            "rename {at}: {names:?}"
+        );
+        assert!(names.len() <= 6, "rename {at}: {names:?}");
     }
 }
 

@@ -157,13 +157,15 @@ const NOBODY: u32 = 65534;
 impl Nobody {
     fn new() -> Option<Self> {
         let can = !is_root() || works(Self::command().arg("true"));
-        needs(can, "`setpriv`").then(|| {
-            let program = tempfile::tempdir().expect("a temporary folder");
-            fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
-            let built = env!("CARGO_BIN_EXE_cmhook");
-            fs::copy(built, program.path().join("cmhook")).expect("a copy");
-            Self { program }
-        })
+        if !needs(can, "`setpriv`") {
+            return None;
+        }
+        let program = tempfile::tempdir().expect("a temporary folder");
+        fs::set_permissions(program.path(), fs::Permissions::from_mode(0o755)).expect("a mode");
+        let copy = program.path().join("cmhook");
+        fs::copy(env!("CARGO_BIN_EXE_cmhook"), &copy).expect("a copy");
+        let runs = works(Self::command().arg(copy).arg("--version"));
+        needs(runs, "a temporary folder that everybody may enter").then_some(Self { program })
     }
 
     fn command() -> Command {
