@@ -553,7 +553,7 @@ mod tests {
     }
 
     proptest! {
-        #![proptest_config(ProptestConfig::with_cases(40))]
+        #![proptest_config(ProptestConfig::with_cases(32))]
 
         #[test]
         fn a_broken_main_file_is_never_read_wrong(

@@ -1,7 +1,6 @@
 //! kill -9 at any moment: what was answered 2xx is there, and no id is given twice.
 
 use std::collections::BTreeMap;
-use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -33,8 +32,7 @@ struct Senders {
 
 impl Senders {
     /// Sends until there is nothing more to send, or nobody to send to.
-    fn run(&self, to: SocketAddr) {
-        let mut connection = Connection::open(to);
+    fn run(&self, mut connection: Connection) {
         loop {
             let seq = self.next.fetch_add(1, Ordering::Relaxed);
             if seq >= DELIVERIES {
@@ -118,10 +116,10 @@ fn killed_again_and_again(arguments: &[&str], app: bool) {
     for kill in 1..=KILLS + 1 {
         let mut listener = Listener::start_in(&home, &arguments);
         assert_eq!(listener.ready["kept"], kept, "after kill {}", kill - 1);
-        let to = listener.address();
+        let connections = [(); SENDERS].map(|()| Connection::open(listener.address()));
         thread::scope(|scope| {
-            for _ in 0..SENDERS {
-                scope.spawn(|| senders.run(to));
+            for connection in connections {
+                scope.spawn(|| senders.run(connection));
             }
             if kill <= KILLS {
                 senders.wait_for(dice.place(800));
