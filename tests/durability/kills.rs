@@ -1,6 +1,7 @@
 //! kill -9 at any moment: what was answered 2xx is there, and no id is given twice.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 use std::rc::Rc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
@@ -9,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use crate::kit::{Dice, Journal, Row, store_in, wire};
-use crate::support::listener::{Listener, home};
+use crate::kit::{Dice, Journal, Row, beside, store_in, wire};
+use crate::support::listener::{Listener, address_of, home, object};
+use crate::support::needs::{needs, works};
 use crate::support::process::Process;
 use crate::support::raw::Connection;
 use crate::support::upstream::Upstream;
@@ -190,4 +192,76 @@ fn every_2xx_survives_twenty_kills() {
 fn every_2xx_survives_twenty_kills_with_an_app_behind_it() {
     let app = Upstream::start();
     killed_again_and_again(&[&app.target()], true);
+}
+
+/// Killed when it is about to write to the store for the so many-th time: while the store is
+/// made, while deliveries come in, and while the WAL is moved into the file at a stop.
+#[test]
+fn a_kill_at_any_write_loses_nothing_that_was_taken() {
+    if !needs(
+        works(Command::new("strace").args(["-o", "/dev/null", "true"])),
+        "strace",
+    ) {
+        return;
+    }
+    // Counted by thread, and the one that empties the WAL writes to the main file only.
+    let both = (1..16)
+        .chain([20, 28, 36, 1000])
+        .map(|write| (&["", "-wal"][..], write));
+    let main = (1..12).map(|write| (&[""][..], write));
+    let mut ended = Vec::new();
+    for (suffixes, write) in both.chain(main) {
+        let home = Rc::new(home());
+        let store = store_in(&home.path().canonicalize().expect("a folder"));
+        let mut command = Command::new("strace");
+        command.args(["-D", "-f", "-qq", "-o", "/dev/null"]);
+        for suffix in suffixes {
+            command.arg("-P").arg(beside(&store, suffix));
+        }
+        let inject = format!("inject=write,pwrite64:signal=KILL:when={write}");
+        command.args(["-e", "trace=write,pwrite64", "-e", &inject]);
+        command.arg(env!("CARGO_BIN_EXE_cmhook"));
+        command.args(["listen", "--listen", "127.0.0.1:0", "--json"]);
+        let mut process = Process::start(&mut command, home.path());
+        let mut taken = Vec::new();
+        if let Some(ready) = process.stdout.next() {
+            let mut connection = Connection::open(address_of(&object(&ready)));
+            for seq in 1..=12 {
+                let sent = connection.try_send(wire(seq));
+                match sent.and_then(|()| connection.try_answer()) {
+                    Ok(answer) => assert_eq!(answer.status(), 200, "write {write}"),
+                    Err(_) => break,
+                }
+                taken.push(seq);
+            }
+            if taken.len() == 12 {
+                process.signal("TERM");
+            }
+        }
+        if process.wait().success() {
+            ended.push(write);
+        }
+
+        let mut again = Listener::start_in(&home, &[]);
+        assert!(
+            again.ready["kept"].as_u64() >= Some(taken.len() as u64),
+            "write {write}"
+        );
+        again.process.terminate();
+        let stderr = again.process.stderr.text();
+        assert!(!stderr.contains("damaged"), "write {write}: {stderr}");
+        let journal = Journal::read(&store);
+        let rows = journal.by_seq();
+        for seq in taken {
+            assert_eq!(
+                rows.get(&seq).map(|row| row.1),
+                Some(&Row::of(seq)),
+                "write {write}"
+            );
+        }
+    }
+    assert!(
+        ended.contains(&1000) && ended.len() < 10,
+        "not killed at {ended:?}"
+    );
 }

@@ -53,7 +53,7 @@ impl Listener {
         assert_eq!(ready["type"], "ready", "the first line is {line}");
         assert_eq!(ready["v"], 1, "the first line is {line}");
         Self {
-            address: address_in(ready["url"].as_str().expect("a URL in the first line")),
+            address: address_of(&ready),
             process,
             ready,
             home: Rc::clone(home),
@@ -224,6 +224,12 @@ fn refused_as(home: &Path, mut command: Command, args: &[&str]) -> Refused {
 #[track_caller]
 pub fn object(line: &str) -> Value {
     serde_json::from_str(line).unwrap_or_else(|error| panic!("not JSON ({error}): {line}"))
+}
+
+/// Where a listener listens, by its `ready` object.
+#[track_caller]
+pub fn address_of(ready: &Value) -> SocketAddr {
+    address_in(ready["url"].as_str().expect("a URL in the first line"))
 }
 
 #[track_caller]
