@@ -100,14 +100,14 @@ fn what_is_put_aside_stays_private() {
 #[test]
 fn folders_that_were_there_keep_their_mode() {
     let home = Rc::new(home());
-    let shared = home.path().join("team");
-    fs::create_dir(&shared).expect("a folder");
-    fs::set_permissions(&shared, fs::Permissions::from_mode(0o755)).expect("a mode");
+    let team = home.path().join("team");
+    fs::create_dir(&team).expect("a folder");
+    fs::set_permissions(&team, fs::Permissions::from_mode(0o755)).expect("a mode");
     let listener = Listener::start_in(&home, &["--store", "team/new/of/mine.db"]);
-    assert_eq!(mode(&shared), 0o755);
-    assert_eq!(mode(&shared.join("new")), 0o700);
-    assert_eq!(mode(&shared.join("new/of")), 0o700);
-    assert_eq!(mode(&shared.join("new/of/mine.db")), 0o600);
+    assert_eq!(mode(&team), 0o755);
+    assert_eq!(mode(&team.join("new")), 0o700);
+    assert_eq!(mode(&team.join("new/of")), 0o700);
+    assert_eq!(mode(&team.join("new/of/mine.db")), 0o600);
     listener.stop();
 }
 
