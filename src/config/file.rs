@@ -236,10 +236,10 @@ fn mistake(text: &str, error: &toml::de::Error) -> (String, String) {
             .strip_prefix('[')
             .and_then(|rest| rest.split(']').next());
         let key = table.or_else(|| Some(line.split_once('=')?.0))?;
-        Some(format!(
-            "`{}`: ",
-            key.trim_matches([' ', '[']).escape_debug()
-        ))
+        let key = key.trim_matches([' ', '[']);
+        // Where the mistake hides the end of the key, a value may be in what is left.
+        let is_key = |c: char| c.is_ascii_alphanumeric() || "_-.".contains(c);
+        key.chars().all(is_key).then(|| format!("`{key}`: "))
     });
     let what = match message.split_once(", expected ") {
         Some((found, wanted)) if found.starts_with("invalid ") => {
