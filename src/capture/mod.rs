@@ -8,5 +8,6 @@ pub mod intake;
 pub mod listener;
 mod paced;
 mod plan;
+mod refusal;
 mod unstoppable;
 mod wire_watch;

@@ -7,19 +7,18 @@
 //! longer is left to the writer thread: syncs (`--durable`), large bodies, a journal that
 //! fails or has become slow, and what nobody waits for.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, OpenFlags, params};
-use tokio::sync::{Notify, oneshot};
+use rusqlite::Connection;
+use tokio::sync::Notify;
 
-use super::file::is_damage;
-use super::lock::{Lock, doubt};
-use super::rows;
-use crate::delivery::{Attempt, Delivery};
+use super::lock::Lock;
+use super::op::{Health, Op};
+use super::writer::Writer;
 
 /// How long an attempt may wait to be written, and how long the thread looks out for
 /// more work before it sleeps. Short enough that little is lost with a killed process.
@@ -38,61 +37,6 @@ const SLOW: Duration = Duration::from_millis(10);
 const SLOW_FOR: Duration = Duration::from_secs(2);
 /// How often a failing journal is tried again.
 const RETRY: Duration = Duration::from_secs(1);
-/// The most bytes of bodies in one transaction, so that a small delivery does not wait
-/// for a dozen large ones.
-const MAX_BATCH: usize = 16 << 20;
-/// The most bytes of bodies that wait for a failing journal to recover.
-const MAX_BACKLOG: usize = 64 << 20;
-/// Bytes written to the WAL, near enough, after which its contents are moved into the
-/// main file.
-const CHECKPOINT: usize = 32 << 20;
-/// The same, after which the WAL begins anew. As long as deliveries come without a pause
-/// that takes a short one: whatever the checkpoints beside it have not moved yet.
-const RESTART: usize = 128 << 20;
-/// What a row costs in the WAL beside its body: its other columns and its share of
-/// pages that are written again.
-const ROW_OVERHEAD: usize = 1024;
-
-/// Tells whether a delivery is in the journal; `Err` carries why not.
-pub type Saved = oneshot::Receiver<Result<(), Arc<str>>>;
-
-/// Something to write.
-#[derive(Debug)]
-pub enum Op {
-    /// A delivery, and whom to tell.
-    Delivery(Arc<Delivery>, oneshot::Sender<Result<(), Arc<str>>>),
-    /// An attempt.
-    Attempt(Arc<Attempt>),
-    /// Deliveries that left the ring, ids ascending.
-    Evict(Vec<u64>),
-    /// Ids up to this one may be given out.
-    Reserve(u64),
-}
-
-impl Op {
-    fn weight(&self) -> usize {
-        match self {
-            Self::Delivery(delivery, _) => delivery.request.body.len(),
-            Self::Attempt(attempt) => attempt.weight(),
-            Self::Evict(_) | Self::Reserve(_) => 0,
-        }
-    }
-}
-
-/// What the thread says of its health.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Health {
-    /// Writing failed, for this reason.
-    Failing {
-        /// In SQLite's words.
-        why: Arc<str>,
-        /// Whether the file is what is broken, so that waiting does not help.
-        damaged: bool,
-    },
-    /// Writing works again; so many operations were given up meanwhile.
-    Recovered(usize),
-}
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Sleep {
     Awake,
@@ -185,17 +129,7 @@ impl Journal {
                 slow_until: None,
             }),
             wake: Condvar::new(),
-            writer: Mutex::new(Writer {
-                db,
-                path: path.to_owned(),
-                backlog: Vec::new(),
-                dropped: 0,
-                written: 0,
-                wal: 0,
-                checkpointer: None,
-                spoiled: false,
-                report: Report(Box::new(report)),
-            }),
+            writer: Mutex::new(Writer::new(path, db, report)),
             failing: AtomicBool::new(false),
         });
         let for_thread = Arc::clone(&shared);
@@ -291,7 +225,7 @@ impl Journal {
         writer.write(ops, &self.shared.failing);
         writer.checkpoint(false);
         // The thread sleeps, and does not know yet that it has to try again.
-        let hand_over = writer.wal >= RESTART || !writer.backlog.is_empty();
+        let hand_over = writer.wants_restart() || writer.is_behind();
         drop(writer);
         if hand_over {
             self.wake(lock(&self.shared.queue), true);
@@ -328,7 +262,7 @@ impl Shared {
     fn run(&self) {
         loop {
             // In a statement of its own, so that the lock is not held while it waits.
-            let failed = !lock(&self.writer).backlog.is_empty();
+            let failed = lock(&self.writer).is_behind();
             self.wait(failed);
             // In this order: whoever has taken operations is the one who writes next.
             let mut writer = lock(&self.writer);
@@ -380,284 +314,4 @@ impl Shared {
             };
         }
     }
-}
-
-/// What to call when the journal's health changes.
-struct Report(Box<dyn Fn(Health) + Send>);
-
-impl std::fmt::Debug for Report {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Report")
-    }
-}
-
-#[derive(Debug)]
-struct Writer {
-    db: Connection,
-    path: PathBuf,
-    // What could not be written.
-    backlog: Vec<Op>,
-    dropped: usize,
-    // Bytes written since the last checkpoint.
-    written: usize,
-    // Bytes written since the WAL began.
-    wal: usize,
-    checkpointer: Option<JoinHandle<()>>,
-    // Behind the WAL's end there may be a commit that was given up. As long as the WAL goes
-    // on, the next start could take it for one that is cut off by damage, see `wal`.
-    spoiled: bool,
-    report: Report,
-}
-
-impl Writer {
-    /// Writes these, and then what failed before. In this order, because somebody waits for
-    /// these, and because what failed may be what can never be written.
-    fn write(&mut self, mut ops: Vec<Op>, failing: &AtomicBool) {
-        if !self.backlog.is_empty() {
-            // What is evicted may be waiting there.
-            let is_eviction = |op: &mut Op| matches!(op, Op::Evict(_));
-            self.backlog.extend(ops.extract_if(.., is_eviction));
-        }
-        let delivers = ops.iter().any(|op| matches!(op, Op::Delivery(..)));
-        if ops.is_empty() || self.write_all(ops, failing) {
-            self.catch_up(delivers, failing);
-        }
-    }
-
-    /// Writes in as many transactions as the size takes, and tells whether that worked.
-    fn write_all(&mut self, mut batch: Vec<Op>, failing: &AtomicBool) -> bool {
-        while !batch.is_empty() {
-            let rest = batch.split_off(batch_end(&batch));
-            if let Err(error) = self.transact(&batch) {
-                let why: Arc<str> = error.to_string().into();
-                if !failing.swap(true, Ordering::Relaxed) {
-                    let damaged = is_damage(&error);
-                    if damaged {
-                        doubt(&self.path);
-                    }
-                    let why = Arc::clone(&why);
-                    (self.report.0)(Health::Failing { why, damaged });
-                }
-                // Those behind a failed batch fail with it, without trying each.
-                batch.extend(rest);
-                self.put_back(batch, &why);
-                return false;
-            }
-            for op in batch {
-                if let Op::Delivery(_, waiter) = op {
-                    // The sender may be gone; the delivery is kept all the same.
-                    let _ = waiter.send(Ok(()));
-                }
-            }
-            batch = rest;
-        }
-        true
-    }
-
-    /// Writes what failed before, if the journal works again. What does not go in although
-    /// others do, such as a delivery that is larger than the space that is left, must not
-    /// stop them; with `give_up`, when a delivery has just been written, it is left out.
-    fn catch_up(&mut self, give_up: bool, failing: &AtomicBool) {
-        if self.backlog.is_empty() {
-            return;
-        }
-        let mut stuck = Vec::new();
-        let mut todo = vec![std::mem::take(&mut self.backlog)];
-        while let Some(mut batch) = todo.pop() {
-            let rest = batch.split_off(batch_end(&batch));
-            if !rest.is_empty() {
-                todo.push(rest);
-            }
-            if self.transact(&batch).is_ok() {
-                continue;
-            }
-            if !self.works() {
-                stuck.extend(batch);
-                stuck.extend(todo.into_iter().rev().flatten());
-                break;
-            }
-            if batch.len() > 1 {
-                todo.push(batch.split_off(batch.len() / 2));
-                todo.push(batch);
-            } else if give_up {
-                self.dropped += 1;
-            } else {
-                stuck.extend(batch);
-            }
-        }
-        self.backlog = stuck;
-        if !self.backlog.is_empty() {
-            return;
-        }
-        if failing.swap(false, Ordering::Relaxed) {
-            (self.report.0)(Health::Recovered(std::mem::take(&mut self.dropped)));
-        }
-    }
-
-    /// Whether anything at all can be written.
-    fn works(&self) -> bool {
-        let sql = "INSERT OR REPLACE INTO meta VALUES ('probe', 0)";
-        self.db.execute(sql, []).is_ok()
-    }
-
-    /// Writes a batch in one transaction.
-    fn transact(&mut self, batch: &[Op]) -> rusqlite::Result<()> {
-        if self.spoiled {
-            let restarted = run_checkpoint(&self.db, "RESTART");
-            self.spoiled = !matches!(restarted, Ok(Some(_)));
-        }
-        let result = transaction(&self.db, batch);
-        match &result {
-            Ok(()) => {
-                let written: usize = batch.iter().map(|op| op.weight() + ROW_OVERHEAD).sum();
-                self.written += written;
-                self.wal += written;
-            }
-            Err(error) => {
-                self.spoiled |= is_failed_sync(error);
-                let _ = self.db.execute_batch("ROLLBACK");
-            }
-        }
-        result
-    }
-
-    /// Tells those who wait that it failed, and keeps the operations for later.
-    fn put_back(&mut self, batch: Vec<Op>, why: &Arc<str>) {
-        for op in batch {
-            self.backlog.push(match op {
-                Op::Delivery(delivery, waiter) => {
-                    let _ = waiter.send(Err(Arc::clone(why)));
-                    // Nobody waits for it any more.
-                    Op::Delivery(delivery, oneshot::channel().0)
-                }
-                other => other,
-            });
-        }
-        let mut weight: usize = self.backlog.iter().map(Op::weight).sum();
-        while weight > MAX_BACKLOG || self.backlog.len() > 100_000 {
-            weight -= self.backlog.remove(0).weight();
-            self.dropped += 1;
-        }
-    }
-
-    /// Moves the WAL into the main file when it has grown. That syncs both files, which
-    /// takes as long as the disk likes, so a thread with a connection of its own does it
-    /// while this one goes on appending.
-    fn checkpoint(&mut self, closing: bool) {
-        if closing {
-            self.checkpointer.take().map(JoinHandle::join);
-            // One that fails is made up for at the next start; nothing is lost.
-            let _ = run_checkpoint(&self.db, "TRUNCATE");
-            return;
-        }
-        // Once the WAL is to begin anew, another one would only be in the way of that.
-        if self.written < CHECKPOINT || self.wal >= RESTART || self.is_checkpointing() {
-            return;
-        }
-        self.written = 0;
-        let path = self.path.clone();
-        self.checkpointer = std::thread::Builder::new()
-            .name("checkpoint".into())
-            .spawn(move || {
-                // One that fails is made up for by the next; nothing is lost.
-                let _ = move_wal(&path);
-            })
-            .ok();
-    }
-
-    /// Has the next commit begin at the start of the WAL's file. Syncs, so it is for the
-    /// thread alone. A checkpoint that is under way is waited for only when the WAL has
-    /// become twice as large meanwhile: then the disk is too slow for what comes in, and
-    /// senders have to wait for it.
-    fn restart_wal(&mut self) {
-        if self.wal < RESTART || (self.wal < 2 * RESTART && self.is_checkpointing()) {
-            return;
-        }
-        self.checkpointer.take().map(JoinHandle::join);
-        self.wal = 0;
-        self.written = 0;
-        let _ = run_checkpoint(&self.db, "RESTART");
-    }
-
-    fn is_checkpointing(&self) -> bool {
-        let thread = self.checkpointer.as_ref();
-        thread.is_some_and(|thread| !thread.is_finished())
-    }
-}
-
-/// Moves the WAL into the main file on a connection of its own, until it has nearly caught
-/// up with the commits beside it: then beginning the WAL anew, which commits have to wait
-/// for, finds little to do.
-fn move_wal(path: &Path) -> rusqlite::Result<()> {
-    /// Pages, 1 MiB.
-    const NEARLY: i64 = 256;
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags)?;
-    let mut before = i64::MAX;
-    while let Some(left) = run_checkpoint(&db, "PASSIVE")? {
-        // It may also be that a reader holds it back, or that commits are faster.
-        if left <= NEARLY || left > before / 2 {
-            break;
-        }
-        before = left;
-    }
-    Ok(())
-}
-
-/// Runs a checkpoint and tells how many pages it left in the WAL; `None` where somebody
-/// was in its way.
-fn run_checkpoint(db: &Connection, mode: &str) -> rusqlite::Result<Option<i64>> {
-    db.query_row(&format!("PRAGMA wal_checkpoint({mode})"), [], |row| {
-        let (busy, all, moved): (i64, i64, i64) = (row.get(0)?, row.get(1)?, row.get(2)?);
-        Ok((busy == 0).then_some(all - moved))
-    })
-}
-
-/// Whether the commit is in the file and yet not made.
-fn is_failed_sync(error: &rusqlite::Error) -> bool {
-    let code = error.sqlite_error().map(|error| error.extended_code);
-    code == Some(rusqlite::ffi::SQLITE_IOERR_FSYNC)
-}
-
-/// Where the first batch ends that stays under [`MAX_BATCH`]; at least one operation.
-fn batch_end(ops: &[Op]) -> usize {
-    let mut weight = 0;
-    ops.iter()
-        .position(|op| {
-            let before = weight;
-            weight += op.weight();
-            before > 0 && weight > MAX_BATCH
-        })
-        .unwrap_or(ops.len())
-}
-
-fn transaction(db: &Connection, batch: &[Op]) -> rusqlite::Result<()> {
-    db.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
-    for op in batch {
-        match op {
-            Op::Delivery(delivery, _) => rows::insert_delivery(db, delivery)?,
-            Op::Attempt(attempt) => rows::insert_attempt(db, attempt)?,
-            Op::Reserve(id) => rows::reserve(db, *id)?,
-            Op::Evict(ids) => evict(db, ids)?,
-        }
-    }
-    db.prepare_cached("COMMIT")?.execute([])?;
-    Ok(())
-}
-
-/// Deletes by runs of neighbouring ids, which is what eviction gives.
-fn evict(db: &Connection, ids: &[u64]) -> rusqlite::Result<()> {
-    for run in ids.chunk_by(|a, b| a + 1 == *b) {
-        let (Some(first), Some(last)) = (run.first(), run.last()) else {
-            continue;
-        };
-        db.prepare_cached("DELETE FROM deliveries WHERE id BETWEEN ?1 AND ?2")?
-            .execute(params![first.cast_signed(), last.cast_signed()])?;
-        db.prepare_cached("DELETE FROM attempts WHERE id >= ?1 AND id < ?2")?
-            .execute(params![
-                rows::attempt_key(*first, 0),
-                rows::attempt_key(last + 1, 0)
-            ])?;
-    }
-    Ok(())
 }

@@ -10,10 +10,12 @@ mod identity;
 mod journal;
 mod lock;
 mod notices;
+mod op;
 mod ring;
 mod rows;
 mod salvage;
 mod wal;
+mod writer;
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -29,8 +31,9 @@ use crate::config::StoreSettings;
 use crate::delivery::{
     Attempt, Counts, Delivery, Notice, Outcome, OwnAnswer, Received, Refusal, Warning,
 };
-use journal::{Health, Journal, Op, Saved};
+use journal::Journal;
 use notices::Publisher;
+use op::{Health, Op, Saved};
 use ring::{Gone, Ring};
 
 /// Refused requests that are remembered.

@@ -1,0 +1,48 @@
+//! What the journal is asked to write, and what it says of itself.
+
+use std::sync::Arc;
+
+use tokio::sync::oneshot;
+
+use crate::delivery::{Attempt, Delivery};
+
+/// Tells whether a delivery is in the journal; `Err` carries why not.
+pub type Saved = oneshot::Receiver<Result<(), Arc<str>>>;
+
+/// Something to write.
+#[derive(Debug)]
+pub enum Op {
+    /// A delivery, and whom to tell.
+    Delivery(Arc<Delivery>, oneshot::Sender<Result<(), Arc<str>>>),
+    /// An attempt.
+    Attempt(Arc<Attempt>),
+    /// Deliveries that left the ring, ids ascending.
+    Evict(Vec<u64>),
+    /// Ids up to this one may be given out.
+    Reserve(u64),
+}
+
+impl Op {
+    /// Bytes of its bodies, near enough.
+    pub fn weight(&self) -> usize {
+        match self {
+            Self::Delivery(delivery, _) => delivery.request.body.len(),
+            Self::Attempt(attempt) => attempt.weight(),
+            Self::Evict(_) | Self::Reserve(_) => 0,
+        }
+    }
+}
+
+/// What the thread says of its health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Health {
+    /// Writing failed, for this reason.
+    Failing {
+        /// In SQLite's words.
+        why: Arc<str>,
+        /// Whether the file is what is broken, so that waiting does not help.
+        damaged: bool,
+    },
+    /// Writing works again; so many operations were given up meanwhile.
+    Recovered(usize),
+}
