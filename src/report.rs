@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use crate::capture::listener::ListenError;
 use crate::commands;
-use crate::commands::listen::StartError;
+use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
 use crate::store::OpenError;

@@ -71,15 +71,22 @@ pub fn machine() -> String {
             |output| {
                 let text = [output.stdout, output.stderr].concat();
                 let text = String::from_utf8_lossy(&text).into_owned();
-                text.lines().next().unwrap_or_default().trim().to_owned()
+                let line = text.lines().next().unwrap_or_default();
+                // wrk goes on with how it polls and who wrote it.
+                line.split(" [")
+                    .next()
+                    .unwrap_or_default()
+                    .trim()
+                    .to_owned()
             },
         )
     };
+    let kernel = read("/proc/sys/kernel/osrelease");
     let nginx = contender::find("nginx")
         .map_or_else(String::new, |path| version(Command::new(path).arg("-v")));
     format!(
         "{cores} cores of {model}, Linux {}, {}, {}, {}",
-        read("/proc/sys/kernel/osrelease").trim(),
+        kernel.split(['-', '\n']).next().unwrap_or_default(),
         version(contender::cmhook().arg("--version")),
         nginx.trim_start_matches("nginx version: "),
         version(Command::new("wrk").arg("-v")),

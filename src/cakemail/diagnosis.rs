@@ -298,7 +298,8 @@ fn first_change(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::cakemail::signature::{encode, verify};
+    use crate::cakemail::signature::encode;
+    use crate::cakemail::verify::verify;
     use crate::delivery::Verdict;
     use proptest::prelude::*;
 

@@ -6,3 +6,4 @@ pub mod event;
 pub mod sample;
 mod serializer;
 pub mod signature;
+pub mod verify;

@@ -12,10 +12,8 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
-use subtle::ConstantTimeEq as _;
 
-use super::diagnosis;
-use crate::delivery::{Headers, Scheme, Verdict};
+use crate::delivery::Scheme;
 
 /// An HMAC-SHA256 digest.
 pub type Digest = [u8; 32];
@@ -119,7 +117,7 @@ pub struct Claim<'a> {
 
 impl Claim<'_> {
     /// The scheme and digest, if the value is written as one of the documents says.
-    fn documented(&self) -> Option<(Scheme, Digest)> {
+    pub(super) fn documented(&self) -> Option<(Scheme, Digest)> {
         Scheme::ALL
             .into_iter()
             .filter(|scheme| scheme.header() == self.header)
@@ -139,56 +137,11 @@ fn decode(scheme: Scheme, value: &[u8]) -> Option<Digest> {
     }
 }
 
-/// Every signature header of a request.
-pub fn claims(headers: &Headers) -> Vec<Claim<'_>> {
-    let mut claims = Vec::new();
-    for (name, value) in headers.iter() {
-        for scheme in [Scheme::CakemailHex, Scheme::ApiBase64] {
-            if name.eq_ignore_ascii_case(scheme.header()) {
-                claims.push(Claim {
-                    header: scheme.header(),
-                    value,
-                });
-            }
-        }
-    }
-    claims
-}
-
-/// Checks a request's signature against every known secret.
-///
-/// Digests are compared in constant time. A secret that is bound to an event is tried
-/// for all of them: which one matched is worth knowing, even where it is another.
-pub fn verify(secrets: &[Secret], headers: &Headers, body: &[u8]) -> Verdict {
-    let claims = claims(headers);
-    if claims.is_empty() {
-        return Verdict::Unsigned;
-    }
-    if secrets.is_empty() {
-        return Verdict::Unchecked;
-    }
-    let documented: Vec<_> = claims.iter().filter_map(Claim::documented).collect();
-    if !documented.is_empty() {
-        for secret in secrets {
-            let digest = secret.digest(body);
-            for (scheme, claimed) in &documented {
-                if bool::from(digest.ct_eq(claimed)) {
-                    return Verdict::Valid {
-                        scheme: *scheme,
-                        secret: Arc::clone(&secret.label),
-                    };
-                }
-            }
-        }
-    }
-    Verdict::Invalid {
-        reason: diagnosis::why_invalid(secrets, &claims, body).into(),
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::cakemail::verify::verify;
+    use crate::delivery::{Headers, Verdict};
     use proptest::prelude::*;
     use sha2::Digest as _;
 

@@ -22,7 +22,8 @@ use super::plan::Plan;
 use super::refusal::{line_of, refusal_of};
 use super::unstoppable::Unstoppable;
 use crate::cakemail::event;
-use crate::cakemail::signature::{Secret, verify};
+use crate::cakemail::signature::Secret;
+use crate::cakemail::verify::verify;
 use crate::config::{Policy, Target};
 use crate::delivery::{
     Cause, Delivery, Failure, FailureCode, Headers, OwnAnswer, Received, Refusal, RefusalCode,

@@ -7,48 +7,6 @@ use crate::config::{self, Color, HostHeader, OneOrMany, Raw};
 
 use super::session::{Session, block_on};
 
-/// Why a listener did not start or go on, beyond its port and its store.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum StartError {
-    /// It would forward to itself.
-    #[error("the target `{0}` is cmhook's own port")]
-    OwnPort(String),
-    /// A second signal came while it was stopping.
-    #[error("stopped at once by a second signal; what was in flight is lost")]
-    Forced,
-    /// Its lines went to a full disk, for example.
-    #[error("cannot write to standard output")]
-    Output(#[source] std::io::Error),
-}
-
-impl StartError {
-    pub(crate) const fn code(&self) -> &'static str {
-        match self {
-            Self::OwnPort(_) => "loop",
-            Self::Forced => "forced",
-            Self::Output(_) => "output",
-        }
-    }
-
-    pub(crate) const fn exit(&self) -> u8 {
-        match self {
-            Self::OwnPort(_) => 2,
-            Self::Forced | Self::Output(_) => 1,
-        }
-    }
-
-    pub(crate) const fn hint(&self) -> &'static str {
-        match self {
-            Self::OwnPort(_) => "forward to the port that your app listens on",
-            Self::Forced => "",
-            Self::Output(_) => {
-                "it was stopped for that; what came in is in the store, and `--quiet` writes no lines"
-            }
-        }
-    }
-}
-
 pub(super) fn run(args: ListenArgs, config: Option<&Path>, json: &mut bool) -> anyhow::Result<()> {
     let (flags, files) = (raw(args), config::load(config)?);
     *json = flags.json.or(files.json()).unwrap_or(false);

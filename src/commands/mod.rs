@@ -2,9 +2,10 @@
 
 mod completions;
 mod demo;
-pub mod listen;
+mod listen;
 mod man;
 mod session;
+pub mod start_error;
 
 use std::ffi::OsString;
 

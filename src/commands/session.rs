@@ -9,7 +9,7 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::listen::StartError;
+use super::start_error::StartError;
 use crate::cakemail::signature::Secret;
 use crate::capture::forward::{Forwarder, own_port};
 use crate::capture::intake::Intake;

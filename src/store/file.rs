@@ -1,63 +1,18 @@
 //! The journal's file: finding, locking, creating and checking it, and reading it back.
 
-use std::fs::{self, OpenOptions};
-use std::io;
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use rusqlite::config::DbConfig;
-use rusqlite::{Connection, ErrorCode, OpenFlags, params};
+use rusqlite::{Connection, params};
 
-use super::identity::{APPLICATION_ID, LAYOUT, check_header, identify};
+use super::connection::{connect, settle};
+use super::error::{OpenError, damage, database, io_error, is_damage};
+use super::identity::check_header;
 use super::lock::{Lock, lock};
+use super::private::{beside, create_private_file, create_private_folder};
 use super::ring::Kept;
 use super::{rows, salvage, wal};
-
-/// Why a store cannot be used. Nothing was changed in any of these cases.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum OpenError {
-    /// Another process has it.
-    #[error("the store `{path}` is in use by {holder}")]
-    InUse {
-        /// The file.
-        path: PathBuf,
-        /// Which process, as far as it is known.
-        holder: String,
-    },
-    /// A newer cmhook wrote it.
-    #[error("the store `{path}` has layout {found}, and this cmhook knows layout {LAYOUT}")]
-    Newer {
-        /// The file.
-        path: PathBuf,
-        /// The layout in the file.
-        found: i32,
-    },
-    /// Some other file.
-    #[error("`{path}` is not a cmhook store")]
-    NotAStore {
-        /// The file.
-        path: PathBuf,
-    },
-    /// The operating system said no.
-    #[error("cannot {action} `{path}`")]
-    Io {
-        /// What was tried.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What it said.
-        source: io::Error,
-    },
-    /// SQLite said no.
-    #[error("cannot open the store `{path}`: {cause}")]
-    Database {
-        /// The file.
-        path: PathBuf,
-        /// What it said. Not a source: its own source repeats it.
-        cause: rusqlite::Error,
-    },
-}
 
 /// What was found in a store.
 #[derive(Debug, Default)]
@@ -172,22 +127,6 @@ fn begin(
     Ok((db, found))
 }
 
-/// Whether the error means that the file's contents are broken.
-pub fn is_damage(error: &rusqlite::Error) -> bool {
-    use rusqlite::Error;
-    match error {
-        // What SQLite has read is not of the type that was written.
-        Error::FromSqlConversionFailure(..)
-        | Error::IntegralValueOutOfRange(..)
-        | Error::InvalidColumnType(..)
-        | Error::Utf8Error(..) => true,
-        _ => matches!(
-            error.sqlite_error_code(),
-            Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase)
-        ),
-    }
-}
-
 /// Checks what is not read at a start, such as the list of free pages.
 fn check_all(db: &Connection) -> rusqlite::Result<()> {
     let result: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
@@ -196,118 +135,6 @@ fn check_all(db: &Connection) -> rusqlite::Result<()> {
     } else {
         Err(damage())
     }
-}
-
-fn damage() -> rusqlite::Error {
-    let code = rusqlite::ffi::SQLITE_CORRUPT;
-    rusqlite::Error::SqliteFailure(rusqlite::ffi::Error::new(code), None)
-}
-
-pub(super) fn database(path: &Path) -> impl Fn(rusqlite::Error) -> OpenError + '_ {
-    move |cause| OpenError::Database {
-        path: path.to_owned(),
-        cause,
-    }
-}
-
-pub(super) fn io_error<'a>(
-    action: &'static str,
-    path: &'a Path,
-) -> impl FnOnce(io::Error) -> OpenError + 'a {
-    move |source| OpenError::Io {
-        action,
-        path: path.to_owned(),
-        source,
-    }
-}
-
-fn create_private_folder(folder: &Path) -> Result<(), OpenError> {
-    if folder.is_dir() {
-        return Ok(());
-    }
-    if let Some(parent) = folder.parent().filter(|f| !f.as_os_str().is_empty()) {
-        create_private_folder(parent)?;
-    }
-    match fs::create_dir(folder) {
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {
-            return Ok(());
-        }
-        result => result.map_err(io_error("create the folder", folder))?,
-    }
-    restrict(folder, 0o700)
-}
-
-/// Sets the mode outright, since a umask can take away from it but also leave too much.
-pub(super) fn restrict(path: &Path, mode: u32) -> Result<(), OpenError> {
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::PermissionsExt as _;
-        fs::set_permissions(path, fs::Permissions::from_mode(mode))
-            .map_err(io_error("set the permissions of", path))?;
-    }
-    #[cfg(not(unix))]
-    let _ = (path, mode);
-    Ok(())
-}
-
-pub(super) fn private_options() -> OpenOptions {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    options
-}
-
-pub(super) fn create_private_file(path: &Path) -> Result<(), OpenError> {
-    match private_options().create_new(true).open(path) {
-        Ok(_) => restrict(path, 0o600),
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => Ok(()),
-        Err(error) => Err(io_error("create the store", path)(error)),
-    }
-}
-
-pub(super) fn beside(path: &Path, suffix: &str) -> PathBuf {
-    let mut name = path.as_os_str().to_owned();
-    name.push(suffix);
-    PathBuf::from(name)
-}
-
-/// Opens the file and prepares it, once it is known to be cmhook's and not newer.
-pub(super) fn connect(path: &Path, durable: bool) -> Result<Connection, OpenError> {
-    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let db = Connection::open_with_flags(path, flags).map_err(database(path))?;
-    let is_new = identify(&db, path)?;
-    prepare(&db, durable, is_new).map_err(database(path))?;
-    Ok(db)
-}
-
-fn prepare(db: &Connection, durable: bool, is_new: bool) -> rusqlite::Result<()> {
-    if is_new {
-        // The default, but `check_header` counts on it.
-        db.pragma_update(None, "page_size", 4096)?;
-    }
-    db.pragma_update(None, "journal_mode", "wal")?;
-    db.pragma_update(None, "synchronous", if durable { "full" } else { "normal" })?;
-    // The writer thread checkpoints by itself, between batches.
-    db.pragma_update(None, "wal_autocheckpoint", 0)?;
-    db.pragma_update(None, "journal_size_limit", 256 << 20)?;
-    if is_new {
-        db.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={LAYOUT}; COMMIT;",
-            rows::SCHEMA
-        ))?;
-    }
-    Ok(())
-}
-
-/// Has closing move what is in the WAL into the file. Until it is known that the store is
-/// sound, nothing in it should move.
-pub(super) fn settle(db: &Connection) -> rusqlite::Result<()> {
-    db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, false)?;
-    Ok(())
 }
 
 /// Reads the newest deliveries within the limits.

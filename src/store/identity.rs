@@ -6,12 +6,12 @@ use std::path::Path;
 use rusqlite::Connection;
 use rusqlite::config::DbConfig;
 
-use super::file::{OpenError, database, io_error, private_options};
+use super::error::{OpenError, database, io_error};
+use super::private::private_options;
+use super::rows::LAYOUT;
 
 /// "cmhk" in ASCII, in the file's header so that `file` and we know it.
 pub(super) const APPLICATION_ID: i32 = 0x636d_686b;
-/// The layout that this version reads and writes.
-pub(super) const LAYOUT: i32 = 1;
 
 /// Looks at the first bytes before SQLite does, so that a file that is not ours, or a
 /// newer one, stays exactly as it is. Tells whether there is damage in them that SQLite

@@ -4,7 +4,8 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{Read as _, Seek as _, Write as _};
 use std::path::Path;
 
-use super::file::{OpenError, beside, io_error, private_options, restrict};
+use super::error::{OpenError, io_error};
+use super::private::{beside, private_options, restrict};
 
 /// What stands in the lock file below the process id when [`doubt`] was called.
 const DOUBT: &str = "damaged\n";

@@ -5,12 +5,15 @@
 //! await. Recording, queueing for the journal and publishing happen under one lock, so
 //! a face that subscribes sees every delivery exactly once.
 
+mod connection;
+mod error;
 mod file;
 mod identity;
 mod journal;
 mod lock;
 mod notices;
 mod op;
+mod private;
 mod ring;
 mod rows;
 mod salvage;
@@ -23,7 +26,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-pub use file::OpenError;
+pub use error::OpenError;
 pub use notices::{Gap, Notices};
 pub use ring::Kept;
 

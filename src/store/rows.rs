@@ -12,6 +12,9 @@ use crate::delivery::{
     Verdict,
 };
 
+/// The layout that this version reads and writes.
+pub const LAYOUT: i32 = 1;
+
 /// The tables. An attempt's key is its delivery's id and its number in one integer,
 /// which spares an index: `id = delivery << 20 | n`.
 pub const SCHEMA: &str = "

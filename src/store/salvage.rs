@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags, params};
 
-use super::file::{OpenError, beside, connect, create_private_file, database, io_error, settle};
+use super::connection::{connect, settle};
+use super::error::{OpenError, database, io_error};
+use super::private::{beside, create_private_file};
 use super::{rows, wal};
 use crate::delivery::{Attempt, Delivery};
 

@@ -9,7 +9,7 @@ use std::thread::JoinHandle;
 use rusqlite::{Connection, OpenFlags, params};
 use tokio::sync::oneshot;
 
-use super::file::is_damage;
+use super::error::is_damage;
 use super::lock::doubt;
 use super::op::{Health, Op};
 use super::rows;

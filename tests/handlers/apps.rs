@@ -6,6 +6,7 @@ use std::process::Command;
 
 use tempfile::TempDir;
 
+use crate::support::needs::needs;
 use crate::support::process::Process;
 
 /// A handler that is running and listening.
@@ -133,12 +134,6 @@ fn on_path(program: &str) -> Option<PathBuf> {
 /// Passes on what was found. Where nothing was, says so, or fails if all must be there.
 #[track_caller]
 fn needed(found: Option<PathBuf>, what: &str) -> Option<PathBuf> {
-    if found.is_none() {
-        let line = format!("skipped: needs {what} (run ./tests/run)");
-        let required =
-            std::env::var_os("CMHOOK_TESTS_REQUIRE_ALL").is_some_and(|value| value == "1");
-        assert!(!required, "{line}");
-        eprintln!("{line}");
-    }
+    needs(found.is_some(), what);
     found
 }
