@@ -333,6 +333,7 @@ put_in_place() {
 }
 
 tell_what_next() {
+    command=cmhook
     say "Installed $("$binary" --version 2>/dev/null || say cmhook) to $binary"
 
     case :${PATH:-}: in
@@ -342,11 +343,14 @@ tell_what_next() {
                 say "warning: \`cmhook\` runs $found, which comes before $bin in PATH"
             fi
             ;;
-        *) tell_path ;;
+        *)
+            tell_path
+            command=$(quoted "$binary")
+            ;;
     esac
 
     say ''
-    say 'Try it:  cmhook listen --forward localhost:3000'
+    say "Try it:  $command listen --forward localhost:3000"
     if [ "$prefix" = "${HOME:-}/.local" ]; then
         say "Undo:    rm $(quoted "$binary")"
     else

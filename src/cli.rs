@@ -3,7 +3,6 @@
 use std::ffi::OsString;
 use std::path::PathBuf;
 
-use clap::builder::FalseyValueParser;
 use clap::parser::ValueSource;
 use clap::{ArgAction, Args, CommandFactory as _, FromArgMatches as _};
 use clap::{Parser, Subcommand, ValueEnum};
@@ -14,7 +13,7 @@ Examples:
   cmhook demo                                   see it work within a minute
   cmhook listen 3000                            forward to http://localhost:3000
   cmhook listen -f 3000/webhooks --secret S     verify signatures too
-  cmhook listen -f 3000 --json | jq .event      one JSON object a line
+  cmhook listen -f 3000 --json | jq .type       one JSON object a line
 
 Exit codes: 0 after a clean stop, 1 when it could not start or do its work, 2 for a
 mistake in flags or configuration.";
@@ -67,6 +66,16 @@ impl Cli {
     }
 }
 
+/// Whether a switch is on, as flags and the environment say it. Anything but these words
+/// is a mistake: `CMHOOK_ACK=nope` must not mean yes.
+fn switch(text: &str) -> Result<bool, &'static str> {
+    match text.to_ascii_lowercase().as_str() {
+        "true" | "yes" | "on" | "1" => Ok(true),
+        "false" | "no" | "off" | "0" | "" => Ok(false),
+        _ => Err("it must be true or false"),
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -114,11 +123,11 @@ pub enum ColorArg {
 #[command(next_help_heading = "Output")]
 pub struct OutputArgs {
     /// Write one JSON object a line to standard output (docs/json.md)
-    #[arg(long, env = "CMHOOK_JSON", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
+    #[arg(long, env = "CMHOOK_JSON", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub json: Option<bool>,
 
     /// Write no lines for deliveries
-    #[arg(short, long, env = "CMHOOK_QUIET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
+    #[arg(short, long, env = "CMHOOK_QUIET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub quiet: Option<bool>,
 
     /// When to colour
@@ -203,7 +212,7 @@ pub struct VerifyArgs {
     pub secret_file: Vec<String>,
 
     /// Answer 401 to what does not verify, without forwarding it
-    #[arg(long, env = "CMHOOK_REJECT_INVALID", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
+    #[arg(long, env = "CMHOOK_REJECT_INVALID", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub reject_invalid: Option<bool>,
 }
 
@@ -233,7 +242,7 @@ pub struct ForwardingArgs {
     pub route: Vec<String>,
 
     /// Answer 200 at once and forward behind it
-    #[arg(long, env = "CMHOOK_ACK", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
+    #[arg(long, env = "CMHOOK_ACK", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub ack: Option<bool>,
 
     /// Answer this status without forwarding
@@ -275,7 +284,7 @@ pub struct ForwardingArgs {
     pub host_header: Option<HostHeaderArg>,
 
     /// Accept self-signed certificates, of loopback targets only
-    #[arg(long, env = "CMHOOK_INSECURE_TARGET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
+    #[arg(long, env = "CMHOOK_INSECURE_TARGET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub insecure_target: Option<bool>,
 }
 
@@ -315,11 +324,11 @@ pub struct KeepingArgs {
     pub store: Option<PathBuf>,
 
     /// Keep them in memory only
-    #[arg(long, env = "CMHOOK_EPHEMERAL", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
+    #[arg(long, env = "CMHOOK_EPHEMERAL", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub ephemeral: Option<bool>,
 
     /// Acknowledge only what has reached the disk itself, so that a power cut loses nothing
-    #[arg(long, env = "CMHOOK_DURABLE", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = FalseyValueParser::new(), hide_possible_values = true)]
+    #[arg(long, env = "CMHOOK_DURABLE", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub durable: Option<bool>,
 }
 

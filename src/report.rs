@@ -127,6 +127,7 @@ fn of_store(error: &OpenError) -> Problem {
             "store_newer",
             "update cmhook, or use another store with `--store PATH`; this one was not touched",
         ),
+        OpenError::Folder { .. } => ("not_a_store", "name a file in it, such as `deliveries.db`"),
         OpenError::NotAStore { .. } => (
             "not_a_store",
             "choose another file with `--store PATH`; this one was not touched",

@@ -275,6 +275,31 @@ fn numbers_lists_words_and_switches_follow_the_same_order() {
 }
 
 #[test]
+fn a_switch_that_is_neither_on_nor_off_is_a_mistake() {
+    for (name, flag) in [
+        ("CMHOOK_ACK", "--ack=maybe"),
+        ("CMHOOK_REJECT_INVALID", "--reject-invalid=maybe"),
+        ("CMHOOK_EPHEMERAL", "--ephemeral=maybe"),
+    ] {
+        let by_variable = Sources {
+            user: "",
+            project: "",
+            variables: &[(name, "maybe")],
+            flags: &[],
+        };
+        let by_flag = Sources {
+            user: "",
+            project: "",
+            variables: &[],
+            flags: &[flag],
+        };
+        for said in [by_variable.refused(), by_flag.refused()] {
+            assert!(said.contains("must be true or false"), "{name}: {said}");
+        }
+    }
+}
+
+#[test]
 fn switches_are_turned_on_and_off_by_each_source() {
     for (strongest, values) in [
         (0, ["true", "-", "-", "-"]),

@@ -188,7 +188,7 @@ fn wrong_body(secret: &Secret, claimed: &Digest, body: &[u8]) -> Option<String> 
 /// What usually goes wrong in an app that answers 401 or 403 to a delivery whose
 /// signature is right, from what its answer tells of the framework and from what
 /// re-serialising would change in these very bytes. One sentence a line, the first
-/// one stating that the signature is right.
+/// one stating that the signature is right, the likeliest cause behind it.
 pub fn why_rejected(
     scheme: Scheme,
     label: &str,
@@ -201,41 +201,63 @@ pub fn why_rejected(
         body.len()
     )];
     let framework = framework(answer);
-    let changed = (body.len() <= MAX_BODY)
-        .then(|| serde_json::from_slice::<Value>(body).ok())
-        .flatten()
-        .and_then(|value| {
-            framework.map_or_else(
-                || {
-                    Serializer::ALL
-                        .into_iter()
-                        .find_map(|s| first_change(s, &value, body))
-                },
-                |s| first_change(s, &value, body),
-            )
-        });
-    match changed {
-        Some((serializer, what)) => lines.extend([
-            format!("most often it hashes re-serialised JSON: {} {what}", serializer.call()),
-            serializer.cure().to_owned(),
-        ]),
-        None => lines.push(format!(
-            "it must compare with {} as {}, and know the same secret, with no line end or quotes around it",
-            scheme.header(),
-            match scheme {
-                Scheme::CakemailHex => "lower-case hex",
-                Scheme::CakemailBase64 | Scheme::ApiBase64 => "base64",
-            }
-        )),
-    }
     if answer.get("www-authenticate").is_some() {
         lines.push(format!(
             "its WWW-Authenticate header says that {request_path} wants a login: exempt the webhook's route from it"
         ));
-    } else if answer.get("x-frame-options").is_some() && framework == Some(Serializer::Ruby) {
+    }
+    // Handlers made after the manual hash re-serialised JSON, and know hex only.
+    let reserialised = why_reserialised(framework, body);
+    let compared = format!(
+        "it must compare with {} as {}, keyed with that secret as it is: no line end, no quotes",
+        scheme.header(),
+        match scheme {
+            Scheme::CakemailHex => "lower-case hex",
+            Scheme::CakemailBase64 | Scheme::ApiBase64 => "base64",
+        }
+    );
+    let first = scheme == Scheme::CakemailHex || framework.is_some();
+    if first && !reserialised.is_empty() {
+        lines.extend(reserialised);
+        lines.push(format!("and {compared}"));
+    } else {
+        lines.push(compared);
+        lines.extend(reserialised);
+    }
+    if answer.get("x-frame-options").is_some() && framework == Some(Serializer::Ruby) {
         lines.push("in Rails a 401 or 403 here is often CSRF protection: skip_forgery_protection for the webhook's controller".into());
     }
     lines
+}
+
+/// What re-serialising would change in the body, and the cure. Nothing where it would
+/// change nothing.
+fn why_reserialised(framework: Option<Serializer>, body: &[u8]) -> Vec<String> {
+    let value = (body.len() <= MAX_BODY)
+        .then(|| serde_json::from_slice::<Value>(body).ok())
+        .flatten();
+    let Some(value) = value else {
+        return Vec::new();
+    };
+    if let Some(serializer) = framework {
+        return first_change(serializer, &value, body).map_or_else(Vec::new, |what| {
+            vec![
+                format!("most often it hashes re-serialised JSON: {what}"),
+                serializer.cure().to_owned(),
+            ]
+        });
+    }
+    let changes: Vec<_> = [Serializer::JavaScript, Serializer::Python, Serializer::Php]
+        .into_iter()
+        .filter_map(|serializer| first_change(serializer, &value, body))
+        .collect();
+    if changes.is_empty() {
+        return Vec::new();
+    }
+    vec![
+        format!("if it hashes re-serialised JSON: {}", changes.join(", ")),
+        "hash the raw body, as it is before anything parses it".to_owned(),
+    ]
 }
 
 /// Which serializer the app's framework would use, as far as its headers tell.
@@ -251,9 +273,11 @@ fn framework(answer: &Headers) -> Option<Serializer> {
         Some(Serializer::JavaScript)
     } else if has("x-powered-by", "php") {
         Some(Serializer::Php)
-    } else if ["werkzeug", "gunicorn", "uvicorn"]
-        .iter()
-        .any(|s| has("server", s))
+    } else if [
+        "werkzeug", "gunicorn", "uvicorn", "daphne", "aiohttp", "python/",
+    ]
+    .iter()
+    .any(|s| has("server", s))
     {
         Some(Serializer::Python)
     } else if answer.get("x-runtime").is_some() || has("server", "puma") {
@@ -264,11 +288,7 @@ fn framework(answer: &Headers) -> Option<Serializer> {
 }
 
 /// Where and how re-serialising first departs from the bytes that were signed.
-fn first_change(
-    serializer: Serializer,
-    value: &Value,
-    body: &[u8],
-) -> Option<(Serializer, String)> {
+fn first_change(serializer: Serializer, value: &Value, body: &[u8]) -> Option<String> {
     let written = serializer.write(value);
     if written == body {
         return None;
@@ -292,7 +312,7 @@ fn first_change(
         (None, _) | (_, None) => format!("changes the length at byte {at}"),
         _ => format!("changes the text at byte {at}"),
     };
-    Some((serializer, what))
+    Some(format!("{} {what}", serializer.call()))
 }
 
 #[cfg(test)]
@@ -411,6 +431,36 @@ mod tests {
         assert!(said.contains("json.dumps adds a space at byte 5"), "{said}");
         let said = why_rejected(Scheme::ApiBase64, "main", &express, "/", b"not json").join("\n");
         assert!(said.contains("X-Signature as base64"), "{said}");
+    }
+
+    #[test]
+    fn a_rejection_claims_no_more_than_can_be_known() {
+        let body = "{\"event\": \"email.opened\", \"n\": \"\u{e9}\"}".as_bytes();
+        let none = Headers::default();
+        let said = why_rejected(Scheme::CakemailHex, "main", &none, "/", body);
+        assert!(said[1].starts_with("if it hashes"), "{said:?}");
+        for part in [
+            "JSON.stringify drops",
+            "json.dumps escapes the non-ASCII",
+            "json_encode",
+        ] {
+            assert!(said[1].contains(part), "{said:?}");
+        }
+        assert!(said[3].contains("as lower-case hex"), "{said:?}");
+        // The usual handler knows hex only.
+        let said = why_rejected(Scheme::CakemailBase64, "main", &none, "/", body);
+        assert!(
+            said[1].contains("X-Cakemail-Signature as base64"),
+            "{said:?}"
+        );
+        let python: Headers = [("server", "BaseHTTP/0.6 Python/3.11.7")]
+            .into_iter()
+            .collect();
+        let said = why_rejected(Scheme::CakemailHex, "main", &python, "/", body);
+        assert!(said[1].contains("json.dumps escapes"), "{said:?}");
+        let login: Headers = [("www-authenticate", "Basic")].into_iter().collect();
+        let said = why_rejected(Scheme::CakemailHex, "main", &login, "/hook", body);
+        assert!(said[1].contains("/hook wants a login"), "{said:?}");
     }
 
     proptest! {

@@ -5,6 +5,7 @@
 //! samples survive that, those with an escaped slash do not, and cmhook says why.
 
 use std::convert::Infallible;
+use std::io::Write as _;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -36,6 +37,16 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
     let value = hex::encode(&random[..16]);
     let seed = u64::from_le_bytes(random[16..].try_into().unwrap_or_default());
     let secret = Secret::new("demo", None, &value).context("cannot make a secret")?;
+    let for_people = !(args.output.json.unwrap_or(false) || args.output.quiet.unwrap_or(false));
+    let say = move |text: &str| {
+        if for_people {
+            // Standard error may be closed; the demo goes on all the same.
+            let _ = writeln!(std::io::stderr(), "{text}");
+        }
+    };
+    say(
+        "The demo's app hashes JSON.stringify(body), the usual mistake: see what cmhook says of it.\n",
+    );
     block_on(async move {
         let app = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
             .await
@@ -55,7 +66,9 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
         let url = session.url.clone();
         session
             .run(send_samples(url, secret, seed, interval, args.count))
-            .await
+            .await?;
+        say("Next, with an app of yours: cmhook listen --forward localhost:3000 --secret S");
+        Ok(())
     })
 }
 

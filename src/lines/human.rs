@@ -14,7 +14,8 @@ use jiff::tz::TimeZone;
 
 use crate::cakemail::diagnosis;
 use crate::delivery::{
-    Attempt, Counts, Delivery, Outcome, OwnAnswer, Refusal, Verdict, Warning, escape_for_terminal,
+    Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Refusal, Verdict, Warning,
+    escape_for_terminal,
 };
 
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -158,18 +159,11 @@ impl Human {
                 }
             }
             Outcome::Answered(answer) if matches!(answer.status, 401 | 403) => {
-                if let Some(delivery) = delivery
-                    && let Verdict::Valid { scheme, secret } = &delivery.request.verdict
-                {
-                    for line in diagnosis::why_rejected(
-                        *scheme,
-                        secret,
-                        &answer.headers,
-                        delivery.request.path(),
-                        &delivery.request.body,
-                    ) {
-                        self.remark(out, YELLOW, &line)?;
-                    }
+                let Some(delivery) = delivery else {
+                    return Ok(());
+                };
+                for line in why_refused(delivery, &answer.headers) {
+                    self.remark(out, YELLOW, &line)?;
                 }
             }
             Outcome::Answered(_) => {}
@@ -206,6 +200,26 @@ impl Human {
 
     fn remark(&self, out: &mut impl Write, style: Style, text: &str) -> io::Result<()> {
         writeln!(out, "      {}", self.paint(style, &shown(text)))
+    }
+}
+
+/// What can be said of an app's 401 or 403.
+fn why_refused(delivery: &Delivery, answer: &Headers) -> Vec<String> {
+    let request = &delivery.request;
+    match &request.verdict {
+        Verdict::Valid { scheme, secret } => {
+            diagnosis::why_rejected(*scheme, secret, answer, request.path(), &request.body)
+        }
+        Verdict::Unchecked => vec![
+            "with the webhook's secret cmhook can tell whether the signature is right: --secret S"
+                .to_owned(),
+        ],
+        Verdict::Unsigned => vec![
+            "it carries no signature, so an app that checks signatures is right to refuse it"
+                .to_owned(),
+        ],
+        // Why it is invalid stands above.
+        Verdict::Invalid { .. } => Vec::new(),
     }
 }
 

@@ -33,6 +33,12 @@ pub enum OpenError {
         /// The file.
         path: PathBuf,
     },
+    /// A folder.
+    #[error("the store `{path}` is a folder")]
+    Folder {
+        /// It.
+        path: PathBuf,
+    },
     /// The operating system said no.
     #[error("cannot {action} `{path}`")]
     Io {

@@ -61,6 +61,12 @@ pub fn open(
         _ => None,
     };
     let path = resolved.as_deref().unwrap_or(path);
+    // Before a lock file is left beside what can be no store.
+    if path.is_dir() {
+        return Err(OpenError::Folder {
+            path: path.to_owned(),
+        });
+    }
     let (lock, doubted) = lock(path)?;
     let mut aside = None;
     if salvage::salvaged(path).exists() {

@@ -520,6 +520,8 @@ fn a_folder_in_the_place_of_the_store_is_an_error() {
         "{}",
         refused.stderr
     );
+    let beside = fs::read_dir(store.parent().expect("a folder")).expect("a folder");
+    assert_eq!(beside.count(), 1, "it left something beside the folder");
 }
 
 #[test]

@@ -16,13 +16,16 @@ pub fn masked(text: &str) -> String {
         }
     }
     let usual = "start it, or forward to the port that it listens on; the delivery is kept";
+    let depends = ["start it; if it runs outside of ", "cmhook runs in WSL"];
     out.lines()
-        .map(
-            |line| match line.trim_start().strip_prefix("cmhook runs in ") {
-                Some(_) => format!("      {usual}\n"),
-                None => format!("{line}\n"),
-            },
-        )
+        .map(|line| {
+            let shown = line.trim_start();
+            if depends.iter().any(|start| shown.starts_with(start)) {
+                format!("      {usual}\n")
+            } else {
+                format!("{line}\n")
+            }
+        })
         .collect()
 }
 
