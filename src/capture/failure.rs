@@ -262,7 +262,7 @@ fn refused_hint(target: &Target) -> &'static str {
 fn hint_in(place: Place, target: &Target) -> &'static str {
     match (place, target.is_loopback()) {
         (Place::Container, true) => {
-            "start it; if it runs outside of this container, where localhost is the container itself, forward to host.docker.internal or to its service name"
+            "start it; if it runs outside of this container, forward to host.docker.internal or its service name"
         }
         (Place::Wsl, true) => {
             "cmhook runs in WSL: an app on Windows is reached there only with mirrored networking, or at the Windows host's address"
