@@ -118,7 +118,7 @@ fn every_mistake_is_named_with_a_way_out() {
             2,
             "configuration file `nope.toml`",
         ),
-        (&["man", "nope"], 1, "there is no command `nope`"),
+        (&["man", "nope"], 2, "there is no command `nope`"),
     ];
     for (args, code, message) in cases {
         let output = run(args);

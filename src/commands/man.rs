@@ -4,10 +4,11 @@ use std::fs;
 use std::io::Write as _;
 use std::path::Path;
 
-use anyhow::{Context as _, bail};
+use anyhow::Context as _;
 use clap::CommandFactory as _;
 
 use crate::cli::Cli;
+use crate::config::ConfigError;
 
 pub(super) fn run(command: Option<&str>, out: Option<&Path>) -> anyhow::Result<()> {
     let mut root = Cli::command();
@@ -22,7 +23,13 @@ pub(super) fn run(command: Option<&str>, out: Option<&Path>) -> anyhow::Result<(
         None => root,
         Some(name) => match root.find_subcommand(name) {
             Some(found) => found.clone(),
-            None => bail!("there is no command `{}`", name.escape_debug()),
+            None => {
+                return Err(ConfigError {
+                    message: format!("there is no command `{}`", name.escape_debug()),
+                    hint: "`cmhook --help` lists them".into(),
+                }
+                .into());
+            }
         },
     };
     let mut text = Vec::new();
