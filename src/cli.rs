@@ -68,7 +68,10 @@ impl Cli {
 
 /// Whether a switch is on, as flags and the environment say it. Anything but these words
 /// is a mistake: `CMHOOK_ACK=nope` must not mean yes.
-fn switch(text: &str) -> Result<bool, &'static str> {
+///
+/// # Errors
+/// What is wrong, for any other word.
+pub fn switch(text: &str) -> Result<bool, &'static str> {
     match text.to_ascii_lowercase().as_str() {
         "true" | "yes" | "on" | "1" => Ok(true),
         "false" | "no" | "off" | "0" | "" => Ok(false),

@@ -9,7 +9,7 @@ pub mod start_error;
 
 use std::ffi::OsString;
 
-use crate::cli::{Cli, Command};
+use crate::cli::{Cli, Command, switch};
 use crate::config::Raw;
 
 /// Runs a command to its end. `json` is set where a configuration file asks for JSON.
@@ -39,10 +39,8 @@ pub fn output(cli: &Cli) -> Raw {
 /// Whether arguments that clap refuses ask for JSON all the same: a script that reads the
 /// output wants to read the error there too.
 pub fn ask_for_json(args: &[OsString]) -> bool {
-    let asked = |value: &str| {
-        let value = value.to_ascii_lowercase();
-        !matches!(&*value, "" | "n" | "no" | "f" | "false" | "off" | "0")
-    };
+    // What is neither yes nor no was meant for JSON too, and is the mistake to tell.
+    let asked = |value: &str| switch(value).unwrap_or(true);
     let flags = args.iter().take_while(|arg| *arg != "--");
     let flag = flags.filter_map(|arg| match arg.to_str()?.strip_prefix("--json")? {
         "" => Some(true),

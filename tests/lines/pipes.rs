@@ -61,7 +61,8 @@ fn mistakes_have_their_exit_code_where_nobody_reads() {
         (&["listen", "--keep", "0"], 2),
         (&["listen", "--keep", "0", "--json"], 2),
         (&["listen", "--frobnicate", "--json"], 2),
-        (&["man", "nothing"], 1),
+        (&["man", "nothing"], 2),
+        (&["listen", "--listen", "0", "--store", "."], 1),
     ] {
         let home = home();
         let mut child = command(home.path())
