@@ -11,14 +11,19 @@ pub mod cli;
 pub mod commands;
 pub mod config;
 pub mod delivery;
+pub mod export;
+pub mod filter;
 pub mod http;
 pub mod lines;
+pub mod payload;
 pub mod report;
 pub mod store;
 pub mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+
+use commands::Outcome;
 
 /// Parses the arguments, the first of which is the program's name, runs the command and
 /// returns the exit code.
@@ -29,10 +34,11 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return report::report_usage(&error, &args),
     };
-    let mut json = commands::output(&cli).json.unwrap_or(false);
+    let mut json = commands::asks_for_json(&cli).unwrap_or(false);
     start_log(cli.verbose);
     match commands::run(cli, &mut json) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(Outcome::Fine) => ExitCode::SUCCESS,
+        Ok(Outcome::No) => ExitCode::from(1),
         Err(error) => report::report(&error, json),
     }
 }

@@ -258,6 +258,7 @@ impl Intake {
             body,
             event,
             verdict,
+            original: None,
         });
         let head = Head {
             method: parts.method,

@@ -1,39 +1,72 @@
 //! One file per command: it reads settings, wires parts and prints.
 
+mod clear;
 mod completions;
+mod delete;
 mod demo;
+mod diff;
+mod export;
+mod import;
+mod list;
 mod listen;
 mod man;
+mod mark;
+mod replay;
 mod session;
+mod show;
+mod sign;
 pub mod start_error;
+mod trigger;
+mod verify;
 
 use std::ffi::OsString;
 
 use crate::cli::{Cli, Command, switch};
-use crate::config::Raw;
+
+/// What a command has to say with its exit code.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// It did what it was asked to, or the answer is yes.
+    Fine,
+    /// The answer is no: invalid, an expectation missed, nothing matched. Why was said.
+    No,
+}
 
 /// Runs a command to its end. `json` is set where a configuration file asks for JSON.
 ///
 /// # Errors
 /// Where it could not do its work.
-pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<()> {
+pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<Outcome> {
     let config = cli.config.as_deref();
     match cli.command {
-        Command::Listen(args) => listen::run(*args, config, json),
-        Command::Demo(args) => demo::run(args),
-        Command::Completions { shell } => completions::run(shell),
-        Command::Man { command, out } => man::run(command.as_deref(), out.as_deref()),
+        Command::Listen(args) => listen::run(*args, config, json).map(|()| Outcome::Fine),
+        Command::List(args) => list::run(&args, config),
+        Command::Show(args) => show::run(&args, config),
+        Command::Replay(args) => replay::run(&args, config),
+        Command::Trigger(args) => trigger::run(&args, config),
+        Command::Verify(args) => verify::run(&args, config),
+        Command::Sign(args) => sign::run(&args, config),
+        Command::Diff(args) => diff::run(&args, config),
+        Command::Export(args) => export::run(&args, config),
+        Command::Import(args) => import::run(&args, config),
+        Command::Delete(args) => delete::run(&args, config),
+        Command::Clear(args) => clear::run(&args, config),
+        Command::Mark(args) => mark::run(&args, config),
+        Command::Demo(args) => demo::run(args).map(|()| Outcome::Fine),
+        Command::Completions { shell } => completions::run(shell).map(|()| Outcome::Fine),
+        Command::Man { command, out } => {
+            man::run(command.as_deref(), out.as_deref()).map(|()| Outcome::Fine)
+        }
     }
 }
 
-/// What a command's flags say of its output.
-pub fn output(cli: &Cli) -> Raw {
-    let output = match &cli.command {
-        Command::Listen(args) => &args.output,
-        Command::Demo(args) => &args.output,
-        Command::Completions { .. } | Command::Man { .. } => return Raw::default(),
-    };
-    listen::with_output(Raw::default(), output)
+/// Whether a command's flags ask for JSON; `None` where they say nothing.
+pub fn asks_for_json(cli: &Cli) -> Option<bool> {
+    match &cli.command {
+        Command::Listen(args) => args.output.json,
+        Command::Demo(args) => args.output.json,
+        _ => None,
+    }
 }
 
 /// Whether arguments that clap refuses ask for JSON all the same: a script that reads the

@@ -6,12 +6,14 @@
 
 mod attempt;
 mod headers;
+mod kept;
 mod notice;
 mod text;
 mod verdict;
 
 pub use attempt::{Answer, Attempt, Cause, Failure, FailureCode, Outcome};
 pub use headers::Headers;
+pub use kept::Kept;
 pub use notice::{Counts, Notice, OwnAnswer, Refusal, RefusalCode, Warning};
 pub use text::{escape_for_terminal, escape_json_for_terminal, is_unsafe_on_terminal};
 pub use verdict::{Scheme, Verdict};
@@ -48,6 +50,8 @@ pub struct Received {
     pub event: Option<Box<str>>,
     /// What verification said when the delivery came in.
     pub verdict: Verdict,
+    /// The delivery that this one is an edited copy of. `None` for what came from a sender.
+    pub original: Option<u64>,
 }
 
 impl Received {

@@ -18,8 +18,8 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Color, OutputSettings};
-use crate::delivery::{Attempt, Counts, Delivery, Notice};
-use crate::store::{Gap, Kept, Notices, Store};
+use crate::delivery::{Attempt, Counts, Delivery, Kept, Notice};
+use crate::store::{Gap, Notices, Store};
 use crate::wire::{Object, Ready};
 pub use human::Block;
 use human::Human;

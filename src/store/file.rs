@@ -11,8 +11,8 @@ use super::error::{OpenError, damage, database, io_error, is_damage};
 use super::identity::check_header;
 use super::lock::{Lock, lock};
 use super::private::{beside, create_private_file, create_private_folder};
-use super::ring::Kept;
 use super::{rows, salvage, wal};
+use crate::delivery::Kept;
 
 /// What was found in a store.
 #[derive(Debug, Default)]
@@ -177,10 +177,7 @@ fn read(db: &Connection, limits: Limits) -> rusqlite::Result<Found> {
                     if weight > limits.weight && !newest_first.is_empty() {
                         break;
                     }
-                    newest_first.push(Kept {
-                        delivery: Arc::new(delivery),
-                        attempts: Vec::new(),
-                    });
+                    newest_first.push(Kept::new(Arc::new(delivery)));
                 }
                 Err(id) => found.damaged.push(id),
             }
@@ -281,6 +278,7 @@ mod tests {
                     .into(),
                 event: Some("email.opened".into()),
                 verdict: Verdict::Unsigned,
+                original: None,
             },
         }
     }

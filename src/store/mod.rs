@@ -28,11 +28,10 @@ use tokio::sync::oneshot;
 
 pub use error::OpenError;
 pub use notices::{Gap, Notices};
-pub use ring::Kept;
 
 use crate::config::StoreSettings;
 use crate::delivery::{
-    Attempt, Counts, Delivery, Notice, Outcome, OwnAnswer, Received, Refusal, Warning,
+    Attempt, Counts, Delivery, Kept, Notice, Outcome, OwnAnswer, Received, Refusal, Warning,
 };
 use journal::Journal;
 use notices::Publisher;
@@ -222,13 +221,7 @@ impl Store {
             id,
             request: received,
         });
-        let gone = state.ring.push(
-            Kept {
-                delivery: Arc::clone(&delivery),
-                attempts: Vec::new(),
-            },
-            1,
-        );
+        let gone = state.ring.push(Kept::new(Arc::clone(&delivery)), 1);
         self.reserve(&mut state);
         let saved = self.shared.journal.as_ref().map(|journal| {
             let (tell, saved) = oneshot::channel();

@@ -3,22 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::delivery::{Attempt, Delivery};
-
-/// A delivery with all that was tried with it.
-#[derive(Debug, Clone)]
-pub struct Kept {
-    /// The delivery.
-    pub delivery: Arc<Delivery>,
-    /// Its attempts, `n` ascending.
-    pub attempts: Vec<Arc<Attempt>>,
-}
-
-impl Kept {
-    fn weight(&self) -> usize {
-        self.delivery.request.weight() + self.attempts.iter().map(|a| a.weight()).sum::<usize>()
-    }
-}
+use crate::delivery::{Attempt, Kept};
 
 #[derive(Debug)]
 struct Entry {
@@ -150,27 +135,25 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::{Headers, Received, Verdict};
+    use crate::delivery::{Delivery, Headers, Received, Verdict};
     use bytes::Bytes;
     use jiff::Timestamp;
 
     fn kept(id: u64, size: usize) -> Kept {
-        Kept {
-            delivery: Arc::new(Delivery {
-                id,
-                request: Received {
-                    received_at: Timestamp::UNIX_EPOCH,
-                    peer: "127.0.0.1:1".into(),
-                    method: "POST".into(),
-                    path_and_query: "/".into(),
-                    headers: Headers::default(),
-                    body: Bytes::from(vec![0; size]),
-                    event: None,
-                    verdict: Verdict::Unsigned,
-                },
-            }),
-            attempts: Vec::new(),
-        }
+        Kept::new(Arc::new(Delivery {
+            id,
+            request: Received {
+                received_at: Timestamp::UNIX_EPOCH,
+                peer: "127.0.0.1:1".into(),
+                method: "POST".into(),
+                path_and_query: "/".into(),
+                headers: Headers::default(),
+                body: Bytes::from(vec![0; size]),
+                event: None,
+                verdict: Verdict::Unsigned,
+                original: None,
+            },
+        }))
     }
 
     fn ids(ring: &Ring) -> Vec<u64> {

@@ -241,6 +241,7 @@ pub fn delivery_of(row: &Row<'_>) -> rusqlite::Result<Result<Delivery, u64>> {
             headers: Headers::from_block(row.get_ref(5)?.as_blob()?),
             event: row.get_ref(6)?.as_str_or_null()?.map(Into::into),
             verdict,
+            original: None,
             body: Bytes::copy_from_slice(row.get_ref(11)?.as_blob()?),
         };
         Ok((received, row.get(10)?))
@@ -364,6 +365,7 @@ mod tests {
                         body,
                         event,
                         verdict,
+                        original: None,
                     },
                 }
             },

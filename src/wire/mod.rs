@@ -3,6 +3,8 @@
 //! They are documented in `docs/json.md`. Fields may be added within version 1;
 //! none changes its meaning or goes.
 
+mod read;
+
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -11,8 +13,11 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+pub use read::{Read, bytes, headers, read};
+
 use crate::delivery::{
-    self, Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Refusal, escape_json_for_terminal,
+    self, Attempt, Counts, Delivery, Headers, Kept, Outcome, OwnAnswer, Refusal,
+    escape_json_for_terminal,
 };
 
 /// The version of the shapes, in the `ready` object.
@@ -26,6 +31,9 @@ pub enum Object<'a> {
     Ready(Ready<'a>),
     /// A delivery came in.
     Delivery(DeliveryObject<'a>),
+    /// A delivery as it is kept, with all that came of it.
+    #[serde(rename = "delivery")]
+    Kept(KeptObject<'a>),
     /// A forward ended.
     Attempt(AttemptObject<'a>),
     /// cmhook answered by itself.
@@ -107,6 +115,23 @@ pub struct DeliveryObject<'a> {
     event: Option<&'a str>,
     verdict: VerdictObject<'a>,
     request: RequestObject<'a>,
+    original: Option<u64>,
+}
+
+/// See [`Object::Kept`].
+#[derive(Debug, Serialize)]
+pub struct KeptObject<'a> {
+    #[serde(flatten)]
+    delivery: DeliveryObject<'a>,
+    marked: bool,
+    replays: usize,
+    /// Of the newest attempt.
+    status: Option<u16>,
+    /// Of the newest attempt, where it failed.
+    error: Option<&'static str>,
+    /// Of the newest attempt.
+    took_ms: Option<f64>,
+    attempts: Vec<AttemptObject<'a>>,
 }
 
 /// What verification said.
@@ -265,14 +290,48 @@ impl Serialize for HeaderList<'_> {
     }
 }
 
-fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
-    // Three decimals: the clock's noise is not worth more.
+/// Milliseconds with three decimals: the clock's noise is not worth more.
+fn in_milliseconds(duration: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
     let ms = duration.as_micros() as f64 / 1000.0;
-    serializer.serialize_f64(ms)
+    ms
+}
+
+fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64(in_milliseconds(*duration))
 }
 
 impl<'a> From<&'a Delivery> for Object<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        Self::Delivery(delivery.into())
+    }
+}
+
+impl<'a> From<&'a Attempt> for Object<'a> {
+    fn from(attempt: &'a Attempt) -> Self {
+        Self::Attempt(attempt.into())
+    }
+}
+
+impl<'a> From<&'a Kept> for Object<'a> {
+    fn from(kept: &'a Kept) -> Self {
+        let newest = kept.newest();
+        Self::Kept(KeptObject {
+            delivery: (&*kept.delivery).into(),
+            marked: kept.marked,
+            replays: kept.replays(),
+            status: newest.and_then(Attempt::status),
+            error: newest.and_then(|attempt| match &attempt.outcome {
+                Outcome::Failed(failure) => Some(failure.code.name()),
+                Outcome::Answered(_) => None,
+            }),
+            took_ms: newest.map(|attempt| in_milliseconds(attempt.took)),
+            attempts: kept.attempts.iter().map(|a| (&**a).into()).collect(),
+        })
+    }
+}
+
+impl<'a> From<&'a Delivery> for DeliveryObject<'a> {
     fn from(delivery: &'a Delivery) -> Self {
         let request = &delivery.request;
         let (scheme, secret, reason) = match &request.verdict {
@@ -282,7 +341,7 @@ impl<'a> From<&'a Delivery> for Object<'a> {
             delivery::Verdict::Invalid { reason } => (None, None, Some(&**reason)),
             delivery::Verdict::Unsigned | delivery::Verdict::Unchecked => (None, None, None),
         };
-        Self::Delivery(DeliveryObject {
+        Self {
             id: delivery.id,
             received_at: request.received_at,
             peer: &request.peer,
@@ -301,11 +360,12 @@ impl<'a> From<&'a Delivery> for Object<'a> {
                 body: (&request.body[..]).into(),
                 size: request.body.len() as u64,
             },
-        })
+            original: request.original,
+        }
     }
 }
 
-impl<'a> From<&'a Attempt> for Object<'a> {
+impl<'a> From<&'a Attempt> for AttemptObject<'a> {
     fn from(attempt: &'a Attempt) -> Self {
         let (response, error) = match &attempt.outcome {
             Outcome::Answered(answer) => (
@@ -327,7 +387,7 @@ impl<'a> From<&'a Attempt> for Object<'a> {
                 }),
             ),
         };
-        Self::Attempt(AttemptObject {
+        Self {
             delivery: attempt.delivery,
             n: attempt.n,
             cause: attempt.cause.name(),
@@ -342,7 +402,7 @@ impl<'a> From<&'a Attempt> for Object<'a> {
             took_ms: attempt.took,
             response,
             error,
-        })
+        }
     }
 }
 

@@ -1,0 +1,7 @@
+//! `cmhook clear`.
+
+use clap::Args;
+
+/// `cmhook clear`.
+#[derive(Debug, Args)]
+pub struct ClearArgs {}

@@ -1,0 +1,7 @@
+//! `cmhook delete`.
+
+use clap::Args;
+
+/// `cmhook delete`.
+#[derive(Debug, Args)]
+pub struct DeleteArgs {}

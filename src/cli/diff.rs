@@ -1,0 +1,7 @@
+//! `cmhook diff`.
+
+use clap::Args;
+
+/// `cmhook diff`.
+#[derive(Debug, Args)]
+pub struct DiffArgs {}

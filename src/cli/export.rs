@@ -1,0 +1,7 @@
+//! `cmhook export`.
+
+use clap::Args;
+
+/// `cmhook export`.
+#[derive(Debug, Args)]
+pub struct ExportArgs {}

@@ -1,0 +1,7 @@
+//! `cmhook list`.
+
+use clap::Args;
+
+/// `cmhook list`.
+#[derive(Debug, Args)]
+pub struct ListArgs {}

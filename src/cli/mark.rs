@@ -1,0 +1,7 @@
+//! `cmhook mark`.
+
+use clap::Args;
+
+/// `cmhook mark`.
+#[derive(Debug, Args)]
+pub struct MarkArgs {}

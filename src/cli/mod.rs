@@ -1,0 +1,146 @@
+//! The command line: definitions, and nothing else.
+
+mod clear;
+mod delete;
+mod demo;
+mod diff;
+mod export;
+mod import;
+mod list;
+mod listen;
+mod mark;
+mod replay;
+mod shared;
+mod show;
+mod sign;
+mod trigger;
+mod verify;
+
+use std::ffi::OsString;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{ArgAction, CommandFactory as _, FromArgMatches as _, Parser, Subcommand};
+
+pub use clear::ClearArgs;
+pub use delete::DeleteArgs;
+pub use demo::DemoArgs;
+pub use diff::DiffArgs;
+pub use export::ExportArgs;
+pub use import::ImportArgs;
+pub use list::ListArgs;
+pub use listen::{HostHeaderArg, ListenArgs};
+pub use mark::MarkArgs;
+pub use replay::ReplayArgs;
+pub use shared::{
+    ColorArg, ColorArgs, JsonArgs, OutputArgs, SecretArgs, SelectArgs, StoreArgs, switch,
+};
+pub use show::ShowArgs;
+pub use sign::SignArgs;
+pub use trigger::TriggerArgs;
+pub use verify::VerifyArgs;
+
+const AFTER: &str = "\
+Examples:
+  cmhook demo                                   see it work within a minute
+  cmhook listen 3000                            forward to http://localhost:3000
+  cmhook listen -f 3000/webhooks --secret S     verify signatures too
+  cmhook listen -f 3000 --json | jq .type       one JSON object a line
+
+Exit codes: 0 after a clean stop, 1 when it could not start or do its work, 2 for a
+mistake in flags or configuration.";
+
+/// Receive Cakemail webhooks on your machine: verify, keep and forward every delivery.
+#[derive(Debug, Parser)]
+#[command(name = "cmhook", version, about, after_help = AFTER, max_term_width = 100, args_override_self = true)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+
+    /// Read this configuration file and no other
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "CMHOOK_CONFIG",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
+
+    /// Say more on standard error; twice for even more
+    #[arg(short, long, global = true, action = ArgAction::Count)]
+    pub verbose: u8,
+}
+
+impl Cli {
+    /// Parses the arguments, the first of which is the program's name. A target on the
+    /// command line takes the place of those in the environment whichever way it is
+    /// written; clap by itself knows that of `--forward` only.
+    ///
+    /// # Errors
+    /// At the first argument that means nothing, and for `--help` and `--version`.
+    pub fn read(args: &[OsString]) -> Result<Self, clap::Error> {
+        let matches = Self::command().try_get_matches_from(args)?;
+        let from_environment = matches
+            .subcommand_matches("listen")
+            .and_then(|listen| listen.value_source("forward"))
+            == Some(ValueSource::EnvVariable);
+        let mut cli =
+            Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
+        if from_environment
+            && let Command::Listen(listen) = &mut cli.command
+            && !listen.targets.is_empty()
+        {
+            listen.forward.clear();
+        }
+        Ok(cli)
+    }
+}
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Take deliveries in, verify, keep and forward them, and answer their sender
+    Listen(Box<ListenArgs>),
+    /// List the deliveries that are kept
+    #[command(visible_alias = "ls")]
+    List(Box<ListArgs>),
+    /// Show deliveries: payload, headers, attempts, signature
+    Show(Box<ShowArgs>),
+    /// Send deliveries again
+    Replay(Box<ReplayArgs>),
+    /// Send a signed sample delivery of an event
+    Trigger(Box<TriggerArgs>),
+    /// Check a signature, and say why it does not verify
+    Verify(Box<VerifyArgs>),
+    /// Print the signature header for a body
+    Sign(Box<SignArgs>),
+    /// Compare two deliveries, or two attempts of one
+    Diff(Box<DiffArgs>),
+    /// Write deliveries as curl commands, HAR, fixtures, JSON or raw bytes
+    Export(Box<ExportArgs>),
+    /// Take deliveries in from fixtures, HAR files or JSON lines
+    Import(Box<ImportArgs>),
+    /// Delete deliveries
+    Delete(Box<DeleteArgs>),
+    /// Delete all deliveries
+    Clear(Box<ClearArgs>),
+    /// Mark deliveries, so that `is:marked` finds them
+    Mark(Box<MarkArgs>),
+    /// Try it out: a small app, a listener, and a signed sample delivery every few seconds
+    Demo(DemoArgs),
+    /// Print the completion script for a shell
+    Completions {
+        /// The shell
+        shell: clap_complete::Shell,
+    },
+    /// Print a manual page, or write all of them
+    Man {
+        /// Of this command; without it, of cmhook itself
+        command: Option<String>,
+        /// Write every page into this folder instead
+        #[arg(long, value_name = "DIR", conflicts_with = "command")]
+        out: Option<PathBuf>,
+    },
+}

@@ -1,0 +1,7 @@
+//! `cmhook show`.
+
+use clap::Args;
+
+/// `cmhook show`.
+#[derive(Debug, Args)]
+pub struct ShowArgs {}

@@ -1,0 +1,7 @@
+//! `cmhook sign`.
+
+use clap::Args;
+
+/// `cmhook sign`.
+#[derive(Debug, Args)]
+pub struct SignArgs {}

@@ -1,0 +1,7 @@
+//! `cmhook verify`.
+
+use clap::Args;
+
+/// `cmhook verify`.
+#[derive(Debug, Args)]
+pub struct VerifyArgs {}

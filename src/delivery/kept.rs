@@ -1,0 +1,43 @@
+//! A delivery together with all that came of it.
+
+use std::sync::Arc;
+
+use super::{Attempt, Cause, Delivery};
+
+/// A kept delivery with all that was tried with it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Kept {
+    /// The delivery.
+    pub delivery: Arc<Delivery>,
+    /// Its attempts, `n` ascending.
+    pub attempts: Vec<Arc<Attempt>>,
+    /// Whether the user has marked it.
+    pub marked: bool,
+}
+
+impl Kept {
+    /// A delivery with which nothing was tried yet.
+    pub const fn new(delivery: Arc<Delivery>) -> Self {
+        Self {
+            delivery,
+            attempts: Vec::new(),
+            marked: false,
+        }
+    }
+
+    /// The newest attempt.
+    pub fn newest(&self) -> Option<&Attempt> {
+        self.attempts.last().map(|attempt| &**attempt)
+    }
+
+    /// How often it was sent again because somebody asked for it.
+    pub fn replays(&self) -> usize {
+        let is_replay = |attempt: &&Arc<Attempt>| attempt.cause == Cause::Replay;
+        self.attempts.iter().filter(is_replay).count()
+    }
+
+    /// Bytes that this takes in memory, near enough to bound the ring by.
+    pub fn weight(&self) -> usize {
+        self.delivery.request.weight() + self.attempts.iter().map(|a| a.weight()).sum::<usize>()
+    }
+}

@@ -1,0 +1,348 @@
+//! Deliveries and attempts from the JSON that this program writes.
+
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use jiff::Timestamp;
+use serde::Deserialize;
+use serde_json::Value;
+
+use crate::delivery::{
+    Answer, Attempt, Cause, Failure, FailureCode, Headers, Outcome, Received, Scheme, Verdict,
+};
+
+/// What an object of the stream says that can be kept.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Read {
+    /// A `delivery` object: its id, what came in, whether it is marked, and its attempts
+    /// where they are listed in it.
+    Delivery {
+        /// The id that it had.
+        id: u64,
+        /// What came in.
+        request: Box<Received>,
+        /// Whether it was marked.
+        marked: bool,
+        /// Its attempts, `n` ascending.
+        attempts: Vec<Attempt>,
+    },
+    /// An `attempt` object.
+    Attempt(Box<Attempt>),
+    /// An object of another type.
+    Other,
+}
+
+/// Reads one object.
+///
+/// # Errors
+/// What is wrong, without a final period.
+pub fn read(object: Value) -> Result<Read, String> {
+    let kind = object.get("type").and_then(Value::as_str);
+    match kind {
+        Some("delivery") => {
+            let read: DeliveryIn = from(object)?;
+            let attempts = read.attempts.into_iter().map(AttemptIn::into_attempt);
+            let attempts = attempts.collect::<Result<_, _>>()?;
+            let request = Received {
+                received_at: read.received_at,
+                peer: read.peer,
+                method: read.request.method,
+                path_and_query: match read.request.query {
+                    Some(query) => format!("{}?{query}", read.request.path).into(),
+                    None => read.request.path,
+                },
+                headers: headers(&read.request.headers)?,
+                body: bytes(read.request.body, &read.request.body_encoding)?,
+                event: read.event,
+                verdict: read.verdict.into_verdict()?,
+                original: read.original,
+            };
+            Ok(Read::Delivery {
+                id: read.id,
+                request: Box::new(request),
+                marked: read.marked,
+                attempts,
+            })
+        }
+        Some("attempt") => Ok(Read::Attempt(Box::new(
+            from::<AttemptIn>(object)?.into_attempt()?,
+        ))),
+        Some(_) => Ok(Read::Other),
+        None => Err("it has no `type`".to_owned()),
+    }
+}
+
+fn from<T: for<'de> Deserialize<'de>>(object: Value) -> Result<T, String> {
+    serde_json::from_value(object).map_err(|error| error.to_string())
+}
+
+#[derive(Deserialize)]
+struct DeliveryIn {
+    id: u64,
+    received_at: Timestamp,
+    peer: Box<str>,
+    event: Option<Box<str>>,
+    verdict: VerdictIn,
+    request: RequestIn,
+    original: Option<u64>,
+    #[serde(default)]
+    marked: bool,
+    #[serde(default)]
+    attempts: Vec<AttemptIn>,
+}
+
+#[derive(Deserialize)]
+struct VerdictIn {
+    status: String,
+    scheme: Option<String>,
+    secret: Option<String>,
+    reason: Option<String>,
+}
+
+impl VerdictIn {
+    fn into_verdict(self) -> Result<Verdict, String> {
+        match &*self.status {
+            "valid" => {
+                let scheme = self.scheme.unwrap_or_default();
+                Ok(Verdict::Valid {
+                    scheme: Scheme::from_name(&scheme)
+                        .ok_or_else(|| format!("there is no scheme `{scheme}`"))?,
+                    secret: self.secret.unwrap_or_default().into(),
+                })
+            }
+            "invalid" => Ok(Verdict::Invalid {
+                reason: self.reason.unwrap_or_default().into(),
+            }),
+            "unsigned" => Ok(Verdict::Unsigned),
+            "unchecked" => Ok(Verdict::Unchecked),
+            other => Err(format!("there is no verdict `{other}`")),
+        }
+    }
+}
+
+#[derive(Deserialize)]
+struct RequestIn {
+    method: Box<str>,
+    path: Box<str>,
+    query: Option<String>,
+    headers: Vec<(String, String)>,
+    body: String,
+    body_encoding: String,
+}
+
+#[derive(Deserialize)]
+struct AttemptIn {
+    delivery: u64,
+    n: u32,
+    cause: String,
+    target: Box<str>,
+    started_at: Timestamp,
+    status: Option<u16>,
+    took_ms: f64,
+    response: Option<ResponseIn>,
+    error: Option<FailureIn>,
+}
+
+#[derive(Deserialize)]
+struct ResponseIn {
+    headers: Vec<(String, String)>,
+    body: String,
+    body_encoding: String,
+    size: u64,
+    first_byte_ms: f64,
+}
+
+#[derive(Deserialize)]
+struct FailureIn {
+    code: String,
+    message: Box<str>,
+    hint: Box<str>,
+}
+
+impl AttemptIn {
+    fn into_attempt(self) -> Result<Attempt, String> {
+        let outcome = match (self.status, self.response, self.error) {
+            (Some(status), Some(response), _) => Outcome::Answered(Answer {
+                status,
+                headers: headers(&response.headers)?,
+                body: bytes(response.body, &response.body_encoding)?,
+                size: response.size,
+                first_byte: milliseconds(response.first_byte_ms)?,
+            }),
+            (_, _, Some(failure)) => Outcome::Failed(Failure {
+                code: FailureCode::from_name(&failure.code)
+                    .ok_or_else(|| format!("there is no failure `{}`", failure.code))?,
+                message: failure.message,
+                hint: failure.hint,
+            }),
+            _ => return Err("an attempt has neither a response nor an error".to_owned()),
+        };
+        Ok(Attempt {
+            delivery: self.delivery,
+            n: self.n,
+            cause: Cause::from_name(&self.cause)
+                .ok_or_else(|| format!("there is no cause `{}`", self.cause))?,
+            target: self.target,
+            started_at: self.started_at,
+            took: milliseconds(self.took_ms)?,
+            outcome,
+        })
+    }
+}
+
+fn milliseconds(ms: f64) -> Result<Duration, String> {
+    // To the microsecond, which is what is kept.
+    let micros = (ms * 1000.0).round();
+    if !(0.0..1e15).contains(&micros) {
+        return Err(format!("{ms} is no duration in milliseconds"));
+    }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked above"
+    )]
+    let micros = micros as u64;
+    Ok(Duration::from_micros(micros))
+}
+
+/// The body of an object, from its text and its encoding.
+///
+/// # Errors
+/// Where the text is not what the encoding says.
+pub fn bytes(text: String, encoding: &str) -> Result<Bytes, String> {
+    match encoding {
+        "utf8" => Ok(text.into_bytes().into()),
+        "base64" => STANDARD
+            .decode(text)
+            .map(Into::into)
+            .map_err(|_| "a body is not base64".to_owned()),
+        other => Err(format!("there is no body encoding `{other}`")),
+    }
+}
+
+/// Header fields from an object's list.
+///
+/// # Errors
+/// Where a field could not be sent: a name that is none, a control character in a value.
+pub fn headers(fields: &[(String, String)]) -> Result<Headers, String> {
+    for (name, value) in fields {
+        let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
+        if name.is_empty() || !name.bytes().all(is_token) {
+            return Err(format!(
+                "`{}` is not the name of a header",
+                name.escape_debug()
+            ));
+        }
+        if value.contains(|c: char| c != '\t' && (c < ' ' || c == '\u{7f}')) {
+            return Err(format!(
+                "the header `{name}` has a value with a control character in it"
+            ));
+        }
+    }
+    Ok(fields
+        .iter()
+        .map(|(name, value)| (name.to_ascii_lowercase(), value.as_bytes()))
+        .collect())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{Delivery, Kept};
+    use crate::wire::Object;
+    use std::sync::Arc;
+
+    fn written(object: &Object<'_>) -> Value {
+        let mut line = Vec::new();
+        object.write_line(&mut line).unwrap();
+        serde_json::from_slice(&line).unwrap()
+    }
+
+    fn kept(verdict: Verdict, body: &'static [u8], outcome: Outcome) -> Kept {
+        let at = Timestamp::from_microsecond(1_764_000_000_123_456).unwrap();
+        Kept {
+            delivery: Arc::new(Delivery {
+                id: 7,
+                request: Received {
+                    received_at: at,
+                    peer: "127.0.0.1:1".into(),
+                    method: "POST".into(),
+                    path_and_query: "/a?b=%zz".into(),
+                    headers: [("x-a", "1"), ("x-a", "\u{e9}")].into_iter().collect(),
+                    body: Bytes::from_static(body),
+                    event: Some("email.sent".into()),
+                    verdict,
+                    original: Some(3),
+                },
+            }),
+            attempts: vec![Arc::new(Attempt {
+                delivery: 7,
+                n: 1,
+                cause: Cause::Replay,
+                target: "http://localhost:1/a".into(),
+                started_at: at,
+                took: Duration::from_micros(12_345),
+                outcome,
+            })],
+            marked: true,
+        }
+    }
+
+    #[test]
+    fn what_is_written_reads_back() {
+        let answered = Outcome::Answered(Answer {
+            status: 200,
+            headers: [("content-type", "text/plain")].into_iter().collect(),
+            body: Bytes::from_static(b"\xff\x00"),
+            size: 9,
+            first_byte: Duration::from_micros(1),
+        });
+        let failed = Outcome::Failed(Failure {
+            code: FailureCode::Refused,
+            message: "no".into(),
+            hint: String::new().into(),
+        });
+        let valid = Verdict::Valid {
+            scheme: Scheme::ApiBase64,
+            secret: "main".into(),
+        };
+        let invalid = Verdict::Invalid {
+            reason: "why".into(),
+        };
+        for (verdict, body, outcome) in [
+            (valid, b"{}".as_slice(), answered.clone()),
+            (invalid, b"\xfe", failed),
+            (Verdict::Unsigned, b"", answered),
+        ] {
+            let kept = kept(verdict, body, outcome);
+            let expected = Read::Delivery {
+                id: 7,
+                request: Box::new(kept.delivery.request.clone()),
+                marked: true,
+                attempts: vec![(*kept.attempts[0]).clone()],
+            };
+            assert_eq!(read(written(&Object::from(&kept))).unwrap(), expected);
+            let attempt = read(written(&Object::from(&*kept.attempts[0]))).unwrap();
+            assert_eq!(
+                attempt,
+                Read::Attempt(Box::new((*kept.attempts[0]).clone()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_header_that_would_be_two_is_refused() {
+        for (name, value) in [
+            ("x-a", "1\r\nx-evil: 2"),
+            ("x-a", "1\n"),
+            ("x-a", "\0"),
+            ("x a", "1"),
+            ("", "1"),
+            ("x:a", "1"),
+        ] {
+            assert!(headers(&[(name.into(), value.into())]).is_err(), "{name:?}");
+        }
+    }
+}
