@@ -14,6 +14,7 @@ pub mod delivery;
 pub mod export;
 pub mod filter;
 pub mod http;
+pub mod inspector;
 pub mod lines;
 pub mod payload;
 pub mod report;

@@ -6,8 +6,10 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use crate::capture::again::AgainError;
 use crate::capture::listener::ListenError;
 use crate::commands;
+use crate::commands::listener_client::ApiError;
 use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
@@ -20,7 +22,7 @@ const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 
 struct Problem {
-    code: &'static str,
+    code: String,
     exit: u8,
     hint: String,
 }
@@ -46,7 +48,7 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
             let _ = writeln!(err, " hint: {}", escape_for_terminal(&problem.hint));
         }
         if json {
-            say_as_json(problem.code, &message, &problem.hint);
+            say_as_json(&problem.code, &message, &problem.hint);
         }
     };
     if !at_once {
@@ -74,8 +76,8 @@ fn say_as_json(code: &str, message: &str, hint: &str) {
 }
 
 fn classify(error: &anyhow::Error) -> Problem {
-    let problem = |code, exit, hint: &str| Problem {
-        code,
+    let problem = |code: &str, exit, hint: &str| Problem {
+        code: code.to_owned(),
         exit,
         hint: hint.to_owned(),
     };
@@ -97,6 +99,12 @@ fn classify(error: &anyhow::Error) -> Problem {
         }
         if let Some(found) = cause.downcast_ref::<OpenError>() {
             return of_store(found);
+        }
+        if let Some(found) = cause.downcast_ref::<AgainError>() {
+            return problem(found.code(), FAILED, found.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<ApiError>() {
+            return problem(&found.code, FAILED, &found.hint);
         }
         if let Some(found) = cause.downcast_ref::<StartError>() {
             return problem(found.code(), found.exit(), found.hint());
@@ -123,6 +131,10 @@ fn of_store(error: &OpenError) -> Problem {
             "store_in_use",
             "stop that one, or give this one a store of its own with `--store PATH` or `--ephemeral`",
         ),
+        OpenError::Missing { .. } => (
+            "no_store",
+            "`cmhook listen` makes it with the first delivery; `--store PATH` names another one",
+        ),
         OpenError::Newer { .. } => (
             "store_newer",
             "update cmhook, or use another store with `--store PATH`; this one was not touched",
@@ -138,7 +150,7 @@ fn of_store(error: &OpenError) -> Problem {
         ),
     };
     Problem {
-        code,
+        code: code.to_owned(),
         exit: FAILED,
         hint: hint.to_owned(),
     }

@@ -1,7 +1,7 @@
 //! Handing a delivery to an app, and recording how that went.
 
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use bytes::{Bytes, BytesMut};
@@ -10,7 +10,7 @@ use http::{Extensions, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::{Body as _, Incoming};
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
 
 use super::answer::{AnswerBody, End, Rest};
 use super::failure;
@@ -34,6 +34,11 @@ const LARGE_ANSWERS: usize = 24;
 #[derive(Debug)]
 pub struct Forwarder {
     client: Client,
+    own: Vec<SocketAddr>,
+    // For targets that the policy does not name: where it has none with TLS, nothing is
+    // loaded for that before it is needed.
+    others: [OnceLock<Client>; 2],
+    trust: Trust,
     settings: ForwardSettings,
     large: Arc<Semaphore>,
 }
@@ -78,6 +83,8 @@ pub struct Errand<'a> {
     pub hold: Hold,
     /// The memory that the delivery takes, for as long as it is held.
     pub room: Option<Arc<Reservation>>,
+    /// Whom to give the attempt to, once it is recorded.
+    pub tell: Option<oneshot::Sender<Arc<Attempt>>>,
 }
 
 /// The part of an attempt that is known from its beginning.
@@ -89,6 +96,7 @@ struct Begun {
     cause: Cause,
     started_at: Timestamp,
     clock: Instant,
+    tell: Option<oneshot::Sender<Arc<Attempt>>>,
     _hold: Hold,
     _room: Option<Arc<Reservation>>,
 }
@@ -113,6 +121,7 @@ impl Begun {
             cause,
             started_at: Timestamp::now(),
             clock: Instant::now(),
+            tell: None,
             _hold: hold,
             _room: room,
         };
@@ -120,7 +129,7 @@ impl Begun {
     }
 
     fn finish(self, outcome: Outcome) {
-        self.store.record_attempt(Attempt {
+        let attempt = self.store.record_attempt(Attempt {
             delivery: self.delivery,
             n: 0,
             cause: self.cause,
@@ -129,6 +138,10 @@ impl Begun {
             took: self.clock.elapsed(),
             outcome,
         });
+        if let Some(tell) = self.tell {
+            // Whoever asked may be gone; the attempt is kept all the same.
+            let _ = tell.send(attempt);
+        }
     }
 
     fn fail(self, failure: Failure) -> Failure {
@@ -138,8 +151,8 @@ impl Begun {
 }
 
 impl Forwarder {
-    /// A forwarder for the policy's targets, which never asks a listener on `own`.
-    pub fn new(settings: ForwardSettings, policy: &Policy, own: SocketAddr) -> Self {
+    /// A forwarder for the policy's targets, which never asks a listener on one of `own`.
+    pub fn new(settings: ForwardSettings, policy: &Policy, own: Vec<SocketAddr>) -> Self {
         let trust = match (
             policy.targets().any(Target::is_https),
             settings.insecure_target,
@@ -149,10 +162,34 @@ impl Forwarder {
             (true, true) => Trust::Anything,
         };
         Self {
-            client: Client::new(connector(trust), Some(own)),
+            client: Client::new(connector(trust), own.iter().copied()),
+            own,
+            others: [const { OnceLock::new() }; 2],
+            trust,
             settings,
             large: Arc::new(Semaphore::new(LARGE_ANSWERS)),
         }
+    }
+
+    /// The client that trusts what this target may be trusted with.
+    fn client(&self, target: &Target) -> &Client {
+        let fits = match self.trust {
+            Trust::System => true,
+            Trust::NoTls => !target.is_https(),
+            Trust::Anything => !target.is_https() || target.is_loopback(),
+        };
+        if fits {
+            return &self.client;
+        }
+        let insecure = self.settings.insecure_target && target.is_loopback();
+        self.others[usize::from(insecure)].get_or_init(|| {
+            let trust = if insecure {
+                Trust::Anything
+            } else {
+                Trust::System
+            };
+            Client::new(connector(trust), self.own.iter().copied())
+        })
     }
 
     /// Sends a delivery to a target. The attempt is recorded when the answer has come
@@ -172,8 +209,10 @@ impl Forwarder {
             cause,
             hold,
             room,
+            tell,
         } = errand;
-        let (begun, url) = Begun::new(store, delivery, target, cause, hold, room);
+        let (mut begun, url) = Begun::new(store, delivery, target, cause, hold, room);
+        begun.tell = tell;
         let Some(url) = url else {
             let failure = failure::unsendable(target);
             return Err(begun.fail(failure));
@@ -187,7 +226,7 @@ impl Forwarder {
         *request.headers_mut() = self.outgoing(head.headers, head.peer, target);
 
         let deadline = tokio::time::Instant::now() + self.settings.timeout;
-        let asked = tokio::time::timeout_at(deadline, self.client.request(request)).await;
+        let asked = tokio::time::timeout_at(deadline, self.client(target).request(request)).await;
         let response = match asked {
             Ok(Ok(response)) => response,
             Ok(Err(error)) => {

@@ -54,8 +54,8 @@ const BEHIND_BODIES: usize = 64 << 20;
 pub struct Intake {
     store: Store,
     secrets: Arc<[Secret]>,
-    policy: Policy,
-    forwarder: Forwarder,
+    policy: Arc<Policy>,
+    forwarder: Arc<Forwarder>,
     limits: Limits,
     budget: Arc<Budget>,
     behind: Vec<Behind>,
@@ -126,9 +126,9 @@ impl Intake {
     /// A pipeline for these connections. `hurry` makes it give up waiting for apps.
     pub fn new(
         store: Store,
-        secrets: Vec<Secret>,
-        policy: Policy,
-        forwarder: Forwarder,
+        secrets: Arc<[Secret]>,
+        policy: Arc<Policy>,
+        forwarder: Arc<Forwarder>,
         max_body: u64,
         connections: TaskTracker,
         hurry: CancellationToken,
@@ -144,7 +144,7 @@ impl Intake {
         Arc::new(Self {
             store,
             behind: behind.collect(),
-            secrets: secrets.into(),
+            secrets,
             policy,
             forwarder,
             limits: Limits {
@@ -339,6 +339,7 @@ impl Intake {
             cause: Cause::Live,
             hold,
             room: Some(reservation),
+            tell: None,
         };
         // The journal writes meanwhile; it is asked only now that somebody has to wait.
         let answer = self.forwarder.send(&self.store, errand).await;
@@ -385,6 +386,7 @@ impl Intake {
                 cause: Cause::Live,
                 hold,
                 room: Some(room),
+                tell: None,
             };
             if let Ok(mut answer) = this.forwarder.send(&this.store, errand).await {
                 // Its attempt is recorded when the answer has been read to its end.
@@ -462,7 +464,7 @@ impl Intake {
 }
 
 /// The time to the microsecond, which is what the journal keeps.
-fn now() -> Timestamp {
+pub(super) fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }

@@ -1,6 +1,7 @@
 //! The main job: a delivery comes in through a listener, is verified and kept, goes to
 //! the app, and its sender is answered.
 
+pub mod again;
 pub mod answer;
 pub mod failure;
 pub mod forward;

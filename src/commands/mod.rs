@@ -1,20 +1,27 @@
 //! One file per command: it reads settings, wires parts and prints.
 
+mod api;
+mod ask;
 mod clear;
 mod completions;
 mod delete;
 mod demo;
 mod diff;
 mod export;
+mod hand;
 mod import;
 mod list;
 mod listen;
+pub mod listener_client;
 mod man;
 mod mark;
 mod replay;
+mod select;
 mod session;
+mod setup;
 mod show;
 mod sign;
+mod signals;
 pub mod start_error;
 mod trigger;
 mod verify;

@@ -9,8 +9,11 @@ use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::api;
+use super::signals::Signals;
 use super::start_error::StartError;
 use crate::cakemail::signature::Secret;
+use crate::capture::again::Again;
 use crate::capture::forward::{Forwarder, own_port};
 use crate::capture::intake::Intake;
 use crate::capture::listener;
@@ -60,6 +63,7 @@ struct Parts {
     stop: CancellationToken,
     hurry: CancellationToken,
     closed: CancellationToken,
+    api: Option<api::Serving>,
 }
 
 impl Session {
@@ -72,10 +76,15 @@ impl Session {
         }
         // From the `Ready` line on a signal means a clean stop.
         let signals = Signals::new().context("cannot listen for signals")?;
-        let (store, warnings) = Store::open(&settings.store)?;
+        let (store, mut warnings) = Store::open(&settings.store)?;
         tracing::debug!("took {address} and opened the store, {} kept", store.len());
         let url = url_of(address);
+        let api = api::open(&store, &url)
+            .await
+            .map_err(|error| warnings.push(error))
+            .ok();
         announce(&settings, &store, &url, address, warnings).map_err(StartError::Output)?;
+        api::remember_targets(&store, &settings.policy);
 
         let (stop, hurry, closed) = (
             CancellationToken::new(),
@@ -91,13 +100,16 @@ impl Session {
         .context("cannot start the thread that writes lines")?;
         let writing = store.clone();
         tokio::spawn(async move { writing.write_here().await });
-        let forwarder = Forwarder::new(settings.forward, &settings.policy, address);
+        let own = [Some(address), api.as_ref().map(api::Opened::address)];
+        let own = own.into_iter().flatten().collect();
+        let forwarder = Arc::new(Forwarder::new(settings.forward, &settings.policy, own));
+        let (secrets, policy) = (settings.secrets.into(), Arc::new(settings.policy));
         let connections = TaskTracker::new();
         let intake = Intake::new(
             store.clone(),
-            settings.secrets,
-            settings.policy,
-            forwarder,
+            Arc::clone(&secrets),
+            Arc::clone(&policy),
+            Arc::clone(&forwarder),
             settings.max_body,
             connections.clone(),
             hurry.clone(),
@@ -108,6 +120,8 @@ impl Session {
             connections.clone(),
             stop.clone(),
         ));
+        let again = Again::new(store.clone(), secrets, policy, forwarder);
+        let api = api.map(|api| api.serve(again, stop.clone()));
         Ok(Self {
             url,
             signals,
@@ -120,6 +134,7 @@ impl Session {
                 stop,
                 hurry,
                 closed,
+                api,
             },
         })
     }
@@ -148,7 +163,13 @@ impl Parts {
         let tasks = self.intake.tasks();
         self.connections.close();
         tasks.close();
-        let idle = async { tokio::join!(self.connections.wait(), tasks.wait()) };
+        let asked = self
+            .api
+            .as_ref()
+            .map(api::Serving::tasks)
+            .unwrap_or_default();
+        asked.close();
+        let idle = async { tokio::join!(self.connections.wait(), tasks.wait(), asked.wait()) };
         tokio::pin!(idle);
         if tokio::time::timeout(GRACE, idle.as_mut()).await.is_err() {
             self.hurry.cancel();
@@ -163,69 +184,6 @@ impl Parts {
         });
         closing.await.unwrap_or(Ok(()))
     }
-}
-
-/// SIGINT, SIGTERM, SIGHUP; Ctrl-C elsewhere.
-struct Signals {
-    #[cfg(unix)]
-    streams: [tokio::signal::unix::Signal; 3],
-    // `nohup` asks for that from the start, and listening to a signal would undo it.
-    #[cfg(unix)]
-    ignore_hangup: bool,
-}
-
-impl Signals {
-    fn new() -> std::io::Result<Self> {
-        #[cfg(unix)]
-        {
-            use tokio::signal::unix::{SignalKind, signal};
-            // Read before the handlers below are there.
-            let ignore_hangup = ignores_hangup();
-            Ok(Self {
-                streams: [
-                    signal(SignalKind::interrupt())?,
-                    signal(SignalKind::terminate())?,
-                    signal(SignalKind::hangup())?,
-                ],
-                ignore_hangup,
-            })
-        }
-        #[cfg(not(unix))]
-        Ok(Self {})
-    }
-
-    /// From now on: a terminal that is closed says so twice or more, by itself and through
-    /// its shell, and nobody is in a hurry then.
-    fn ignore_hangup(&mut self) {
-        #[cfg(unix)]
-        {
-            self.ignore_hangup = true;
-        }
-    }
-
-    async fn next(&mut self) {
-        #[cfg(unix)]
-        {
-            let [interrupt, terminate, hangup] = &mut self.streams;
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv(), if !self.ignore_hangup => {}
-            }
-        }
-        #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
-    }
-}
-
-/// Whether this process was started with SIGHUP ignored, as far as the system tells: the
-/// mask is in hex, and signal 1 its lowest bit.
-#[cfg(unix)]
-fn ignores_hangup() -> bool {
-    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
-    mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask & 1 == 1)
 }
 
 /// A URL that a sender on this machine can use.

@@ -17,6 +17,15 @@ pub enum Notice {
     Answered(Arc<OwnAnswer>),
     /// A request was turned away before it became a delivery.
     Refused(Arc<Refusal>),
+    /// Deliveries were deleted, ids ascending.
+    Deleted(Arc<[u64]>),
+    /// A delivery was marked, or its mark was taken away.
+    Marked {
+        /// The delivery's id.
+        delivery: u64,
+        /// Whether it is marked now.
+        marked: bool,
+    },
     /// Something that the user should know now.
     Warning(Arc<Warning>),
     /// Nothing comes after this.
@@ -29,7 +38,12 @@ impl Notice {
         match self {
             Self::Delivery(delivery) => delivery.request.weight(),
             Self::Attempt(attempt) => attempt.weight(),
-            Self::Answered(_) | Self::Refused(_) | Self::Warning(_) | Self::End => 0,
+            Self::Deleted(ids) => ids.len() * size_of::<u64>(),
+            Self::Answered(_)
+            | Self::Refused(_)
+            | Self::Marked { .. }
+            | Self::Warning(_)
+            | Self::End => 0,
         }
     }
 }

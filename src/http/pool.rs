@@ -78,7 +78,7 @@ pub struct Client(Arc<Inner>);
 #[derive(Debug)]
 struct Inner {
     connector: Connector,
-    own: Option<SocketAddr>,
+    own: Vec<SocketAddr>,
     apps: Mutex<HashMap<Origin, App>>,
     ids: AtomicU64,
     is_swept: AtomicBool,
@@ -172,11 +172,11 @@ impl App {
 }
 
 impl Client {
-    /// A client that never asks a listener on `own`.
-    pub fn new(connector: Connector, own: Option<SocketAddr>) -> Self {
+    /// A client that never asks a listener on one of `own`.
+    pub fn new(connector: Connector, own: impl IntoIterator<Item = SocketAddr>) -> Self {
         Self(Arc::new(Inner {
             connector,
-            own,
+            own: own.into_iter().collect(),
             apps: Mutex::default(),
             ids: AtomicU64::new(0),
             is_swept: AtomicBool::new(false),
@@ -238,7 +238,7 @@ impl Client {
         };
         let failed = |error: io::Error| AskError::Connect(error.into());
         let peer = socket.peer_addr().map_err(failed)?;
-        if self.0.own.is_some_and(|own| reaches(peer, own)) {
+        if self.0.own.iter().any(|own| reaches(peer, *own)) {
             return Err(AskError::Loop);
         }
         let view = View::of(socket).map_err(failed)?;

@@ -198,6 +198,21 @@ impl Human {
         )
     }
 
+    /// `--  deleted #40, #41`
+    pub(super) fn deleted(&self, out: &mut impl Write, ids: &[u64]) -> io::Result<()> {
+        const SHOWN: usize = 5;
+        let mut named: Vec<_> = ids.iter().take(SHOWN).map(|id| format!("#{id}")).collect();
+        if ids.len() > SHOWN {
+            named.push(format!("and {} more", ids.len() - SHOWN));
+        }
+        writeln!(
+            out,
+            "{}  ---  deleted {}",
+            self.time(Timestamp::now()),
+            self.paint(DIM, &named.join(", ")),
+        )
+    }
+
     fn remark(&self, out: &mut impl Write, style: Style, text: &str) -> io::Result<()> {
         writeln!(out, "      {}", self.paint(style, &shown(text)))
     }
@@ -224,7 +239,10 @@ fn why_refused(delivery: &Delivery, answer: &Headers) -> Vec<String> {
 }
 
 /// A warning on standard error.
-pub(super) fn warning(out: &mut impl Write, warning: &Warning) -> io::Result<()> {
+///
+/// # Errors
+/// Those of `out`.
+pub fn warning(out: &mut impl Write, warning: &Warning) -> io::Result<()> {
     writeln!(out, "warning: {}", shown(&warning.message))?;
     if !warning.hint.is_empty() {
         writeln!(out, "   hint: {}", shown(&warning.hint))?;

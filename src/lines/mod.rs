@@ -21,8 +21,8 @@ use crate::config::{Color, OutputSettings};
 use crate::delivery::{Attempt, Counts, Delivery, Kept, Notice};
 use crate::store::{Gap, Notices, Store};
 use crate::wire::{Object, Ready};
-pub use human::Block;
 use human::Human;
+pub use human::{Block, warning as warn};
 
 /// How the face writes.
 #[derive(Debug)]
@@ -245,6 +245,18 @@ impl Writer {
             Notice::Refused(refusal) => match &mut self.style {
                 Style::Json => json(out, &Object::from(&**refusal)),
                 Style::Human(human) => human.refusal(out, refusal),
+            },
+            Notice::Deleted(ids) => match &mut self.style {
+                Style::Json => json(out, &Object::Deleted { ids }),
+                Style::Human(human) => human.deleted(out, ids),
+            },
+            Notice::Marked { delivery, marked } => match &mut self.style {
+                Style::Json => {
+                    let (delivery, marked) = (*delivery, *marked);
+                    json(out, &Object::Marked { delivery, marked })
+                }
+                // Nothing that is worth a line to people.
+                Style::Human(_) => Ok(()),
             },
             Notice::Warning(warning) => match &mut self.style {
                 Style::Json => json(out, &Object::from(&**warning)),

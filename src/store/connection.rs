@@ -7,6 +7,7 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{OpenError, database};
 use super::identity::{APPLICATION_ID, identify};
+use super::notes;
 use super::rows::{self, LAYOUT};
 
 /// Opens the file and prepares it, once it is known to be cmhook's and not newer.
@@ -30,9 +31,12 @@ fn prepare(db: &Connection, durable: bool, is_new: bool) -> rusqlite::Result<()>
     db.pragma_update(None, "journal_size_limit", 256 << 20)?;
     if is_new {
         db.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={LAYOUT}; COMMIT;",
-            rows::SCHEMA
+            "BEGIN IMMEDIATE; {} {} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={LAYOUT}; COMMIT;",
+            rows::SCHEMA,
+            notes::SCHEMA
         ))?;
+    } else if db.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0))? == 1 {
+        notes::upgrade(db)?;
     }
     Ok(())
 }

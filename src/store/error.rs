@@ -19,6 +19,12 @@ pub enum OpenError {
         /// Which process, as far as it is known.
         holder: String,
     },
+    /// There is none.
+    #[error("there is no store `{path}`")]
+    Missing {
+        /// The file that there is not.
+        path: PathBuf,
+    },
     /// A newer cmhook wrote it.
     #[error("the store `{path}` has layout {found}, and this cmhook knows layout {LAYOUT}")]
     Newer {

@@ -2,7 +2,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use rusqlite::{Connection, params};
 
@@ -11,6 +10,7 @@ use super::error::{OpenError, damage, database, io_error, is_damage};
 use super::identity::check_header;
 use super::lock::{Lock, lock};
 use super::private::{beside, create_private_file, create_private_folder};
+use super::reading::{self, Limits};
 use super::{rows, salvage, wal};
 use crate::delivery::Kept;
 
@@ -29,15 +29,6 @@ pub struct Found {
     pub put_aside: Option<PathBuf>,
     /// Deliveries past the limits, which were deleted.
     pub trimmed: u64,
-}
-
-/// How much to read back.
-#[derive(Debug, Clone, Copy)]
-pub struct Limits {
-    /// Deliveries.
-    pub count: usize,
-    /// Bytes of them.
-    pub weight: usize,
 }
 
 /// Opens or creates the store, takes its lock, reads the newest deliveries and reserves so
@@ -143,75 +134,15 @@ fn check_all(db: &Connection) -> rusqlite::Result<()> {
     }
 }
 
-/// Reads the newest deliveries within the limits.
 fn read(db: &Connection, limits: Limits) -> rusqlite::Result<Found> {
-    let mut found = Found {
+    let rows = reading::read(db, 0..=u64::MAX, limits)?;
+    Ok(Found {
+        kept: rows.kept,
         last_id: last_id(db)?,
+        damaged: rows.damaged,
+        damaged_attempts: rows.damaged_attempts,
         ..Found::default()
-    };
-    let mut newest_first: Vec<Kept> = Vec::new();
-    let mut weight = 0;
-    {
-        let sql = format!(
-            "SELECT {} FROM deliveries ORDER BY id DESC LIMIT ?1",
-            rows::DELIVERY_COLUMNS
-        );
-        let mut statement = db.prepare(&sql)?;
-        let mut reading =
-            statement.query(params![i64::try_from(limits.count).unwrap_or(i64::MAX)])?;
-        let mut above = u64::MAX;
-        while let Some(row) = reading.next()? {
-            let read = rows::delivery_of(row)?;
-            let id = match &read {
-                Ok(delivery) => delivery.id,
-                Err(id) => *id,
-            };
-            // Only a broken tree is out of order.
-            if id >= above {
-                return Err(damage());
-            }
-            above = id;
-            match read {
-                Ok(delivery) => {
-                    weight += delivery.request.weight();
-                    if weight > limits.weight && !newest_first.is_empty() {
-                        break;
-                    }
-                    newest_first.push(Kept::new(Arc::new(delivery)));
-                }
-                Err(id) => found.damaged.push(id),
-            }
-        }
-    }
-    newest_first.reverse();
-    found.kept = newest_first;
-    let first = found.kept.first().map_or(u64::MAX >> 21, |k| k.delivery.id);
-    let sql = format!(
-        "SELECT {} FROM attempts WHERE id >= ?1 ORDER BY id",
-        rows::ATTEMPT_COLUMNS
-    );
-    let mut statement = db.prepare(&sql)?;
-    let mut reading = statement.query(params![rows::attempt_key(first, 0)])?;
-    let mut at = 0;
-    while let Some(row) = reading.next()? {
-        let Some(attempt) = rows::attempt_of(row)? else {
-            found.damaged_attempts += 1;
-            continue;
-        };
-        while found
-            .kept
-            .get(at)
-            .is_some_and(|k| k.delivery.id < attempt.delivery)
-        {
-            at += 1;
-        }
-        if let Some(kept) = found.kept.get_mut(at)
-            && kept.delivery.id == attempt.delivery
-        {
-            kept.attempts.push(Arc::new(attempt));
-        }
-    }
-    Ok(found)
+    })
 }
 
 fn last_id(db: &Connection) -> rusqlite::Result<u64> {
@@ -245,6 +176,10 @@ fn trim(db: &Connection, found: &Found) -> rusqlite::Result<u64> {
         db.execute(
             "DELETE FROM attempts WHERE id < ?1",
             params![rows::attempt_key(first, 0)],
+        )?;
+        db.execute(
+            "DELETE FROM notes WHERE id < ?1",
+            params![first.cast_signed()],
         )?;
     }
     Ok(old.cast_unsigned())

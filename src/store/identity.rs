@@ -1,5 +1,6 @@
 //! Whether a file is a store of this cmhook's, found out before anything in it changes.
 
+use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::Path;
 
@@ -18,11 +19,29 @@ pub(super) const APPLICATION_ID: i32 = 0x636d_686b;
 /// would take for something else.
 pub(super) fn check_header(path: &Path) -> Result<bool, OpenError> {
     // For writing too, so that the operating system says what is in the way of that.
-    let file = match private_options().open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(io_error("open the store", path)(error)),
-    };
+    match private_options().open(path) {
+        Ok(file) => check_file(file, path),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(io_error("open the store", path)(error)),
+    }
+}
+
+/// The same for one that is only to be read.
+pub(super) fn check_to_read(path: &Path) -> Result<(), OpenError> {
+    let path_of = || path.to_owned();
+    if path.is_dir() {
+        return Err(OpenError::Folder { path: path_of() });
+    }
+    match File::open(path) {
+        Ok(file) => check_file(file, path).map(|_| ()),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(OpenError::Missing { path: path_of() })
+        }
+        Err(error) => Err(io_error("open the store", path)(error)),
+    }
+}
+
+fn check_file(file: File, path: &Path) -> Result<bool, OpenError> {
     let not_ours = || OpenError::NotAStore {
         path: path.to_owned(),
     };

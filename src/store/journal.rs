@@ -53,8 +53,8 @@ struct Queue {
     // Attempts; nobody waits for these, so that they gather for longer.
     later: Vec<Op>,
     later_by: Option<Instant>,
-    // Whether there is an eviction in `ops`.
-    evicts: bool,
+    // Whether there is something in `ops` that attempts have to be written before.
+    wants_all: bool,
     // Somebody wants the thread to write.
     urgent: bool,
     sleep: Sleep,
@@ -70,10 +70,10 @@ impl Queue {
         self.urgent = false;
         self.deliveries = 0;
         self.weight = 0;
-        if !(all || self.evicts || self.later_is_due()) {
+        if !(all || self.wants_all || self.later_is_due()) {
             return std::mem::take(&mut self.ops);
         }
-        self.evicts = false;
+        self.wants_all = false;
         self.later_by = None;
         let mut ops = std::mem::take(&mut self.later);
         ops.append(&mut self.ops);
@@ -122,7 +122,7 @@ impl Journal {
                 weight: 0,
                 later: Vec::new(),
                 later_by: None,
-                evicts: false,
+                wants_all: false,
                 urgent: false,
                 sleep: Sleep::Awake,
                 closing: false,
@@ -167,9 +167,14 @@ impl Journal {
                     _ => urgent = true,
                 }
             }
-            Op::Evict(_) | Op::Reserve(_) => {
-                queue.evicts |= matches!(op, Op::Evict(_));
+            Op::Evict(_) | Op::Reserve(_) | Op::Note(..) | Op::Text(..) => {
+                queue.wants_all |= matches!(op, Op::Evict(_));
                 queue.ops.push(op);
+            }
+            Op::Barrier(_) => {
+                queue.wants_all = true;
+                queue.ops.push(op);
+                urgent = true;
             }
         }
         self.wake(queue, urgent);

@@ -5,19 +5,24 @@
 //! await. Recording, queueing for the journal and publishing happen under one lock, so
 //! a face that subscribes sees every delivery exactly once.
 
+mod changes;
 mod connection;
 mod error;
 mod file;
 mod identity;
 mod journal;
 mod lock;
+mod notes;
 mod notices;
 mod op;
 mod private;
+mod reader;
+mod reading;
 mod ring;
 mod rows;
 mod salvage;
 mod wal;
+mod warnings;
 mod writer;
 
 use std::collections::VecDeque;
@@ -28,6 +33,8 @@ use tokio::sync::oneshot;
 
 pub use error::OpenError;
 pub use notices::{Gap, Notices};
+pub use reader::{Readable, Reader};
+pub use reading::Limits;
 
 use crate::config::StoreSettings;
 use crate::delivery::{
@@ -35,8 +42,9 @@ use crate::delivery::{
 };
 use journal::Journal;
 use notices::Publisher;
-use op::{Health, Op, Saved};
+use op::{Op, Saved};
 use ring::{Gone, Ring};
+use warnings::{warning_of, warnings_about};
 
 /// Refused requests that are remembered.
 const REFUSALS: usize = 100;
@@ -159,7 +167,7 @@ impl Store {
         let mut last_id = 0;
         let mut journal = None;
         if let Some(path) = &settings.path {
-            let limits = file::Limits {
+            let limits = Limits {
                 count: settings.keep,
                 weight: settings.keep_bytes,
             };
@@ -242,7 +250,7 @@ impl Store {
     }
 
     /// Numbers and keeps an attempt, queues it for the journal and publishes it.
-    pub fn record_attempt(&self, attempt: Attempt) {
+    pub fn record_attempt(&self, attempt: Attempt) -> Arc<Attempt> {
         let mut state = self.state();
         match attempt.outcome {
             Outcome::Answered(_) => state.counts.answered += 1,
@@ -256,7 +264,8 @@ impl Store {
             journal.push(Op::Attempt(Arc::clone(&attempt)));
         }
         self.evict(&mut state, gone);
-        self.publish(|| Notice::Attempt(attempt));
+        self.publish(|| Notice::Attempt(Arc::clone(&attempt)));
+        attempt
     }
 
     /// Publishes that a delivery was answered without asking an app.
@@ -385,92 +394,5 @@ impl Store {
         if state.evicted.ids.len() >= EVICTIONS || state.evicted.weight >= EVICTED_BYTES {
             journal.push(Op::Evict(std::mem::take(&mut state.evicted).ids));
         }
-    }
-}
-
-fn warnings_about(path: &Path, found: &file::Found) -> Vec<Warning> {
-    let mut warnings = Vec::new();
-    if let Some(aside) = &found.put_aside {
-        warnings.push(Warning {
-            code: "store_damaged",
-            message: format!(
-                "the store `{}` is damaged; {} deliveries could be read and were copied into a new one",
-                path.display(),
-                found.kept.len()
-            ),
-            hint: format!("the damaged file is kept as `{}`", aside.display()),
-        });
-    }
-    if !found.damaged.is_empty() {
-        let ids: Vec<_> = found
-            .damaged
-            .iter()
-            .take(10)
-            .map(|id| format!("#{id}"))
-            .collect();
-        warnings.push(Warning {
-            code: "delivery_damaged",
-            message: format!(
-                "{} kept deliveries are damaged and are left out: {}{}",
-                found.damaged.len(),
-                ids.join(", "),
-                if found.damaged.len() > 10 {
-                    ", …"
-                } else {
-                    ""
-                }
-            ),
-            hint: "check the disk: something changed the store's file".into(),
-        });
-    }
-    if found.damaged_attempts > 0 {
-        warnings.push(Warning {
-            code: "attempt_damaged",
-            message: format!(
-                "{} kept attempts are damaged and are left out",
-                found.damaged_attempts
-            ),
-            hint: "check the disk: something changed the store's file".into(),
-        });
-    }
-    if found.trimmed > 0 {
-        warnings.push(Warning {
-            code: "store_trimmed",
-            message: format!(
-                "{} older deliveries are over the limits and were dropped from the store",
-                found.trimmed
-            ),
-            hint: "raise `--keep` or `--keep-bytes` to keep more".into(),
-        });
-    }
-    warnings
-}
-
-fn warning_of(path: &Path, health: &Health) -> Warning {
-    match health {
-        Health::Failing { why, damaged } => Warning {
-            code: "journal_failing",
-            message: format!(
-                "cannot write the store `{}`: {why}; senders are told 503 until it works again",
-                path.display()
-            ),
-            hint: if *damaged {
-                "stop cmhook and start it again: it puts the damaged store aside and keeps what can be read".into()
-            } else {
-                "free space on the disk or check its permissions; what comes in meanwhile is shown and kept in memory".into()
-            },
-        },
-        Health::Recovered(0) => Warning {
-            code: "journal_recovered",
-            message: "the store can be written again; what came in meanwhile is in it".into(),
-            hint: String::new(),
-        },
-        Health::Recovered(dropped) => Warning {
-            code: "journal_recovered",
-            message: format!(
-                "the store can be written again; {dropped} of what came in meanwhile did not fit and is not in it"
-            ),
-            hint: String::new(),
-        },
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use tokio::sync::oneshot;
 
+use super::notes::Note;
 use crate::delivery::{Attempt, Delivery};
 
 /// Tells whether a delivery is in the journal; `Err` carries why not.
@@ -20,6 +21,12 @@ pub enum Op {
     Evict(Vec<u64>),
     /// Ids up to this one may be given out.
     Reserve(u64),
+    /// What is known of a delivery beside what came in.
+    Note(u64, Note),
+    /// A text about the store, under its key.
+    Text(&'static str, String),
+    /// Nothing; whom to tell when everything before it is written.
+    Barrier(oneshot::Sender<Result<(), Arc<str>>>),
 }
 
 impl Op {
@@ -28,7 +35,11 @@ impl Op {
         match self {
             Self::Delivery(delivery, _) => delivery.request.body.len(),
             Self::Attempt(attempt) => attempt.weight(),
-            Self::Evict(_) | Self::Reserve(_) => 0,
+            Self::Evict(_)
+            | Self::Reserve(_)
+            | Self::Note(..)
+            | Self::Text(..)
+            | Self::Barrier(_) => 0,
         }
     }
 }

@@ -86,6 +86,21 @@ impl Ring {
         }
     }
 
+    /// Takes a delivery out, whether it is held or not. Tells whether it was there.
+    pub fn remove(&mut self, id: u64) -> bool {
+        let entry = self.position(id).and_then(|at| self.entries.remove(at));
+        self.weight -= entry.as_ref().map_or(0, |entry| entry.weight);
+        entry.is_some()
+    }
+
+    /// Marks a delivery or not, and returns it.
+    pub fn mark(&mut self, id: u64, marked: bool) -> Option<&Kept> {
+        let at = self.position(id)?;
+        let kept = &mut self.entries[at].kept;
+        kept.marked = marked;
+        Some(kept)
+    }
+
     /// The delivery of that id.
     pub fn get(&self, id: u64) -> Option<&Kept> {
         self.position(id).map(|at| &self.entries[at].kept)

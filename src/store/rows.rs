@@ -7,13 +7,14 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
+use super::notes::{self, Note};
 use crate::delivery::{
     Answer, Attempt, Cause, Delivery, Failure, FailureCode, Headers, Outcome, Received, Scheme,
     Verdict,
 };
 
 /// The layout that this version reads and writes.
-pub const LAYOUT: i32 = 1;
+pub const LAYOUT: i32 = 2;
 
 /// The tables. An attempt's key is its delivery's id and its number in one integer,
 /// which spares an index: `id = delivery << 20 | n`.
@@ -163,6 +164,13 @@ pub fn insert_delivery(db: &Connection, delivery: &Delivery) -> rusqlite::Result
             crc_of(delivery),
             &request.body[..],
         ])?;
+    if request.original.is_some() {
+        let note = Note {
+            original: request.original,
+            marked: false,
+        };
+        notes::write(db, delivery.id, note)?;
+    }
     Ok(())
 }
 

@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::error::is_damage;
 use super::lock::doubt;
 use super::op::{Health, Op};
-use super::rows;
+use super::{notes, rows};
 
 /// The most bytes of bodies in one transaction, so that a small delivery does not wait
 /// for a dozen large ones.
@@ -117,7 +117,7 @@ impl Writer {
                 return false;
             }
             for op in batch {
-                if let Op::Delivery(_, waiter) = op {
+                if let Op::Delivery(_, waiter) | Op::Barrier(waiter) = op {
                     // The sender may be gone; the delivery is kept all the same.
                     let _ = waiter.send(Ok(()));
                 }
@@ -203,6 +203,10 @@ impl Writer {
                     let _ = waiter.send(Err(Arc::clone(why)));
                     // Nobody waits for it any more.
                     Op::Delivery(delivery, oneshot::channel().0)
+                }
+                Op::Barrier(waiter) => {
+                    let _ = waiter.send(Err(Arc::clone(why)));
+                    continue;
                 }
                 other => other,
             });
@@ -321,6 +325,9 @@ fn transaction(db: &Connection, batch: &[Op]) -> rusqlite::Result<()> {
             Op::Attempt(attempt) => rows::insert_attempt(db, attempt)?,
             Op::Reserve(id) => rows::reserve(db, *id)?,
             Op::Evict(ids) => evict(db, ids)?,
+            Op::Note(id, note) => notes::write(db, *id, *note)?,
+            Op::Text(key, value) => notes::write_text(db, key, value)?,
+            Op::Barrier(_) => {}
         }
     }
     db.prepare_cached("COMMIT")?.execute([])?;
@@ -340,6 +347,8 @@ fn evict(db: &Connection, ids: &[u64]) -> rusqlite::Result<()> {
                 rows::attempt_key(*first, 0),
                 rows::attempt_key(last + 1, 0)
             ])?;
+        db.prepare_cached("DELETE FROM notes WHERE id BETWEEN ?1 AND ?2")?
+            .execute(params![first.cast_signed(), last.cast_signed()])?;
     }
     Ok(())
 }

@@ -40,6 +40,18 @@ pub enum Object<'a> {
     Answer(AnswerObject<'a>),
     /// A request did not become a delivery.
     Refused(RefusedObject<'a>),
+    /// Deliveries were deleted.
+    Deleted {
+        /// Their ids, ascending.
+        ids: &'a [u64],
+    },
+    /// A delivery was marked, or its mark was taken away.
+    Marked {
+        /// The delivery's id.
+        delivery: u64,
+        /// Whether it is marked now.
+        marked: bool,
+    },
     /// Something to know now.
     Warning(Message<'a>),
     /// cmhook could not start or go on.
@@ -56,10 +68,18 @@ impl Object<'_> {
     /// # Errors
     /// Those of `out`.
     pub fn write_line(&self, out: &mut impl Write) -> io::Result<()> {
-        let mut serializer = serde_json::Serializer::with_formatter(&mut *out, ForTerminals);
-        self.serialize(&mut serializer)?;
-        out.write_all(b"\n")
+        write_line(self, out)
     }
+}
+
+/// Writes anything as one line of JSON in the same way.
+///
+/// # Errors
+/// Those of `out`, and of values that JSON cannot say.
+pub fn write_line(value: &impl Serialize, out: &mut impl Write) -> io::Result<()> {
+    let mut serializer = serde_json::Serializer::with_formatter(&mut *out, ForTerminals);
+    value.serialize(&mut serializer)?;
+    out.write_all(b"\n")
 }
 
 /// Compact JSON in which whatever a terminal would act on is escaped.
@@ -153,6 +173,29 @@ pub struct RequestObject<'a> {
     #[serde(flatten)]
     body: BodyObject<'a>,
     size: u64,
+}
+
+/// A request that is to be sent, in the shape that [`headers`] and [`bytes`] read.
+#[derive(Debug, Serialize)]
+pub struct Draft<'a> {
+    method: &'a str,
+    /// With its query.
+    path: &'a str,
+    headers: HeaderList<'a>,
+    #[serde(flatten)]
+    body: BodyObject<'a>,
+}
+
+impl<'a> Draft<'a> {
+    /// Of these parts.
+    pub fn new(method: &'a str, path: &'a str, headers: &'a Headers, body: &'a [u8]) -> Self {
+        Self {
+            method,
+            path,
+            headers: HeaderList(headers),
+            body: body.into(),
+        }
+    }
 }
 
 /// See [`Object::Attempt`].

@@ -1,0 +1,399 @@
+//! Sending what is kept once more, as it came or as an edited copy, and taking in what came
+//! through no door.
+
+use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
+use http_body_util::BodyExt as _;
+use tokio::sync::oneshot;
+
+use super::forward::{Errand, Forwarder, Head};
+use super::intake::now;
+use crate::cakemail::event;
+use crate::cakemail::signature::Secret;
+use crate::cakemail::verify::verify;
+use crate::config::{Policy, Target};
+use crate::delivery::{Attempt, Cause, Delivery, Headers, Kept, Received, Scheme, Verdict};
+use crate::http::headers;
+use crate::store::{Hold, Store};
+
+/// The header of what is sent again, with the id of the delivery that came in.
+pub const REPLAY_OF: &str = "cmhook-replay-of";
+
+/// Sends kept deliveries again.
+#[derive(Debug, Clone)]
+pub struct Again {
+    store: Store,
+    secrets: Arc<[Secret]>,
+    policy: Arc<Policy>,
+    forwarder: Arc<Forwarder>,
+}
+
+/// A delivery that somebody made from a kept one, or from nothing.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Draft {
+    /// The method.
+    pub method: Box<str>,
+    /// Path and query, undecoded.
+    pub path_and_query: Box<str>,
+    /// The headers, with the signature unless it is to be made.
+    pub headers: Headers,
+    /// The body.
+    pub body: Bytes,
+    /// The delivery that it is an edited copy of.
+    pub original: Option<u64>,
+    /// How to sign it anew; `None` leaves the headers as they are.
+    pub sign: Option<Sign>,
+}
+
+/// How to sign.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Sign {
+    /// The label of the secret; by default the one that the original was signed with, the
+    /// one for its event, or the first.
+    pub secret: Option<String>,
+    /// The scheme; by default the original's.
+    pub scheme: Option<Scheme>,
+}
+
+/// Why something could not be sent or taken in.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum AgainError {
+    /// There is no such delivery.
+    #[error("there is no delivery #{0}")]
+    NoDelivery(u64),
+    /// There are not so many deliveries: the newest but so many was asked for.
+    #[error("there is no delivery `last~{0}`")]
+    NoLast(usize),
+    /// Nobody has said where to.
+    #[error("there is no target to send to")]
+    NoTarget,
+    /// There is nothing to sign with.
+    #[error("no secret is known to sign with")]
+    NoSecret,
+    /// That secret is not known.
+    #[error("no known secret is called `{}`", .0.escape_debug())]
+    UnknownSecret(String),
+    /// It cannot be sent over HTTP.
+    #[error("`{}` is not a method of HTTP", .0.escape_debug())]
+    Method(String),
+    /// It could not be kept.
+    #[error("the store cannot be written: {0}")]
+    Unsaved(Arc<str>),
+}
+
+impl AgainError {
+    /// The word for it in JSON.
+    pub const fn code(&self) -> &'static str {
+        match self {
+            Self::NoDelivery(_) | Self::NoLast(_) => "no_delivery",
+            Self::NoTarget => "no_target",
+            Self::NoSecret | Self::UnknownSecret(_) => "no_secret",
+            Self::Method(_) => "method",
+            Self::Unsaved(_) => "store",
+        }
+    }
+
+    /// What to do about it.
+    pub const fn hint(&self) -> &'static str {
+        match self {
+            Self::NoDelivery(_) | Self::NoLast(_) => "`cmhook list` shows those that there are",
+            Self::NoTarget => "say where with `--to PORT` or `--to URL`",
+            Self::NoSecret => {
+                "give it with `--sign-with`, `--secret` or CMHOOK_SECRET, or send it with `--unsigned`"
+            }
+            Self::UnknownSecret(_) => "use the label of a secret that the listener knows",
+            Self::Method(_) => "use one such as POST",
+            Self::Unsaved(_) => "free space on the disk or check its permissions",
+        }
+    }
+}
+
+impl Again {
+    /// One for these parts, which a listener's pipeline may share.
+    pub const fn new(
+        store: Store,
+        secrets: Arc<[Secret]>,
+        policy: Arc<Policy>,
+        forwarder: Arc<Forwarder>,
+    ) -> Self {
+        Self {
+            store,
+            secrets,
+            policy,
+            forwarder,
+        }
+    }
+
+    /// The store behind it.
+    pub const fn store(&self) -> &Store {
+        &self.store
+    }
+
+    /// What it signs and verifies with.
+    pub fn secrets(&self) -> &[Secret] {
+        &self.secrets
+    }
+
+    /// What says where a delivery goes.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
+    }
+
+    /// Where a delivery of that event goes when it is sent again: where it would go when it
+    /// comes in, and of several targets to the first.
+    pub fn target(&self, event: Option<&str>) -> Option<&Target> {
+        let mut routes = self.policy.routes.iter();
+        routes
+            .find(|(pattern, _)| event.is_some_and(|event| pattern.matches(event)))
+            .map(|(_, target)| target)
+            .or(self.policy.forward.first())
+    }
+
+    /// Sends a kept delivery once more, byte for byte, and returns the attempt when it has
+    /// been recorded.
+    ///
+    /// # Errors
+    /// Where there is no such delivery or no target. That the app gives no answer is no
+    /// error but the attempt's outcome.
+    pub async fn replay(&self, id: u64, to: Option<&Target>) -> Result<Arc<Attempt>, AgainError> {
+        let (kept, hold) = self.store.hold(id).ok_or(AgainError::NoDelivery(id))?;
+        let shown = kept.delivery.request.original.unwrap_or(id);
+        self.attempt(&kept.delivery, hold, to, Some(shown)).await
+    }
+
+    /// Keeps a draft as a new delivery and sends it.
+    ///
+    /// # Errors
+    /// Where it cannot be signed, kept or sent; nothing was sent then.
+    pub async fn send(
+        &self,
+        draft: Draft,
+        to: Option<&Target>,
+    ) -> Result<(Arc<Delivery>, Arc<Attempt>), AgainError> {
+        let event = event::name_in(&draft.body);
+        if to.is_none() && self.target(event.as_deref()).is_none() {
+            return Err(AgainError::NoTarget);
+        }
+        method(&draft.method)?;
+        let original = draft.original.and_then(|id| self.store.get(id));
+        let headers = match &draft.sign {
+            None => draft.headers,
+            Some(sign) => self.sign(sign, &draft, event.as_deref(), original.as_ref())?,
+        };
+        let peer = original.map(|kept| kept.delivery.request.peer.clone());
+        let recorded = self.store.record(Received {
+            received_at: now(),
+            peer: peer.unwrap_or_else(|| "127.0.0.1:0".into()),
+            method: draft.method,
+            path_and_query: draft.path_and_query,
+            verdict: verify(&self.secrets, &headers, &draft.body),
+            headers,
+            body: draft.body,
+            event,
+            original: draft.original,
+        });
+        recorded.saved.wait().await.map_err(AgainError::Unsaved)?;
+        let delivery = recorded.delivery;
+        let attempt = self
+            .attempt(&delivery, recorded.hold, to, draft.original)
+            .await?;
+        Ok((delivery, attempt))
+    }
+
+    /// Takes in a delivery that was kept elsewhere, with its attempts, under a new id.
+    /// Nothing is sent. The verdict is made anew where a known secret fits.
+    ///
+    /// # Errors
+    /// Where it could not be kept.
+    pub async fn take_in(&self, kept: Kept) -> Result<Arc<Delivery>, AgainError> {
+        let mut request = kept.delivery.request.clone();
+        let verdict = verify(&self.secrets, &request.headers, &request.body);
+        if verdict.is_valid() {
+            request.verdict = verdict;
+        }
+        let recorded = self.store.record(request);
+        let id = recorded.delivery.id;
+        for attempt in kept.attempts {
+            let mut attempt = (*attempt).clone();
+            attempt.delivery = id;
+            self.store.record_attempt(attempt);
+        }
+        if kept.marked {
+            self.store.mark(id, true);
+        }
+        recorded.saved.wait().await.map_err(AgainError::Unsaved)?;
+        Ok(recorded.delivery)
+    }
+
+    async fn attempt(
+        &self,
+        delivery: &Delivery,
+        hold: Hold,
+        to: Option<&Target>,
+        replay_of: Option<u64>,
+    ) -> Result<Arc<Attempt>, AgainError> {
+        let request = &delivery.request;
+        let target = to
+            .or_else(|| self.target(request.event.as_deref()))
+            .ok_or(AgainError::NoTarget)?;
+        let mut fields: HeaderMap = headers::from_kept(&request.headers);
+        fields.remove(REPLAY_OF);
+        if let Some(id) = replay_of {
+            let name = HeaderName::from_static(REPLAY_OF);
+            fields.insert(name, HeaderValue::from(id));
+        }
+        let (tell, told) = oneshot::channel();
+        let errand = Errand {
+            delivery,
+            head: Head {
+                method: method(&request.method)?,
+                headers: fields,
+                extensions: Extensions::new(),
+                peer: ip_of(&request.peer),
+            },
+            target,
+            cause: Cause::Replay,
+            hold,
+            room: None,
+            tell: Some(tell),
+        };
+        if let Ok(mut answer) = self.forwarder.send(&self.store, errand).await {
+            // Its attempt is recorded when the answer has been read to its end.
+            while let Some(Ok(_)) = answer.body_mut().frame().await {}
+        }
+        // Every errand ends with an attempt; only a runtime that is shutting down drops one.
+        told.await
+            .map_err(|_| AgainError::Unsaved("cmhook is stopping".into()))
+    }
+
+    /// The draft's headers with a signature that is right.
+    fn sign(
+        &self,
+        sign: &Sign,
+        draft: &Draft,
+        event: Option<&str>,
+        original: Option<&Kept>,
+    ) -> Result<Headers, AgainError> {
+        let verdict = original.map(|kept| &kept.delivery.request.verdict);
+        let (was, with) = match verdict {
+            Some(Verdict::Valid { scheme, secret }) => (Some(*scheme), Some(&**secret)),
+            _ => (None, None),
+        };
+        let called = |label: &str| self.secrets.iter().find(|s| &**s.label() == label);
+        let secret = match &sign.secret {
+            Some(label) => called(label).ok_or_else(|| AgainError::UnknownSecret(label.clone()))?,
+            None => with
+                .and_then(called)
+                .or_else(|| secret_for(&self.secrets, event))
+                .ok_or(AgainError::NoSecret)?,
+        };
+        let scheme = sign.scheme.or(was);
+        Ok(signed(
+            &draft.headers,
+            secret,
+            scheme.unwrap_or_else(|| scheme_of(&draft.headers)),
+            &draft.body,
+        ))
+    }
+}
+
+/// The secret for an event: one that is its webhook's, or else the first.
+pub fn secret_for<'s>(secrets: &'s [Secret], event: Option<&str>) -> Option<&'s Secret> {
+    secrets
+        .iter()
+        .find(|secret| {
+            secret.event().is_some_and(|of| {
+                event.is_some_and(|event| {
+                    of.parse::<event::EventPattern>()
+                        .is_ok_and(|pattern| pattern.matches(event))
+                })
+            })
+        })
+        .or(secrets.first())
+}
+
+/// The headers with this signature in the place of any other.
+pub fn signed(headers: &Headers, secret: &Secret, scheme: Scheme, body: &[u8]) -> Headers {
+    let value = secret.sign(scheme, body);
+    let name = scheme.header().to_ascii_lowercase();
+    unsigned(headers)
+        .iter()
+        .map(|(name, value)| (name.to_owned(), value.to_vec()))
+        .chain([(name, value.into_bytes())])
+        .collect()
+}
+
+/// The headers without a signature.
+pub fn unsigned(headers: &Headers) -> Headers {
+    let is_signature = |name: &str| {
+        let mut schemes = Scheme::ALL.iter();
+        schemes.any(|scheme| name.eq_ignore_ascii_case(scheme.header()))
+    };
+    headers.iter().filter(|(n, _)| !is_signature(n)).collect()
+}
+
+/// The scheme that a signature in these headers seems to be of; without one the manual's.
+pub fn scheme_of(headers: &Headers) -> Scheme {
+    let hex = Scheme::CakemailHex;
+    match headers.get(&hex.header().to_ascii_lowercase()) {
+        Some(value) if value.len() < 64 && value.len() >= 40 => Scheme::CakemailBase64,
+        None if headers
+            .get(&Scheme::ApiBase64.header().to_ascii_lowercase())
+            .is_some() =>
+        {
+            Scheme::ApiBase64
+        }
+        _ => hex,
+    }
+}
+
+fn method(text: &str) -> Result<Method, AgainError> {
+    Method::from_bytes(text.as_bytes()).map_err(|_| AgainError::Method(text.to_owned()))
+}
+
+fn ip_of(peer: &str) -> Option<IpAddr> {
+    let address = peer.parse::<SocketAddr>().map(|address| address.ip());
+    address.ok().or_else(|| peer.parse().ok())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_new_signature_takes_the_place_of_any_other() {
+        let secret = Secret::new("a", None, "s").unwrap();
+        let old: Headers = [
+            ("content-type", "application/json"),
+            ("X-Signature", "x"),
+            ("x-cakemail-signature", "y"),
+        ]
+        .into_iter()
+        .collect();
+        assert_eq!(unsigned(&old).iter().count(), 1);
+        for scheme in Scheme::ALL {
+            let new = signed(&old, &secret, scheme, b"{}");
+            assert_eq!(new.iter().count(), 2);
+            assert_eq!(scheme_of(&new), scheme);
+            assert!(verify(std::slice::from_ref(&secret), &new, b"{}").is_valid());
+        }
+        assert_eq!(scheme_of(&Headers::default()), Scheme::CakemailHex);
+    }
+
+    #[test]
+    fn the_events_own_secret_is_taken_or_else_the_first() {
+        let secrets = [
+            Secret::new("a", None, "1").unwrap(),
+            Secret::new("b", Some("email.bounced"), "2").unwrap(),
+        ];
+        let label = |event| secret_for(&secrets, event).unwrap().label().to_string();
+        assert_eq!(label(Some("Email.Bounced")), "b");
+        assert_eq!(label(Some("email.sent")), "a");
+        assert_eq!(label(None), "a");
+        assert!(secret_for(&[], None).is_none());
+    }
+}

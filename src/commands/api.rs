@@ -1,0 +1,154 @@
+//! The running listener's local API, and what is remembered for commands that come later.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::capture::again::Again;
+use crate::config::{Policy, user_data_folder};
+use crate::delivery::Warning;
+use crate::inspector::{self, About, Running, RuntimeFile, Token};
+use crate::store::{Reader, Store};
+
+/// The API's socket, before it is served.
+pub(super) struct Opened {
+    listener: TcpListener,
+    address: SocketAddr,
+    token: Token,
+    file: RuntimeFile,
+    url: String,
+}
+
+/// The API while it is served.
+pub(super) struct Serving {
+    tasks: TaskTracker,
+    _file: RuntimeFile,
+}
+
+/// Where the runtime file of a listener stands that keeps everything in memory only: there
+/// is no store to put it beside.
+fn without_store() -> Option<PathBuf> {
+    Some(user_data_folder()?.join("ephemeral"))
+}
+
+/// Takes a port and says in a file which it is.
+pub(super) async fn open(store: &Store, url: &str) -> Result<Opened, Warning> {
+    let failed = |why: String| Warning {
+        code: "no_api",
+        message: format!("other commands cannot act through this listener: {why}"),
+        hint: String::new(),
+    };
+    let io = |error: std::io::Error| failed(error.to_string());
+    let listener = inspector::bind().await.map_err(io)?;
+    let address = listener.local_addr().map_err(io)?;
+    let token = Token::new().map_err(|error| failed(error.to_string()))?;
+    let place = store.path().map(ToOwned::to_owned).or_else(without_store);
+    let place = place.ok_or_else(|| failed("there is no home folder".into()))?;
+    let running = Running {
+        pid: std::process::id(),
+        api: address,
+        url: url.to_owned(),
+        token: token.expose().to_owned(),
+    };
+    let file = RuntimeFile::write(&place, &running).map_err(io)?;
+    Ok(Opened {
+        listener,
+        address,
+        token,
+        file,
+        url: url.to_owned(),
+    })
+}
+
+impl Opened {
+    /// Where it is.
+    pub(super) const fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves it until `stop`.
+    pub(super) fn serve(self, again: Again, stop: CancellationToken) -> Serving {
+        let about = About {
+            url: self.url,
+            targets: again.policy().targets().map(ToString::to_string).collect(),
+            store: again.store().path().map(|path| path.display().to_string()),
+        };
+        let tasks = TaskTracker::new();
+        tokio::spawn(inspector::serve(
+            self.listener,
+            again,
+            about,
+            self.token,
+            tasks.clone(),
+            stop,
+        ));
+        Serving {
+            tasks,
+            _file: self.file,
+        }
+    }
+}
+
+impl Serving {
+    /// What has to end before the store may be closed.
+    pub(super) fn tasks(&self) -> TaskTracker {
+        self.tasks.clone()
+    }
+}
+
+/// The listener of a store, or with `None` the last one that keeps everything in memory
+/// only, as its file names it. It may be gone.
+pub(super) fn find(store: Option<&std::path::Path>) -> Option<Running> {
+    match store {
+        Some(path) => RuntimeFile::read(path),
+        None => RuntimeFile::read(&without_store()?),
+    }
+}
+
+const TARGETS: &str = "targets";
+
+/// Where a store's last listener forwarded to.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Targets {
+    forward: Vec<String>,
+    routes: Vec<(String, String)>,
+}
+
+/// Keeps in the store where its listener forwards to. One that forwards nowhere changes
+/// nothing.
+pub(super) fn remember_targets(store: &Store, policy: &Policy) {
+    if policy.targets().next().is_none() {
+        return;
+    }
+    let targets = Targets {
+        forward: policy.forward.iter().map(ToString::to_string).collect(),
+        routes: policy
+            .routes
+            .iter()
+            .map(|(pattern, target)| (pattern.to_string(), target.to_string()))
+            .collect(),
+    };
+    if let Ok(text) = serde_json::to_string(&targets) {
+        store.remember(TARGETS, text);
+    }
+}
+
+/// What [`remember_targets`] kept, as a policy that says nothing else.
+pub(super) fn remembered_targets(reader: &Reader) -> Policy {
+    let text = reader.text(TARGETS).unwrap_or_default();
+    let targets: Targets = serde_json::from_str(&text).unwrap_or_default();
+    let parsed = |text: &String| text.parse().ok();
+    Policy {
+        forward: targets.forward.iter().filter_map(parsed).collect(),
+        routes: targets
+            .routes
+            .iter()
+            .filter_map(|(glob, target)| Some((glob.parse().ok()?, target.parse().ok()?)))
+            .collect(),
+        ..Policy::default()
+    }
+}

@@ -1,0 +1,11 @@
+//! Commands on kept deliveries, through the built binary.
+
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod api;
+mod delete;
+mod kit;
+mod mark;
