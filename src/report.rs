@@ -10,6 +10,7 @@ use crate::capture::again::AgainError;
 use crate::capture::listener::ListenError;
 use crate::commands;
 use crate::commands::listener_client::ApiError;
+use crate::commands::select::BadFilter;
 use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
@@ -25,6 +26,8 @@ struct Problem {
     code: String,
     exit: u8,
     hint: String,
+    /// Lines that show the mistake, safe on a terminal.
+    drawn: String,
 }
 
 /// Prints what went wrong to standard error, and with `json` as an object to standard
@@ -44,6 +47,9 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     let say = move || {
         let mut err = io::stderr().lock();
         let _ = writeln!(err, "error: {}", escape_for_terminal(&message));
+        for line in problem.drawn.lines() {
+            let _ = writeln!(err, "    {line}");
+        }
         if !problem.hint.is_empty() {
             let _ = writeln!(err, " hint: {}", escape_for_terminal(&problem.hint));
         }
@@ -80,10 +86,17 @@ fn classify(error: &anyhow::Error) -> Problem {
         code: code.to_owned(),
         exit,
         hint: hint.to_owned(),
+        drawn: String::new(),
     };
     for cause in error.chain() {
         if let Some(found) = cause.downcast_ref::<ConfigError>() {
             return problem("usage", USAGE, &found.hint);
+        }
+        if let Some(found) = cause.downcast_ref::<BadFilter>() {
+            return Problem {
+                drawn: found.drawn.clone(),
+                ..problem("usage", USAGE, "docs/filter.md describes what there is")
+            };
         }
         if let Some(found) = cause.downcast_ref::<ListenError>() {
             return match found {
@@ -153,6 +166,7 @@ fn of_store(error: &OpenError) -> Problem {
         code: code.to_owned(),
         exit: FAILED,
         hint: hint.to_owned(),
+        drawn: String::new(),
     }
 }
 

@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::again::Again;
-use crate::config::{Policy, user_data_folder};
+use crate::config::Policy;
 use crate::delivery::Warning;
 use crate::inspector::{self, About, Running, RuntimeFile, Token};
 use crate::store::{Reader, Store};
@@ -19,20 +19,23 @@ pub(super) struct Opened {
     listener: TcpListener,
     address: SocketAddr,
     token: Token,
-    file: RuntimeFile,
+    file: Option<RuntimeFile>,
     url: String,
 }
 
 /// The API while it is served.
 pub(super) struct Serving {
     tasks: TaskTracker,
-    _file: RuntimeFile,
+    _file: Option<RuntimeFile>,
 }
 
 /// Where the runtime file of a listener stands that keeps everything in memory only: there
-/// is no store to put it beside.
+/// is no store to put it beside, and it leaves nothing behind on a disk.
 fn without_store() -> Option<PathBuf> {
-    Some(user_data_folder()?.join("ephemeral"))
+    let folder = PathBuf::from(std::env::var_os("XDG_RUNTIME_DIR")?);
+    folder
+        .is_absolute()
+        .then(|| folder.join("cmhook-ephemeral"))
 }
 
 /// Takes a port and says in a file which it is.
@@ -47,14 +50,17 @@ pub(super) async fn open(store: &Store, url: &str) -> Result<Opened, Warning> {
     let address = listener.local_addr().map_err(io)?;
     let token = Token::new().map_err(|error| failed(error.to_string()))?;
     let place = store.path().map(ToOwned::to_owned).or_else(without_store);
-    let place = place.ok_or_else(|| failed("there is no home folder".into()))?;
     let running = Running {
         pid: std::process::id(),
         api: address,
         url: url.to_owned(),
         token: token.expose().to_owned(),
     };
-    let file = RuntimeFile::write(&place, &running).map_err(io)?;
+    let file = match place {
+        Some(place) => RuntimeFile::write(&place, &running).map(Some),
+        None => Ok(None),
+    };
+    let file = file.map_err(io)?;
     Ok(Opened {
         listener,
         address,

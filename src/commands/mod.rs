@@ -16,7 +16,7 @@ pub mod listener_client;
 mod man;
 mod mark;
 mod replay;
-mod select;
+pub mod select;
 mod session;
 mod setup;
 mod show;

@@ -4,11 +4,14 @@ use std::collections::HashSet;
 use std::io::Write as _;
 use std::str::FromStr;
 
+use jiff::Zoned;
+
 use super::setup::Setup;
 use crate::capture::again::AgainError;
 use crate::cli::SelectArgs;
 use crate::config::ConfigError;
-use crate::delivery::Kept;
+use crate::delivery::{Kept, escape_for_terminal};
+use crate::filter::{Duplicates, Filter, FilterError};
 
 /// One word that names deliveries.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +126,7 @@ pub(super) fn select(
             Needed::OrLast => names.push(Named::Last(0)),
         }
     }
+    let filter = args.filter.as_deref().map(filter).transpose()?;
     let kept = setup.kept()?;
     if kept.is_empty() {
         writeln!(std::io::stderr(), "No deliveries are kept yet.")?;
@@ -131,12 +135,55 @@ pub(super) fn select(
     if names.is_empty() {
         names.push(Named::Range(0, u64::MAX));
     }
-    let chosen = choose(&kept, &names)?;
+    let mut chosen = choose(&kept, &names)?;
+    if let Some(filter) = &filter {
+        let duplicates = match filter.wants_duplicates() {
+            true => Duplicates::of(kept.iter()),
+            false => Duplicates::default(),
+        };
+        chosen.retain(|kept| filter.matches(kept, &duplicates));
+    }
     if chosen.is_empty() {
-        writeln!(std::io::stderr(), "No delivery matches.")?;
+        say_no_match(filter.as_ref())?;
         return Ok(None);
     }
     Ok(Some(chosen))
+}
+
+/// A filter that means nothing, with a drawing of where the mistake is.
+#[derive(Debug, thiserror::Error)]
+#[error("the filter cannot be read: {error}")]
+pub struct BadFilter {
+    error: FilterError,
+    /// Two lines, safe on a terminal.
+    pub drawn: String,
+}
+
+/// Reads a filter.
+///
+/// # Errors
+/// Where it means nothing.
+pub(super) fn filter(text: &str) -> Result<Filter, BadFilter> {
+    Filter::parse(text, &Zoned::now()).map_err(|error| BadFilter {
+        drawn: error.drawn(text),
+        error,
+    })
+}
+
+/// Says that nothing matches a filter, and what was probably meant.
+///
+/// # Errors
+/// Those of standard error.
+pub(super) fn say_no_match(filter: Option<&Filter>) -> std::io::Result<()> {
+    let mut err = std::io::stderr().lock();
+    match filter.and_then(Filter::likely_typo) {
+        Some((written, meant)) => writeln!(
+            err,
+            "No delivery matches. No known event is called `{}`; did you mean `{meant}`?",
+            escape_for_terminal(&written)
+        ),
+        None => writeln!(err, "No delivery matches."),
+    }
 }
 
 #[cfg(test)]

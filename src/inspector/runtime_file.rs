@@ -52,9 +52,6 @@ impl RuntimeFile {
     /// Those of the file system.
     pub fn write(store: &Path, running: &Running) -> io::Result<Self> {
         let path = beside(store);
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder)?;
-        }
         // Never seen half written, and never with another's permissions.
         let mut new = path.clone().into_os_string();
         new.push(".new");
@@ -68,6 +65,12 @@ impl RuntimeFile {
             options.mode(0o600);
         }
         let mut file = options.open(&new)?;
+        // A umask can take away too much.
+        #[cfg(unix)]
+        {
+            use std::os::unix::fs::PermissionsExt as _;
+            file.set_permissions(fs::Permissions::from_mode(0o600))?;
+        }
         let text = serde_json::to_vec(running).map_err(io::Error::from)?;
         file.write_all(&text)?;
         drop(file);

@@ -51,7 +51,8 @@ fn with_umask(umask: &str) -> Command {
     command
 }
 
-const LIVE: [&str; 4] = [
+const LIVE: [&str; 5] = [
+    "deliveries.db.api",
     "deliveries.db",
     "deliveries.db-wal",
     "deliveries.db-shm",
