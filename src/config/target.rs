@@ -82,6 +82,10 @@ impl FromStr for Target {
         if authority.host().is_empty() || authority.host().contains('%') {
             return Err(bad("it has no host"));
         }
+        // Old resolvers take a number for an address; nobody means that.
+        if authority.host().bytes().all(|b| b.is_ascii_digit()) {
+            return Err(bad("a number is no host; two ports take two `--forward`"));
+        }
         let has_port = authority.as_str().len() > authority.host().len();
         if has_port && authority.port_u16().is_none_or(|port| port == 0) {
             return Err(bad("a port is a number from 1 to 65535"));
@@ -204,6 +208,8 @@ mod tests {
             "http://x/?q",
             "http://x/#f",
             "http://:80",
+            "3000:3001",
+            "http://3000/",
         ] {
             let error = given.parse::<Target>().unwrap_err();
             assert!(!error.to_string().contains("u:p"), "{error}");

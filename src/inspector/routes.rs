@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, Path, State};
+use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Router, middleware};
@@ -41,6 +41,14 @@ pub(super) fn router(again: Again, about: About, by: Arc<Guard>) -> Router {
         .route("/api/v1/deliveries/{id}/mark", put(mark).delete(unmark))
         .route("/api/v1/send", post(send))
         .route("/api/v1/settle", post(settle))
+        .method_not_allowed_fallback(|| async {
+            refuse(
+                StatusCode::METHOD_NOT_ALLOWED,
+                "no_route",
+                "this route has no such method",
+                "",
+            )
+        })
         .fallback(|| async {
             refuse(
                 StatusCode::NOT_FOUND,
@@ -52,6 +60,23 @@ pub(super) fn router(again: Again, about: About, by: Arc<Guard>) -> Router {
         .layer(DefaultBodyLimit::max(MAX_BODY))
         .layer(middleware::from_fn_with_state(by, guard))
         .with_state(parts)
+}
+
+/// A delivery's id in the path.
+struct Id(u64);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Response;
+
+    async fn from_request_parts(
+        parts: &mut http::request::Parts,
+        state: &S,
+    ) -> Result<Self, Response> {
+        let path = Path::<String>::from_request_parts(parts, state).await;
+        let text = path.map(|Path(text)| text).unwrap_or_default();
+        let id = text.parse().map(Self);
+        id.map_err(|_| Bad(format!("`{}` is no id", text.escape_debug())).into_response())
+    }
 }
 
 /// An answer that says no.
@@ -148,11 +173,7 @@ struct ReplayIn {
     to: Option<String>,
 }
 
-async fn replay(
-    State(parts): State<Parts>,
-    Path(id): Path<u64>,
-    body: Bytes,
-) -> Result<Response, Response> {
+async fn replay(State(parts): State<Parts>, Id(id): Id, body: Bytes) -> Result<Response, Response> {
     let wanted: ReplayIn = read(&body).map_err(IntoResponse::into_response)?;
     let to = target(wanted.to.as_deref()).map_err(IntoResponse::into_response)?;
     let attempt = finish(async move { parts.again.replay(id, to.as_ref()).await }).await?;
@@ -272,7 +293,7 @@ fn deleted(ids: &[u64]) -> Response {
     answer(&Object::Deleted { ids })
 }
 
-async fn delete_one(State(parts): State<Parts>, Path(id): Path<u64>) -> Response {
+async fn delete_one(State(parts): State<Parts>, Id(id): Id) -> Response {
     match &parts.again.store().delete(&[id])[..] {
         [] => AgainError::NoDelivery(id).into_response(),
         ids => deleted(ids),
@@ -283,11 +304,11 @@ async fn clear(State(parts): State<Parts>) -> Response {
     deleted(&parts.again.store().clear())
 }
 
-async fn mark(State(parts): State<Parts>, Path(id): Path<u64>) -> Response {
+async fn mark(State(parts): State<Parts>, Id(id): Id) -> Response {
     set_mark(&parts, id, true)
 }
 
-async fn unmark(State(parts): State<Parts>, Path(id): Path<u64>) -> Response {
+async fn unmark(State(parts): State<Parts>, Id(id): Id) -> Response {
     set_mark(&parts, id, false)
 }
 

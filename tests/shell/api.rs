@@ -123,3 +123,164 @@ fn a_killed_listener_is_not_waited_for() {
     let ran = place.run(&["mark", "5"]).coded(0);
     assert_eq!(ran.stderr, "Marked 1 delivery.\n");
 }
+
+fn post(running: &Value, path: &str, body: &Value) -> (u16, Value) {
+    let body = body.to_string();
+    let request = format!(
+        "POST {path} HTTP/1.1\r\nHost: HOST\r\nAuthorization: Bearer TOKEN\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
+        body.len()
+    );
+    let (status, text) = ask(running, &request);
+    let body = text.split_once("\r\n\r\n").expect("a body").1;
+    (status, serde_json::from_str(body).expect("JSON"))
+}
+
+#[test]
+fn nothing_is_sent_to_the_listener_itself() {
+    let place = Place::new();
+    let app = app();
+    let mut listener = place.listener(&["--forward", &app.target()]);
+    send_all(&mut listener);
+    let running = running(&place);
+    let own = listener.address().to_string();
+    for to in [own.as_str(), running["api"].as_str().unwrap()] {
+        let to = serde_json::json!({ "to": to });
+        let (status, attempt) = post(&running, "/api/v1/deliveries/1/replay", &to);
+        assert_eq!(status, 200);
+        assert_eq!(attempt["error"]["code"], "loop", "{attempt}");
+    }
+    listener.stop();
+}
+
+#[test]
+fn what_is_sent_again_is_what_came_and_names_it() {
+    let place = Place::new();
+    let app = app();
+    let secret = format!("main={SECRET}");
+    let mut listener = place.listener(&["--forward", &app.target(), "--secret", &secret]);
+    send_all(&mut listener);
+    for _ in 0..5 {
+        app.next();
+    }
+    let running = running(&place);
+    let nowhere = serde_json::json!({ "to": null });
+    let (_, attempt) = post(&running, "/api/v1/deliveries/2/replay", &nowhere);
+    assert_eq!(
+        (&attempt["cause"], &attempt["n"]),
+        (&"replay".into(), &2.into())
+    );
+    assert_eq!(attempt["status"], 500);
+    assert_eq!(listener.next("attempt"), attempt);
+    let seen = app.next();
+    assert_eq!(seen.body, crate::kit::DELIVERIES[1].0);
+    assert_eq!(seen.parts.headers["cmhook-replay-of"], "2");
+
+    let edited = serde_json::json!({
+        "request": {
+            "method": "PUT",
+            "path": "/a?b=%zz",
+            "headers": [["content-type", "application/json"], ["x-signature", "old"]],
+            "body": "{\"event\":\"email.sent\"}",
+            "body_encoding": "utf8",
+        },
+        "original": 2,
+        "sign": { "secret": null, "scheme": null },
+        "to": null,
+    });
+    let (status, sent) = post(&running, "/api/v1/send", &edited);
+    assert_eq!(status, 200, "{sent}");
+    assert_eq!(sent["delivery"]["original"], 2);
+    assert_eq!(sent["delivery"]["verdict"]["status"], "valid");
+    assert_eq!(sent["delivery"]["verdict"]["scheme"], "cakemail-hex");
+    assert_eq!(sent["attempt"]["status"], 200);
+    assert_eq!(listener.delivery(), sent["delivery"]);
+    let seen = app.next();
+    assert_eq!(seen.parts.method, "PUT");
+    assert_eq!(seen.parts.headers["cmhook-replay-of"], "2");
+    assert!(!seen.parts.headers.contains_key("x-signature"));
+    listener.stop();
+}
+
+#[test]
+fn requests_that_make_no_sense_are_named_and_do_nothing() {
+    let place = Place::new();
+    let app = app();
+    let mut listener = place.listener(&["--forward", &app.target()]);
+    send_all(&mut listener);
+    let running = running(&place);
+    let request = |name: &str, value: &str| {
+        serde_json::json!({
+            "request": {
+                "method": "POST", "path": "/", "headers": [[name, value]],
+                "body": "", "body_encoding": "utf8",
+            },
+            "original": null, "sign": null, "to": null,
+        })
+    };
+    for (path, body, status, part) in [
+        (
+            "/api/v1/deliveries/9/replay",
+            serde_json::json!({}),
+            404,
+            "no delivery #9",
+        ),
+        (
+            "/api/v1/deliveries/x/replay",
+            serde_json::json!({}),
+            400,
+            "x",
+        ),
+        (
+            "/api/v1/deliveries/1/replay",
+            serde_json::json!({"to": "::"}),
+            400,
+            "not a target",
+        ),
+        (
+            "/api/v1/deliveries/1/replay",
+            serde_json::json!({"too": 1}),
+            400,
+            "too",
+        ),
+        (
+            "/api/v1/send",
+            request("x-a", "1\r\nx-evil: 2"),
+            400,
+            "control character",
+        ),
+        (
+            "/api/v1/send",
+            request("x-a", "\0"),
+            400,
+            "control character",
+        ),
+        (
+            "/api/v1/send",
+            request("x a", "1"),
+            400,
+            "not the name of a header",
+        ),
+        (
+            "/api/v1/deliveries",
+            serde_json::json!({"type": "attempt"}),
+            400,
+            "missing field",
+        ),
+        (
+            "/api/v1/nothing",
+            serde_json::json!({}),
+            404,
+            "no such route",
+        ),
+    ] {
+        let (got, error) = post(&running, path, &body);
+        assert_eq!(got, status, "{path} {body}: {error}");
+        assert_eq!(error["type"], "error", "{error}");
+        assert!(error["message"].as_str().unwrap().contains(part), "{error}");
+    }
+    let stopped = listener.stop();
+    assert_eq!(
+        (&stopped["received"], &stopped["answered"]),
+        (&5.into(), &5.into())
+    );
+}
