@@ -10,6 +10,8 @@ mod diff;
 mod export;
 mod hand;
 mod import;
+mod jq;
+mod json_output;
 mod list;
 mod listen;
 pub mod listener_client;
