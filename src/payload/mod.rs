@@ -1,8 +1,12 @@
 //! Payloads as JSON text: finding values in them and changing those, without parsing and
 //! writing the rest anew.
 
+pub mod edit;
 mod find;
 mod path;
+mod scan;
+mod style;
 
 pub use find::{elements_of, find, text_of};
 pub use path::{BadPath, Path, Step};
+pub use scan::NotJson;
