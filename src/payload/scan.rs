@@ -150,6 +150,30 @@ pub(super) fn key(quoted: &str) -> Option<Cow<'_, str>> {
     }
 }
 
+/// The same JSON without the white space between its parts.
+pub(super) fn compact(json: &str) -> Cow<'_, str> {
+    let mut out = String::new();
+    // Up to where it is copied, and whether anything was left out.
+    let (mut done, mut at, mut shorter) = (0, 0, false);
+    while let Some(byte) = json.as_bytes().get(at) {
+        match byte {
+            b'"' => at = end_of_string(json, at),
+            b' ' | b'\t' | b'\n' | b'\r' => {
+                out.push_str(&json[done..at]);
+                at = skip_space(json, at);
+                done = at;
+                shorter = true;
+            }
+            _ => at += 1,
+        }
+    }
+    if !shorter {
+        return Cow::Borrowed(json);
+    }
+    out.push_str(&json[done..]);
+    Cow::Owned(out)
+}
+
 /// The members of the object, or elements of the array, that begins at `at`.
 pub(super) fn members(text: &str, at: usize) -> Members<'_> {
     Members {
