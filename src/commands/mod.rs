@@ -10,6 +10,7 @@ mod diff;
 mod export;
 mod hand;
 mod import;
+mod ink;
 mod jq;
 mod json_output;
 mod list;

@@ -83,6 +83,11 @@ fn layer(encoding: Encoding, body: &[u8], limit: usize) -> Result<Decoded, Decod
         Encoding::Deflate => start(ZlibDecoder::new(body), limit)
             .or_else(|| start(DeflateDecoder::new(body), limit))
             .ok_or(DecodeError::Broken("deflate")),
+        // `br` has windows of up to 16 MiB (RFC 7932 section 9.1). The mark of what goes beyond
+        // that would have a gigabyte taken for it.
+        Encoding::Brotli if body.first().is_some_and(|byte| byte & 0x7f == 0x11) => {
+            Err(DecodeError::Broken("brotli"))
+        }
         Encoding::Brotli => {
             start(Decompressor::new(body, 4 << 10), limit).ok_or(DecodeError::Broken("brotli"))
         }
@@ -169,6 +174,12 @@ mod tests {
             (
                 "br",
                 b"\xff\xff\xff".as_slice(),
+                "it is not brotli, though its header says so",
+            ),
+            // One with a window of 1 GiB.
+            (
+                "br",
+                b"\x11\x1e\x08\x00\x02\x68\x65\x6c\x6c\x6f\x03",
                 "it is not brotli, though its header says so",
             ),
             ("gzip,gzip,gzip,gzip", TEXT, "it has more than 3 encodings"),

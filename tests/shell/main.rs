@@ -9,3 +9,4 @@ mod api;
 mod delete;
 mod kit;
 mod mark;
+mod show;

@@ -1,0 +1,202 @@
+//! One delivery with all that came of it, as the detail pane shows it.
+//!
+//! ```text
+//! #127  email.opened  ✓ signed (cakemail-base64, secret `bounces`)
+//! POST /webhooks/cakemail  2026-11-24 10:32:07  1.2 kB  from 127.0.0.1:50312
+//! ```
+
+use std::io::{self, Write};
+
+use super::body;
+use crate::cakemail::diagnosis;
+use crate::commands::ink::{BOLD, CYAN, DIM, Ink, RED, YELLOW, shown, size, style_of, took, value};
+use crate::delivery::{Answer, Attempt, Headers, Kept, Outcome, Verdict};
+
+const INDENT: &str = "  ";
+
+/// Writes it; of its attempts those that are given, the last of them with its response.
+///
+/// # Errors
+/// Those of `out`.
+pub(super) fn write(
+    out: &mut impl Write,
+    ink: &Ink,
+    kept: &Kept,
+    attempts: &[&Attempt],
+) -> io::Result<()> {
+    head(out, ink, kept)?;
+    let request = &kept.delivery.request;
+    section(out, ink, "Headers")?;
+    headers(out, ink, &request.headers, INDENT)?;
+    section(out, ink, "Payload")?;
+    body::write(out, ink, &request.headers, &request.body, INDENT)?;
+    if attempts.is_empty() {
+        return Ok(());
+    }
+    section(out, ink, "Attempts")?;
+    for attempt in attempts {
+        line(out, ink, attempt)?;
+    }
+    let Some(last) = attempts.last() else {
+        return Ok(());
+    };
+    if let Outcome::Answered(answer) = &last.outcome {
+        section(out, ink, &format!("Response (attempt {})", last.n))?;
+        response(out, ink, last, answer, INDENT)?;
+        if matches!(answer.status, 401 | 403)
+            && let Verdict::Valid { scheme, secret } = &request.verdict
+        {
+            section(
+                out,
+                ink,
+                "Your app refused a delivery whose signature is right",
+            )?;
+            let why = diagnosis::why_rejected(
+                *scheme,
+                secret,
+                &answer.headers,
+                request.path(),
+                &request.body,
+            );
+            for line in why {
+                writeln!(out, "{INDENT}{}", ink.paint(YELLOW, &shown(&line)))?;
+            }
+        }
+    }
+    Ok(())
+}
+
+fn head(out: &mut impl Write, ink: &Ink, kept: &Kept) -> io::Result<()> {
+    let request = &kept.delivery.request;
+    let event = shown(request.event.as_deref().unwrap_or("no event"));
+    writeln!(
+        out,
+        "{}  {}  {}",
+        ink.paint(BOLD, &format!("#{}", kept.delivery.id)),
+        ink.paint(BOLD, &event),
+        ink.verdict(&request.verdict),
+    )?;
+    if let Verdict::Invalid { reason } = &request.verdict {
+        writeln!(out, "{INDENT}{}", ink.paint(RED, &shown(reason)))?;
+    }
+    writeln!(
+        out,
+        "{} {}  {}",
+        shown(&request.method),
+        shown(&request.path_and_query),
+        ink.paint(
+            DIM,
+            &format!(
+                "{}  {}  from {}",
+                ink.time(request.received_at),
+                size(request.body.len() as u64),
+                shown(&request.peer)
+            )
+        ),
+    )?;
+    let mut more = Vec::new();
+    more.extend(
+        request
+            .original
+            .map(|id| format!("an edited copy of #{id}")),
+    );
+    more.extend(kept.marked.then(|| "marked".to_owned()));
+    match kept.replays() {
+        0 => {}
+        1 => more.push("replayed once".to_owned()),
+        times => more.push(format!("replayed {times} times")),
+    }
+    if !more.is_empty() {
+        writeln!(out, "{}", ink.paint(DIM, &more.join(", ")))?;
+    }
+    Ok(())
+}
+
+fn section(out: &mut impl Write, ink: &Ink, title: &str) -> io::Result<()> {
+    writeln!(out, "\n{}", ink.paint(BOLD, title))
+}
+
+/// Header fields as a table.
+///
+/// # Errors
+/// Those of `out`.
+fn headers(out: &mut impl Write, ink: &Ink, headers: &Headers, indent: &str) -> io::Result<()> {
+    const WIDEST: usize = 24;
+    let width = headers.iter().map(|(name, _)| name.len()).max();
+    let width = width.unwrap_or_default().min(WIDEST);
+    for (name, bytes) in headers.iter() {
+        let padding = " ".repeat(width.saturating_sub(name.len()));
+        let name = shown(name);
+        let text = value(bytes);
+        writeln!(out, "{indent}{}{padding}  {text}", ink.paint(CYAN, &name))?;
+    }
+    if headers.is_empty() {
+        writeln!(out, "{indent}{}", ink.paint(DIM, "(none)"))?;
+    }
+    Ok(())
+}
+
+/// `1  live    200  2026-11-24 10:32:07  http://localhost:3000/webhooks  12ms`, and why no
+/// answer came where none did.
+fn line(out: &mut impl Write, ink: &Ink, attempt: &Attempt) -> io::Result<()> {
+    let outcome = match &attempt.outcome {
+        Outcome::Answered(answer) => ink
+            .paint(style_of(answer.status), &answer.status.to_string())
+            .into_owned(),
+        Outcome::Failed(_) => ink.paint(RED, "ERR").into_owned(),
+    };
+    writeln!(
+        out,
+        "{INDENT}{:>2}  {:<6}  {outcome}  {}  {}  {}",
+        attempt.n,
+        attempt.cause.name(),
+        ink.paint(DIM, &ink.time(attempt.started_at)),
+        shown(&attempt.target),
+        ink.paint(DIM, &took(attempt.took)),
+    )?;
+    if let Outcome::Failed(failure) = &attempt.outcome {
+        writeln!(
+            out,
+            "{INDENT}    {}",
+            ink.paint(RED, &shown(&failure.message))
+        )?;
+        if !failure.hint.is_empty() {
+            writeln!(out, "{INDENT}    {}", ink.paint(DIM, &shown(&failure.hint)))?;
+        }
+    }
+    Ok(())
+}
+
+/// Status, headers and body of an answer.
+///
+/// # Errors
+/// Those of `out`.
+pub(super) fn response(
+    out: &mut impl Write,
+    ink: &Ink,
+    attempt: &Attempt,
+    answer: &Answer,
+    indent: &str,
+) -> io::Result<()> {
+    let status = answer.status.to_string();
+    let about = format!("in {}, {}", took(attempt.took), size(answer.size));
+    writeln!(
+        out,
+        "{indent}{} {}",
+        ink.paint(style_of(answer.status), &status),
+        ink.paint(DIM, &about),
+    )?;
+    headers(out, ink, &answer.headers, indent)?;
+    writeln!(out)?;
+    body::write(out, ink, &answer.headers, &answer.body, indent)?;
+    let kept = answer.body.len() as u64;
+    if kept < answer.size {
+        let why = format!(
+            "(the first {} of {} were kept)",
+            size(kept),
+            size(answer.size)
+        );
+        writeln!(out, "{indent}{}", ink.paint(DIM, &why))?;
+    }
+    Ok(())
+}

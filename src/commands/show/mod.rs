@@ -1,0 +1,149 @@
+//! `cmhook show`.
+
+pub(super) mod body;
+mod detail;
+
+use std::io::{self, BufWriter, IsTerminal as _, Write};
+use std::path::Path;
+
+use super::Outcome;
+use super::ink::{Ink, value};
+use super::select::{Needed, select};
+use super::setup::{Setup, color};
+use crate::cli::ShowArgs;
+use crate::config::ConfigError;
+use crate::delivery::{self, Answer, Attempt, Headers, Kept};
+use crate::wire::Object;
+
+pub(super) fn run(args: &ShowArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
+    let setup = Setup::read(config, &args.store, |raw| {
+        raw.color = args.color.color.map(color);
+    })?;
+    let Some(chosen) = select(&setup, &args.select, Needed::OrLast)? else {
+        return Ok(Outcome::No);
+    };
+    let out = io::stdout().lock();
+    let terminal = out.is_terminal();
+    let mut out = BufWriter::new(out);
+    let show = Show {
+        args,
+        ink: Ink::new(setup.settings.output.color, terminal),
+        terminal,
+    };
+    let mut outcome = Outcome::Fine;
+    for (at, kept) in chosen.iter().enumerate() {
+        if at > 0 && !args.body && !args.json.wanted() {
+            writeln!(out)?;
+        }
+        if show.one(&mut out, kept)? == Outcome::No {
+            outcome = Outcome::No;
+        }
+    }
+    out.flush()?;
+    Ok(outcome)
+}
+
+struct Show<'a> {
+    args: &'a ShowArgs,
+    ink: Ink,
+    terminal: bool,
+}
+
+impl Show<'_> {
+    fn one(&self, out: &mut impl Write, kept: &Kept) -> anyhow::Result<Outcome> {
+        if self.args.json.wanted() {
+            Object::from(kept).write_line(out)?;
+            return Ok(Outcome::Fine);
+        }
+        let Some(attempts) = self.attempts(kept) else {
+            out.flush()?;
+            return no(
+                kept,
+                &format!("has no attempt {}", self.args.attempt.unwrap_or(0)),
+            );
+        };
+        let request = &kept.delivery.request;
+        if !self.args.response {
+            if self.args.body {
+                self.exact(out, &request.body)?;
+            } else if self.args.headers {
+                fields(out, &request.headers)?;
+            } else {
+                detail::write(out, &self.ink, kept, &attempts)?;
+            }
+            return Ok(Outcome::Fine);
+        }
+        match attempts.last().map(|attempt| (attempt, &attempt.outcome)) {
+            Some((attempt, delivery::Outcome::Answered(answer))) => {
+                self.response(out, attempt, answer)?;
+                Ok(Outcome::Fine)
+            }
+            Some((attempt, delivery::Outcome::Failed(failure))) => {
+                out.flush()?;
+                let why = format!(
+                    "got no response at attempt {}: {}",
+                    attempt.n, failure.message
+                );
+                no(kept, &why)
+            }
+            None => {
+                out.flush()?;
+                no(kept, "was never forwarded, so there is no response")
+            }
+        }
+    }
+
+    /// The attempts that are meant; `None` where the one that is named is not there.
+    fn attempts<'k>(&self, kept: &'k Kept) -> Option<Vec<&'k Attempt>> {
+        let mut attempts = kept.attempts.iter().map(|attempt| &**attempt);
+        match self.args.attempt {
+            None => Some(attempts.collect()),
+            Some(n) => attempts.find(|attempt| attempt.n == n).map(|one| vec![one]),
+        }
+    }
+
+    fn response(
+        &self,
+        out: &mut impl Write,
+        attempt: &Attempt,
+        answer: &Answer,
+    ) -> anyhow::Result<()> {
+        if self.args.body {
+            return self.exact(out, &answer.body);
+        }
+        if self.args.headers {
+            return Ok(fields(out, &answer.headers)?);
+        }
+        Ok(detail::response(out, &self.ink, attempt, answer, "")?)
+    }
+
+    /// The bytes and nothing else, unless a terminal would act on them.
+    fn exact(&self, out: &mut impl Write, bytes: &[u8]) -> anyhow::Result<()> {
+        let harmless = body::text_of(bytes).is_some_and(|text| {
+            let acts = |c: char| !"\t\r\n".contains(c) && delivery::is_unsafe_on_terminal(c);
+            !text.contains(acts)
+        });
+        if self.terminal && !harmless && !self.args.force {
+            return Err(ConfigError {
+                message: "the body holds bytes that a terminal would act on".into(),
+                hint: "write it to a file with `> FILE`, or say `--force`".into(),
+            }
+            .into());
+        }
+        out.write_all(bytes)?;
+        Ok(())
+    }
+}
+
+/// Header fields as they stand in a request, made harmless.
+fn fields(out: &mut impl Write, headers: &Headers) -> io::Result<()> {
+    headers
+        .iter()
+        .try_for_each(|(name, bytes)| writeln!(out, "{name}: {}", value(bytes)))
+}
+
+fn no(kept: &Kept, why: &str) -> anyhow::Result<Outcome> {
+    let why = delivery::escape_for_terminal(why);
+    writeln!(io::stderr(), "#{} {why}.", kept.delivery.id)?;
+    Ok(Outcome::No)
+}
