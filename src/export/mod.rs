@@ -1,1 +1,11 @@
-//! Deliveries in the formats of other programs.
+//! Deliveries in the formats of other programs, and back. Values in, bytes out.
+
+pub mod fixture;
+pub mod har;
+pub mod http;
+pub mod json;
+pub mod read;
+
+/// The label of a secret that a redacted export was signed with. It stands in the export
+/// itself and guards nothing.
+pub const THROW_AWAY: &str = "throw-away";
