@@ -1,5 +1,6 @@
 //! Deliveries in the formats of other programs, and back. Values in, bytes out.
 
+pub mod curl;
 pub mod fixture;
 pub mod har;
 pub mod http;
