@@ -16,6 +16,8 @@ use crate::delivery::Kept;
 pub struct Reader {
     db: Connection,
     path: PathBuf,
+    // A listener was stopped before it had made the tables.
+    unmade: bool,
 }
 
 /// What was read, and what could not be.
@@ -38,7 +40,11 @@ impl Reader {
         let db = Connection::open_with_flags(path, flags).map_err(database(path))?;
         db.busy_timeout(std::time::Duration::from_secs(2))
             .map_err(database(path))?;
+        let tables = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
+            row.get::<_, i64>(0)
+        });
         Ok(Self {
+            unmade: tables.map_err(database(path))? == 0,
             db,
             path: path.to_owned(),
         })
@@ -49,6 +55,9 @@ impl Reader {
     /// # Errors
     /// Where the file is damaged as a whole or cannot be read.
     pub fn read(&self, ids: RangeInclusive<u64>, limits: Limits) -> Result<Readable, OpenError> {
+        if self.unmade {
+            return Ok(Readable::default());
+        }
         // One moment for deliveries and their attempts.
         let read = || {
             let moment = self.db.unchecked_transaction()?;
@@ -84,5 +93,88 @@ impl Reader {
     /// A text that was remembered about the store, see [`super::Store::remember`].
     pub fn text(&self, key: &str) -> Option<String> {
         notes::read_text(&self.db, key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::config::StoreSettings;
+    use crate::delivery::{Delivery, Headers, Received, Verdict};
+    use crate::store::identity::APPLICATION_ID;
+    use crate::store::{Store, rows};
+
+    fn delivery(id: u64) -> Delivery {
+        Delivery {
+            id,
+            request: Received {
+                received_at: jiff::Timestamp::UNIX_EPOCH,
+                peer: "127.0.0.1:1".into(),
+                method: "POST".into(),
+                path_and_query: "/".into(),
+                headers: Headers::default(),
+                body: bytes::Bytes::from_static(b"{}"),
+                event: None,
+                verdict: Verdict::Unsigned,
+                original: None,
+            },
+        }
+    }
+
+    /// A store as cmhook made it before there were notes.
+    fn layout_1(path: &Path) {
+        let db = Connection::open(path).unwrap();
+        db.pragma_update(None, "journal_mode", "wal").unwrap();
+        db.execute_batch(&format!(
+            "{} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=1;",
+            rows::SCHEMA
+        ))
+        .unwrap();
+        for id in [1, 2] {
+            rows::insert_delivery(&db, &delivery(id)).unwrap();
+        }
+    }
+
+    #[test]
+    fn a_store_of_layout_1_is_read_as_it_is_and_taken_over_by_a_listener() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        layout_1(&path);
+        let expected = [1, 2].map(|id| Kept::new(Arc::new(delivery(id))));
+        let before = std::fs::read(&path).unwrap();
+        let reader = Reader::open(&path).unwrap();
+        assert_eq!(reader.all().unwrap().kept, expected);
+        assert_eq!(reader.text("targets"), None);
+        drop(reader);
+        assert_eq!(std::fs::read(&path).unwrap(), before);
+
+        let settings = StoreSettings {
+            path: Some(path.clone()),
+            durable: false,
+            keep: 10,
+            keep_bytes: usize::MAX,
+        };
+        let (store, warnings) = Store::open(&settings).unwrap();
+        assert_eq!((store.all(), warnings.len()), (expected.to_vec(), 0));
+        assert!(store.mark(2, true));
+        store.close();
+        let kept = Reader::open(&path).unwrap().all().unwrap().kept;
+        assert_eq!((kept[0].marked, kept[1].marked), (false, true));
+    }
+
+    #[test]
+    fn what_is_no_store_is_told_apart() {
+        let folder = tempfile::tempdir().unwrap();
+        let open = |name: &str| Reader::open(&folder.path().join(name)).unwrap_err();
+        assert!(matches!(open("none.db"), OpenError::Missing { .. }));
+        std::fs::write(folder.path().join("text.db"), "x".repeat(200)).unwrap();
+        assert!(matches!(open("text.db"), OpenError::NotAStore { .. }));
+        std::fs::write(folder.path().join("begun.db"), "").unwrap();
+        let begun = Reader::open(&folder.path().join("begun.db")).unwrap();
+        assert!(begun.all().unwrap().kept.is_empty());
+        std::fs::create_dir(folder.path().join("folder.db")).unwrap();
+        assert!(matches!(open("folder.db"), OpenError::Folder { .. }));
     }
 }
