@@ -363,3 +363,30 @@ fn a_strangers_escape_sequences_never_reach_the_terminal() {
     let event = scripts.stop();
     assert_eq!(event["received"], corpus.len());
 }
+
+#[test]
+fn a_mistake_names_where_it_comes_from() {
+    let home = home();
+    fs::write(home.path().join("cmhook.toml"), "timeout = \"soon\"\n").unwrap();
+    let mut command = cmhook();
+    command
+        .args(["listen", "--listen", "0"])
+        .env("HOME", home.path())
+        .env_remove("XDG_CONFIG_HOME")
+        .current_dir(home.path());
+    let said = stderr(&command.output().expect("cmhook starts"));
+    assert!(
+        said.contains("`--timeout soon` is not a duration (it comes from `"),
+        "{said}"
+    );
+    assert!(said.contains("cmhook.toml`)"), "{said}");
+    command.env("CMHOOK_TIMEOUT", "later");
+    let said = stderr(&command.output().expect("cmhook starts"));
+    assert!(
+        said.contains("later` is not a duration (it comes from CMHOOK_TIMEOUT)"),
+        "{said}"
+    );
+    command.args(["--timeout", "never"]);
+    let said = stderr(&command.output().expect("cmhook starts"));
+    assert!(said.contains("never` is not a duration\n"), "{said}");
+}

@@ -175,6 +175,7 @@ fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigEr
             "docs/configuration.md lists what it can hold",
         )
     })?;
+    raw.origin = Some(path.to_owned());
     let shown = path.display().to_string();
     tracing::debug!(
         "read the configuration file {}",

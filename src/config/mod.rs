@@ -4,6 +4,7 @@
 //! another; the first that says something wins, and secrets add up.
 
 mod file;
+mod origin;
 mod resolve;
 mod secrets;
 mod target;
@@ -71,6 +72,9 @@ pub enum Color {
 #[derive(Debug, Clone, Default, serde::Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Raw {
+    /// The file that says it; `None` for flags and environment.
+    #[serde(skip)]
+    pub origin: Option<PathBuf>,
     /// Where deliveries arrive.
     #[serde(deserialize_with = "file::text")]
     pub listen: Option<String>,

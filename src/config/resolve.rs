@@ -5,6 +5,7 @@ use std::path::PathBuf;
 
 use http::{HeaderName, HeaderValue, StatusCode};
 
+use super::origin::with_origin;
 use super::{
     ConfigError, ConfigFiles, ForwardSettings, OneOrMany, OutputSettings, Policy, Raw, Settings,
     StoreSettings, Target, secrets, units, user_data_folder,
@@ -21,8 +22,11 @@ fn first<T>(values: impl IntoIterator<Item = Option<T>>) -> Option<T> {
 /// # Errors
 /// At the first setting that cannot be used.
 pub fn resolve(flags: Raw, files: ConfigFiles) -> Result<Settings, ConfigError> {
-    let mut doubts = files.doubts;
     let sources: Vec<Raw> = std::iter::once(flags).chain(files.sources).collect();
+    joined(&sources, files.doubts).map_err(|error| with_origin(error, &sources))
+}
+
+fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigError> {
     macro_rules! pick {
         ($field:ident) => {
             first(sources.iter().map(|source| source.$field.clone()))
@@ -34,10 +38,10 @@ pub fn resolve(flags: Raw, files: ConfigFiles) -> Result<Settings, ConfigError> 
         };
     }
 
-    let secrets = secrets::collect(&sources, &mut doubts)?;
+    let secrets = secrets::collect(sources, &mut doubts)?;
     let policy = policy(
         &many!(forward),
-        &routes(&sources)?,
+        &routes(sources)?,
         &many!(events),
         Answers {
             reject_invalid: pick!(reject_invalid).unwrap_or(false),
