@@ -209,3 +209,26 @@ fn times_are_read_in_the_zone_of_now() {
         assert_eq!(time(text, &now()), None, "{text}");
     }
 }
+
+#[test]
+fn what_the_document_shows_is_read() {
+    let document = include_str!("../../../docs/filter.md");
+    let mut count = 0;
+    for line in document.lines().filter(|line| line.starts_with("| `")) {
+        let shown = line[2..].split(" | ").next().unwrap_or_default();
+        for filter in shown.split('`').skip(1).step_by(2) {
+            let filter = filter.replace("\\|", "|");
+            if let Err(error) = Filter::parse(&filter, &now()) {
+                panic!("{error}\n{}", error.drawn(&filter));
+            }
+            count += 1;
+        }
+    }
+    assert!(count > 35, "{count}");
+    let mistake = "x is:replay";
+    let error = Filter::parse(mistake, &now()).unwrap_err();
+    assert!(document.contains(&error.to_string()), "{error}");
+    for line in error.drawn(mistake).lines() {
+        assert!(document.contains(&format!("    {line}\n")), "{line}");
+    }
+}
