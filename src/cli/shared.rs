@@ -85,7 +85,7 @@ pub struct JsonArgs {
     pub json: Option<Vec<String>>,
 
     /// Write what this jq expression makes of the JSON, texts without quotes
-    #[arg(long, value_name = "EXPR")]
+    #[arg(long, value_name = "EXPR", allow_hyphen_values = true)]
     pub jq: Option<String>,
 }
 
@@ -122,6 +122,6 @@ pub struct SelectArgs {
     pub ids: Vec<String>,
 
     /// Those that match this filter (docs/filter.md)
-    #[arg(long, value_name = "FILTER")]
+    #[arg(long, value_name = "FILTER", allow_hyphen_values = true)]
     pub filter: Option<String>,
 }

@@ -85,10 +85,20 @@ impl Jq {
         let input = Val::deserialize(input).map_err(|error| JqFailed(error.to_string()))?;
         let context = Ctx::<Data>::new(&self.filter.lut, Vars::new([]));
         for result in self.filter.id.run((context, input)).map(unwrap_valr) {
-            let result = result.map_err(|error| JqFailed(error.to_string()))?;
+            let result = result.map_err(|error| failed(&error))?;
             each(to_json(&result, MAX_DEPTH)?)?;
         }
         Ok(())
+    }
+}
+
+/// Says why; the value that it is about is in the text as a whole, and may be all there is.
+fn failed(error: &jaq_json::Error) -> JqFailed {
+    const MOST: usize = 200;
+    let text = error.to_string();
+    match text.char_indices().nth(MOST) {
+        Some((end, _)) => JqFailed(format!("{}…", &text[..end])),
+        None => JqFailed(text),
     }
 }
 
@@ -144,7 +154,7 @@ fn to_number(number: &Num) -> Value {
 /// end.
 type Found<'t> = (String, &'t str);
 
-fn misread<'t>(errors: load::Errors<&'t str, ()>) -> Option<Found<'t>> {
+fn misread(errors: load::Errors<&str, ()>) -> Option<Found<'_>> {
     let (_, error) = errors.into_iter().next()?;
     match error {
         load::Error::Io(errors) => {
@@ -166,7 +176,7 @@ fn misread<'t>(errors: load::Errors<&'t str, ()>) -> Option<Found<'t>> {
     }
 }
 
-fn undefined<'t>(errors: compile::Errors<&'t str, ()>) -> Option<Found<'t>> {
+fn undefined(errors: compile::Errors<&str, ()>) -> Option<Found<'_>> {
     let (_, errors) = errors.into_iter().next()?;
     let (name, what) = errors.into_iter().next()?;
     let what = match what {
@@ -284,6 +294,8 @@ mod tests {
             run(".a", json!([1])).unwrap_err().split(':').next(),
             Some("the jq expression failed")
         );
+        let error = run(".a", json!(["x".repeat(1000)])).unwrap_err();
+        assert!(error.ends_with("xxx…") && error.len() < 300, "{error}");
         assert!(
             run("error(\"mine\")", Value::Null)
                 .unwrap_err()

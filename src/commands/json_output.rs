@@ -2,15 +2,14 @@
 
 use std::io::{self, IsTerminal as _, Write};
 
-use anstyle::{AnsiColor, Style};
 use serde::{Serialize, Serializer as _};
 use serde_json::Value;
-use serde_json::ser::Formatter;
 
 use super::jq::Jq;
+use super::json_look::{Look, Shown};
 use crate::cli::JsonArgs;
 use crate::config::{Color, ConfigError};
-use crate::delivery::{escape_for_terminal, escape_json_for_terminal};
+use crate::delivery::escape_for_terminal;
 use crate::lines::coloured;
 
 /// The fields of a kept delivery, as `wire::Object` has them at its top.
@@ -37,13 +36,6 @@ pub(super) struct JsonOutput {
     fields: Vec<String>,
     jq: Option<Jq>,
     look: Look,
-}
-
-/// How it looks.
-#[derive(Debug, Clone, Copy)]
-struct Look {
-    colour: bool,
-    terminal: bool,
 }
 
 impl JsonOutput {
@@ -199,145 +191,6 @@ fn write_raw_shown(out: &mut impl Write, text: &str) -> io::Result<()> {
         out.write_all(&piece.as_bytes()[plain.len()..])?;
     }
     Ok(())
-}
-
-const KEY: Style = AnsiColor::Blue.on_default().bold();
-const TEXT: Style = AnsiColor::Green.on_default();
-const BOOL: Style = AnsiColor::Yellow.on_default();
-const NULL: Style = AnsiColor::Cyan.on_default();
-
-/// JSON with colours, on several lines or one. Whatever a terminal would act on is escaped
-/// as JSON has it, wherever it goes: it means the same.
-struct Shown {
-    colour: bool,
-    pretty: bool,
-    depth: usize,
-    empty: bool,
-    in_key: bool,
-}
-
-impl Shown {
-    const fn new(look: Look, pretty: bool) -> Self {
-        Self {
-            colour: look.colour,
-            pretty,
-            depth: 0,
-            empty: true,
-            in_key: false,
-        }
-    }
-
-    fn line<W: ?Sized + Write>(&self, out: &mut W) -> io::Result<()> {
-        if self.pretty {
-            out.write_all(b"\n")?;
-            for _ in 0..self.depth {
-                out.write_all(b"  ")?;
-            }
-        }
-        Ok(())
-    }
-
-    fn open<W: ?Sized + Write>(&mut self, out: &mut W, sign: &[u8]) -> io::Result<()> {
-        self.depth += 1;
-        self.empty = true;
-        out.write_all(sign)
-    }
-
-    fn close<W: ?Sized + Write>(&mut self, out: &mut W, sign: &[u8]) -> io::Result<()> {
-        self.depth -= 1;
-        if !self.empty {
-            self.line(out)?;
-        }
-        self.empty = false;
-        out.write_all(sign)
-    }
-
-    fn next<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.empty = false;
-        if !first {
-            out.write_all(b",")?;
-        }
-        self.line(out)
-    }
-
-    fn painted<W: ?Sized + Write>(&self, out: &mut W, style: Style, text: &str) -> io::Result<()> {
-        if self.colour {
-            write!(out, "{style}{text}{style:#}")
-        } else {
-            out.write_all(text.as_bytes())
-        }
-    }
-
-    const fn text_style(&self) -> Style {
-        if self.in_key { KEY } else { TEXT }
-    }
-}
-
-impl Formatter for Shown {
-    fn write_null<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.painted(out, NULL, "null")
-    }
-
-    fn write_bool<W: ?Sized + Write>(&mut self, out: &mut W, value: bool) -> io::Result<()> {
-        self.painted(out, BOOL, if value { "true" } else { "false" })
-    }
-
-    fn begin_string<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        if self.colour {
-            write!(out, "{}", self.text_style())?;
-        }
-        out.write_all(b"\"")
-    }
-
-    fn end_string<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(b"\"")?;
-        if self.colour {
-            write!(out, "{:#}", self.text_style())?;
-        }
-        Ok(())
-    }
-
-    fn write_string_fragment<W: ?Sized + Write>(
-        &mut self,
-        out: &mut W,
-        fragment: &str,
-    ) -> io::Result<()> {
-        out.write_all(escape_json_for_terminal(fragment).as_bytes())
-    }
-
-    fn begin_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.open(out, b"[")
-    }
-
-    fn end_array<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.close(out, b"]")
-    }
-
-    fn begin_array_value<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.next(out, first)
-    }
-
-    fn begin_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.open(out, b"{")
-    }
-
-    fn end_object<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        self.close(out, b"}")
-    }
-
-    fn begin_object_key<W: ?Sized + Write>(&mut self, out: &mut W, first: bool) -> io::Result<()> {
-        self.in_key = true;
-        self.next(out, first)
-    }
-
-    fn end_object_key<W: ?Sized + Write>(&mut self, _: &mut W) -> io::Result<()> {
-        self.in_key = false;
-        Ok(())
-    }
-
-    fn begin_object_value<W: ?Sized + Write>(&mut self, out: &mut W) -> io::Result<()> {
-        out.write_all(if self.pretty { b": " } else { b":" })
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,7 @@ mod hand;
 mod import;
 mod ink;
 mod jq;
+mod json_look;
 mod json_output;
 mod list;
 mod listen;
@@ -26,6 +27,8 @@ mod show;
 mod sign;
 mod signals;
 pub mod start_error;
+mod table;
+mod table_of;
 mod trigger;
 mod verify;
 

@@ -1,5 +1,6 @@
 //! Looking into a store without owning it: a listener may have it meanwhile.
 
+use std::collections::HashMap;
 use std::ops::RangeInclusive;
 use std::path::{Path, PathBuf};
 
@@ -7,8 +8,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{OpenError, database};
 use super::identity::check_to_read;
-use super::notes;
 use super::reading::{self, Limits};
+use super::{notes, rows};
 use crate::delivery::Kept;
 
 /// A connection that reads. It sees everything that was committed before each call.
@@ -88,6 +89,22 @@ impl Reader {
         self.db
             .pragma_query_value(None, "data_version", |row| row.get(0))
             .map_err(database(&self.path))
+    }
+
+    /// The number of the newest attempt of each delivery that has any, by the delivery's id.
+    ///
+    /// # Errors
+    /// Where the file is damaged as a whole or cannot be read.
+    pub fn newest_attempts(&self) -> Result<HashMap<u64, u32>, OpenError> {
+        let sql = "SELECT id >> ?1, max(id) & (1 << ?1) - 1 FROM attempts GROUP BY 1";
+        let read = || {
+            let mut statement = self.db.prepare_cached(sql)?;
+            let rows = statement.query_map([rows::ATTEMPT_BITS], |row| {
+                Ok((row.get::<_, i64>(0)?.cast_unsigned(), row.get(1)?))
+            })?;
+            rows.collect::<rusqlite::Result<_>>()
+        };
+        read().map_err(database(&self.path))
     }
 
     /// A text that was remembered about the store, see [`super::Store::remember`].

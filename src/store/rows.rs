@@ -52,7 +52,8 @@ pub const SCHEMA: &str = "
     CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
 ";
 
-const ATTEMPT_BITS: u32 = 20;
+/// Of an attempt's key, those that its number has.
+pub const ATTEMPT_BITS: u32 = 20;
 
 /// The smallest attempt key of a delivery.
 pub fn attempt_key(delivery: u64, n: u32) -> i64 {

@@ -8,5 +8,6 @@ mod support;
 mod api;
 mod delete;
 mod kit;
+mod list;
 mod mark;
 mod show;
