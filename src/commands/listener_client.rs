@@ -173,7 +173,7 @@ fn is(error: &anyhow::Error, kind: &AgainError) -> bool {
     said.is_some_and(|said| said.code == kind.code())
 }
 
-fn nonsense(what: String) -> ApiError {
+fn nonsense(what: impl std::fmt::Display) -> ApiError {
     ApiError {
         code: "protocol".into(),
         message: format!("the running listener answers with something unexpected: {what}"),
@@ -187,13 +187,13 @@ fn delivery_in(value: Value) -> anyhow::Result<Delivery> {
             id,
             request: *request,
         }),
-        _ => Err(nonsense("no delivery".into()).into()),
+        _ => Err(nonsense("no delivery").into()),
     }
 }
 
 fn attempt_in(value: Value) -> anyhow::Result<Attempt> {
     match wire::read(value).map_err(nonsense)? {
         Read::Attempt(attempt) => Ok(*attempt),
-        _ => Err(nonsense("no attempt".into()).into()),
+        _ => Err(nonsense("no attempt").into()),
     }
 }

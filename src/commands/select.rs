@@ -137,9 +137,10 @@ pub(super) fn select(
     }
     let mut chosen = choose(&kept, &names)?;
     if let Some(filter) = &filter {
-        let duplicates = match filter.wants_duplicates() {
-            true => Duplicates::of(kept.iter()),
-            false => Duplicates::default(),
+        let duplicates = if filter.wants_duplicates() {
+            Duplicates::of(kept.iter())
+        } else {
+            Duplicates::default()
         };
         chosen.retain(|kept| filter.matches(kept, &duplicates));
     }

@@ -10,18 +10,16 @@ pub(super) fn with_origin(error: ConfigError, sources: &[Raw]) -> ConfigError {
     let Some(source) = sources.iter().find(|source| texts(source, name).is_some()) else {
         return error;
     };
-    let place = match &source.origin {
-        Some(path) => format!("`{}`", path.display()),
-        None => {
-            let variable = format!("CMHOOK_{}", name.to_uppercase().replace('-', "_"));
-            let given = texts(source, name).unwrap_or_default().join(",");
-            // clap has joined the two; of a flag that says the same both are wrong.
-            if std::env::var(&variable).is_ok_and(|value| value == given) {
-                variable
-            } else {
-                return error;
-            }
+    let place = if let Some(path) = &source.origin {
+        format!("`{}`", path.display())
+    } else {
+        let variable = format!("CMHOOK_{}", name.to_uppercase().replace('-', "_"));
+        let given = texts(source, name).unwrap_or_default().join(",");
+        // clap has joined the two; of a flag that says the same both are wrong.
+        if !std::env::var(&variable).is_ok_and(|value| value == given) {
+            return error;
         }
+        variable
     };
     ConfigError {
         message: format!("{} (it comes from {place})", error.message),
