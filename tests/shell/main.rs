@@ -7,6 +7,7 @@ mod support;
 
 mod api;
 mod delete;
+mod diff;
 mod kit;
 mod list;
 mod mark;

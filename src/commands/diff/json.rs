@@ -1,0 +1,176 @@
+//! A difference as JSON, see `docs/json.md`.
+
+use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
+
+use super::compare::{
+    BodyChange, HeaderChange, Line, OwnedChange, Pair, RequestChange, ResponseChange,
+};
+use crate::delivery::escape_json_for_terminal;
+
+/// The fields at the top.
+pub(super) const FIELDS: [&str; 6] = ["type", "a", "b", "same", "request", "response"];
+
+/// Both sides and what differs.
+#[derive(Debug, Serialize)]
+#[serde(tag = "type", rename = "diff")]
+pub(super) struct DiffObject<'a> {
+    pub(super) a: SideObject,
+    pub(super) b: SideObject,
+    pub(super) same: bool,
+    pub(super) request: RequestObject<'a>,
+    pub(super) response: ResponseObject<'a>,
+}
+
+/// What is compared.
+#[derive(Debug, Serialize)]
+pub(super) struct SideObject {
+    pub(super) delivery: u64,
+    pub(super) attempt: Option<u32>,
+}
+
+/// See [`RequestChange`].
+#[derive(Debug, Serialize)]
+pub(super) struct RequestObject<'a> {
+    method: Option<PairObject<'a>>,
+    path: Option<PairObject<'a>>,
+    headers: Vec<HeaderObject<'a>>,
+    payload: BodyObject<'a>,
+}
+
+/// See [`ResponseChange`].
+#[derive(Debug, Serialize)]
+pub(super) struct ResponseObject<'a> {
+    outcome: Option<PairObject<'a>>,
+    headers: Vec<HeaderObject<'a>>,
+    body: BodyObject<'a>,
+}
+
+#[derive(Debug, Serialize)]
+struct PairObject<'a> {
+    old: &'a str,
+    new: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct HeaderObject<'a> {
+    name: &'a str,
+    old: &'a [String],
+    new: &'a [String],
+}
+
+/// See [`BodyChange`].
+#[derive(Debug, Serialize)]
+pub(in crate::commands) struct BodyObject<'a> {
+    /// `same`, `spelling`, `json`, `text` or `bytes`.
+    kind: &'static str,
+    changes: Option<Vec<ChangeObject<'a>>>,
+    truncated: bool,
+    text: Option<String>,
+    first_byte: Option<usize>,
+}
+
+#[derive(Debug, Serialize)]
+struct ChangeObject<'a> {
+    path: &'a str,
+    kind: &'static str,
+    #[serde(serialize_with = "raw")]
+    old: Option<&'a str>,
+    #[serde(serialize_with = "raw")]
+    new: Option<&'a str>,
+}
+
+#[expect(clippy::ref_option, reason = "serde wants the field's reference")]
+/// JSON as it was written, but on one line and harmless.
+fn raw<S: Serializer>(json: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
+    let Some(json) = json else {
+        return serializer.serialize_none();
+    };
+    let one_line: String = json.replace(['\n', '\r', '\t'], " ");
+    let harmless = escape_json_for_terminal(&one_line).into_owned();
+    let value = RawValue::from_string(harmless).map_err(serde::ser::Error::custom)?;
+    value.serialize(serializer)
+}
+
+impl<'a> From<&'a RequestChange> for RequestObject<'a> {
+    fn from(change: &'a RequestChange) -> Self {
+        Self {
+            method: pair(&change.method),
+            path: pair(&change.path),
+            headers: headers(&change.headers),
+            payload: (&change.payload).into(),
+        }
+    }
+}
+
+impl<'a> From<&'a ResponseChange> for ResponseObject<'a> {
+    fn from(change: &'a ResponseChange) -> Self {
+        Self {
+            outcome: pair(&change.outcome),
+            headers: headers(&change.headers),
+            body: (&change.body).into(),
+        }
+    }
+}
+
+fn pair(pair: &Pair) -> Option<PairObject<'_>> {
+    let (old, new) = pair.as_ref()?;
+    Some(PairObject { old, new })
+}
+
+fn headers(changes: &[HeaderChange]) -> Vec<HeaderObject<'_>> {
+    let objects = changes.iter().map(|change| HeaderObject {
+        name: &change.name,
+        old: &change.old,
+        new: &change.new,
+    });
+    objects.collect()
+}
+
+impl<'a> From<&'a BodyChange> for BodyObject<'a> {
+    fn from(change: &'a BodyChange) -> Self {
+        let nothing = |kind| Self {
+            kind,
+            changes: None,
+            truncated: false,
+            text: None,
+            first_byte: None,
+        };
+        match change {
+            BodyChange::Same => nothing("same"),
+            BodyChange::Spelling(at) => Self {
+                first_byte: Some(*at),
+                ..nothing("spelling")
+            },
+            BodyChange::Json { changes, truncated } => Self {
+                changes: Some(changes.iter().map(of_value).collect()),
+                truncated: *truncated,
+                ..nothing("json")
+            },
+            BodyChange::Text(lines) => Self {
+                text: Some(lines.iter().map(written).collect()),
+                ..nothing("text")
+            },
+            BodyChange::Bytes { at, .. } => Self {
+                first_byte: Some(*at),
+                ..nothing("bytes")
+            },
+        }
+    }
+}
+
+fn of_value(change: &OwnedChange) -> ChangeObject<'_> {
+    ChangeObject {
+        path: &change.path,
+        kind: change.kind,
+        old: change.old.as_deref(),
+        new: change.new.as_deref(),
+    }
+}
+
+fn written(line: &Line) -> String {
+    match line.sign {
+        '@' => format!("{}\n", line.text.trim_end()),
+        sign => format!("{sign}{}\n", line.text),
+    }
+}
