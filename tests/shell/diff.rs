@@ -45,6 +45,10 @@ fn json_tells_the_same() {
         diff["response"]["body"]["text"],
         "@@ -1 +1 @@\n-OK\n+boom\n"
     );
+    let jq = place
+        .run(&["diff", "1", "2", "--jq", ".request.payload.changes[1].path"])
+        .coded(1);
+    assert_eq!(jq.text(), "timestamp\n");
     let same = place.run(&["diff", "1", "1", "--json"]).coded(0).json();
     assert_eq!(same["same"], true);
 }

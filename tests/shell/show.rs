@@ -96,6 +96,16 @@ fn json_is_the_delivery_with_its_attempts() {
     assert_eq!(shown["id"], 2);
     assert_eq!(shown["event"], "email.opened");
     assert_eq!(shown["attempts"][0]["status"], 500);
+    let several = place.run(&["show", "1..2", "--json", "id"]).coded(0);
+    assert_eq!(several.text(), "[{\"id\":1},{\"id\":2}]\n");
+    let several = place
+        .run(&["show", "--filter", "id:1", "--json=id"])
+        .coded(0);
+    assert_eq!(several.text(), "[{\"id\":1}]\n");
+    let jq = place
+        .run(&["show", "3", "--jq", ".verdict.status"])
+        .coded(0);
+    assert_eq!(jq.text(), "invalid\n");
 }
 
 /// A raw request, so that its bytes can be anything.

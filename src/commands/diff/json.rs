@@ -74,22 +74,21 @@ pub(in crate::commands) struct BodyObject<'a> {
 struct ChangeObject<'a> {
     path: &'a str,
     kind: &'static str,
-    #[serde(serialize_with = "raw")]
-    old: Option<&'a str>,
-    #[serde(serialize_with = "raw")]
-    new: Option<&'a str>,
+    old: Option<Raw<'a>>,
+    new: Option<Raw<'a>>,
 }
 
-#[expect(clippy::ref_option, reason = "serde wants the field's reference")]
 /// JSON as it was written, but on one line and harmless.
-fn raw<S: Serializer>(json: &Option<&str>, serializer: S) -> Result<S::Ok, S::Error> {
-    let Some(json) = json else {
-        return serializer.serialize_none();
-    };
-    let one_line: String = json.replace(['\n', '\r', '\t'], " ");
-    let harmless = escape_json_for_terminal(&one_line).into_owned();
-    let value = RawValue::from_string(harmless).map_err(serde::ser::Error::custom)?;
-    value.serialize(serializer)
+#[derive(Debug)]
+struct Raw<'a>(&'a str);
+
+impl Serialize for Raw<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let one_line = self.0.replace(['\n', '\r', '\t'], " ");
+        let harmless = escape_json_for_terminal(&one_line).into_owned();
+        let value = RawValue::from_string(harmless).map_err(serde::ser::Error::custom)?;
+        value.serialize(serializer)
+    }
 }
 
 impl<'a> From<&'a RequestChange> for RequestObject<'a> {
@@ -163,8 +162,8 @@ fn of_value(change: &OwnedChange) -> ChangeObject<'_> {
     ChangeObject {
         path: &change.path,
         kind: change.kind,
-        old: change.old.as_deref(),
-        new: change.new.as_deref(),
+        old: change.old.as_deref().map(Raw),
+        new: change.new.as_deref().map(Raw),
     }
 }
 

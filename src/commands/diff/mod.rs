@@ -11,6 +11,7 @@ use self::compare::{RequestChange, ResponseChange};
 use self::json::{DiffObject, SideObject};
 use super::Outcome;
 use super::ink::{GREEN, Ink, RED, shown};
+use super::json_output::JsonOutput;
 use super::select::{Named, choose, named};
 use super::setup::{Setup, color};
 use crate::cli::DiffArgs;
@@ -29,33 +30,29 @@ pub(super) fn run(args: &DiffArgs, config: Option<&Path>) -> anyhow::Result<Outc
     let request = RequestChange::of(&a.kept.delivery, &b.kept.delivery, &args.ignore);
     let response = ResponseChange::of(a.attempt(), b.attempt(), &args.ignore);
     let same = request.is_none() && response.is_none();
-    let out = io::stdout().lock();
-    let ink = Ink::new(setup.settings.output.color, out.is_terminal());
-    let mut out = BufWriter::new(out);
+    let color = setup.settings.output.color;
     if args.json.wanted() {
-        let object = DiffObject {
+        let json = JsonOutput::new(&args.json, &json::FIELDS, color)?;
+        json.write_one(DiffObject {
             a: a.object(),
             b: b.object(),
             same,
             request: (&request).into(),
             response: (&response).into(),
-        };
-        serde_json::to_writer(&mut out, &object).map_err(io::Error::from)?;
-        writeln!(out)?;
-    } else if !same {
+        })?;
+    } else if same {
+        writeln!(io::stderr(), "No difference.")?;
+    } else {
+        let out = io::stdout().lock();
+        let ink = Ink::new(color, out.is_terminal());
+        let mut out = BufWriter::new(out);
         a.head(&mut out, &ink, "---")?;
         b.head(&mut out, &ink, "+++")?;
         human::request(&mut out, &ink, &request)?;
         human::response(&mut out, &ink, &response)?;
+        out.flush()?;
     }
-    out.flush()?;
-    if same {
-        if !args.json.wanted() {
-            writeln!(io::stderr(), "No difference.")?;
-        }
-        return Ok(Outcome::Fine);
-    }
-    Ok(Outcome::No)
+    Ok(if same { Outcome::Fine } else { Outcome::No })
 }
 
 /// What an argument names: a delivery and perhaps an attempt.

@@ -8,9 +8,10 @@ use std::path::Path;
 
 use super::Outcome;
 use super::ink::{Ink, value};
+use super::json_output::{DELIVERY_FIELDS, JsonOutput};
 use super::select::{Needed, select};
 use super::setup::{Setup, color};
-use crate::cli::ShowArgs;
+use crate::cli::{SelectArgs, ShowArgs};
 use crate::config::ConfigError;
 use crate::delivery::{self, Answer, Attempt, Headers, Kept};
 use crate::wire::Object;
@@ -22,6 +23,16 @@ pub(super) fn run(args: &ShowArgs, config: Option<&Path>) -> anyhow::Result<Outc
     let Some(chosen) = select(&setup, &args.select, Needed::OrLast)? else {
         return Ok(Outcome::No);
     };
+    if args.json.wanted() {
+        let color = setup.settings.output.color;
+        let json = JsonOutput::new(&args.json, &DELIVERY_FIELDS, color)?;
+        match &chosen[..] {
+            // Whether there is a list depends on what was asked for, not on what was found.
+            [one] if is_one(&args.select) => json.write_one(Object::from(one))?,
+            several => json.write_all(several.iter().map(Object::from))?,
+        }
+        return Ok(Outcome::Fine);
+    }
     let out = io::stdout().lock();
     let terminal = out.is_terminal();
     let mut out = BufWriter::new(out);
@@ -32,7 +43,7 @@ pub(super) fn run(args: &ShowArgs, config: Option<&Path>) -> anyhow::Result<Outc
     };
     let mut outcome = Outcome::Fine;
     for (at, kept) in chosen.iter().enumerate() {
-        if at > 0 && !args.body && !args.json.wanted() {
+        if at > 0 && !args.body {
             writeln!(out)?;
         }
         if show.one(&mut out, kept)? == Outcome::No {
@@ -43,6 +54,15 @@ pub(super) fn run(args: &ShowArgs, config: Option<&Path>) -> anyhow::Result<Outc
     Ok(outcome)
 }
 
+/// Whether no more than one delivery can be meant.
+fn is_one(select: &SelectArgs) -> bool {
+    match &select.ids[..] {
+        [] => select.filter.is_none(),
+        [word] => select.filter.is_none() && !word.contains(".."),
+        _ => false,
+    }
+}
+
 struct Show<'a> {
     args: &'a ShowArgs,
     ink: Ink,
@@ -51,10 +71,6 @@ struct Show<'a> {
 
 impl Show<'_> {
     fn one(&self, out: &mut impl Write, kept: &Kept) -> anyhow::Result<Outcome> {
-        if self.args.json.wanted() {
-            Object::from(kept).write_line(out)?;
-            return Ok(Outcome::Fine);
-        }
         let Some(attempts) = self.attempts(kept) else {
             out.flush()?;
             return no(
