@@ -10,10 +10,12 @@ use crate::capture::again::AgainError;
 use crate::capture::listener::ListenError;
 use crate::commands;
 use crate::commands::listener_client::ApiError;
+use crate::commands::replay::edits::UneditableError;
 use crate::commands::select::BadFilter;
 use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
+use crate::export::read::ReadError;
 use crate::store::OpenError;
 use crate::wire::{Message, Object};
 
@@ -115,6 +117,12 @@ fn classify(error: &anyhow::Error) -> Problem {
         }
         if let Some(found) = cause.downcast_ref::<AgainError>() {
             return problem(found.code(), FAILED, found.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<UneditableError>() {
+            return problem("payload", FAILED, found.source.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<ReadError>() {
+            return problem("file", FAILED, found.hint());
         }
         if let Some(found) = cause.downcast_ref::<ApiError>() {
             return problem(&found.code, FAILED, &found.hint);

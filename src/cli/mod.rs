@@ -31,7 +31,7 @@ pub use import::ImportArgs;
 pub use list::ListArgs;
 pub use listen::{HostHeaderArg, ListenArgs};
 pub use mark::MarkArgs;
-pub use replay::ReplayArgs;
+pub use replay::{EditArgs, ExpectArgs, PaceArgs, ReplayArgs};
 pub use shared::{
     ColorArg, ColorArgs, JsonArgs, OutputArgs, SecretArgs, SelectArgs, StoreArgs, switch,
 };

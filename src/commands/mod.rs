@@ -19,7 +19,7 @@ mod listen;
 pub mod listener_client;
 mod man;
 mod mark;
-mod replay;
+pub mod replay;
 pub mod select;
 mod session;
 mod setup;

@@ -11,4 +11,5 @@ mod diff;
 mod kit;
 mod list;
 mod mark;
+mod replay;
 mod show;
