@@ -10,82 +10,10 @@ use std::str::FromStr;
 use serde::de::{Deserializer as _, IgnoredAny, MapAccess, Visitor};
 use wildmatch::WildMatch;
 
-/// Every name that Cakemail's documents use: the manual's, then the API's.
-pub const NAMES: &[&str] = &[
-    "email.sent",
-    "email.opened",
-    "email.clicked",
-    "email.bounced",
-    "email.unsubscribed",
-    "email.spam_complaint",
-    "email.complained",
-    "email.delivered",
-    "campaign.sent",
-    "campaign.scheduled",
-    "campaign.cancelled",
-    "campaign.completed",
-    "contact.subscribed",
-    "contact.unsubscribed",
-    "Account.Created",
-    "Account.Updated",
-    "Account.Confirmed",
-    "Account.Deleted",
-    "Contact.Added",
-    "Contact.Updated",
-    "Contact.Removed",
-    "Contact.Tagged",
-    "Contact.Untagged",
-    "ContactsExport.Created",
-    "ContactsExport.Deleted",
-    "Campaign.Canceled",
-    "Campaign.Created",
-    "Campaign.Unscheduled",
-    "Campaign.Updated",
-    "Campaign.Resumed",
-    "Campaign.Scheduled",
-    "Campaign.Suspended",
-    "CampaignLogExport.Created",
-    "Email.Sent",
-    "Email.Opened",
-    "Email.Clicked",
-    "Email.Bounced",
-    "Email.ReportedAsSpam",
-    "Email.Unsubscribed",
-    "Email.GlobalUnsubscribed",
-    "Email.Submitted",
-    "Email.Queued",
-    "Email.Rejected",
-    "Email.Processing",
-    "Email.Delivered",
-    "Email.Error",
-    "User.Created",
-    "User.Deleted",
-    "User.LoggedIn",
-    "User.Updated",
-    "User.Confirmed",
-    "List.Created",
-    "List.Updated",
-    "List.Deleted",
-    "ListLogsExport.Created",
-    "MFA.RecoveryCodesViewed",
-    "MFA.ChallengeIssued",
-    "MFA.ChallengeCompleted",
-    "MFA.MethodAdded",
-    "MFA.MethodActivated",
-    "MFA.MethodDeleted",
-    "Segment.Created",
-    "Segment.Updated",
-    "Segment.Deleted",
-    "Sender.Created",
-    "Sender.Updated",
-    "Sender.Deleted",
-    "Sender.Confirmed",
-    "Sender.ConfirmationEmailSent",
-    "SuppressedEmail.Added",
-    "SuppressedEmail.Removed",
-    "SuppressedEmailsExport.Created",
-    "SuppressedEmailsExport.Deleted",
-];
+/// Every name that Cakemail's documents use: the manual's, then the API's. They are those
+/// of the files in `assets/events/`, the manual's from its guide and command reference, the
+/// API's from the enumeration in its reference.
+pub const NAMES: &[&str] = include!(concat!(env!("OUT_DIR"), "/event_names.rs"));
 
 /// Names of one event that differ by more than case.
 const SAME: &[&[&str]] = &[
@@ -148,26 +76,80 @@ impl EventPattern {
                 .any(|name| self.glob.matches(name))
     }
 
-    /// A known name that was probably meant, where the pattern matches no known one.
-    pub fn suggestion(&self) -> Option<&'static str> {
-        if NAMES.iter().any(|name| self.matches(name)) {
+    /// A known name that was probably meant, or for a glob a glob, where the pattern matches
+    /// no known one.
+    pub fn suggestion(&self) -> Option<Cow<'static, str>> {
+        if self.is_known() {
             return None;
         }
         let text = self.text.to_lowercase();
-        NAMES
+        if let Some(glob) = self.likely_glob(&text) {
+            return Some(glob.into());
+        }
+        nearest(&text, NAMES.iter().copied()).map(Cow::Borrowed)
+    }
+
+    /// The same glob over the family of events whose name is nearly the one in it.
+    fn likely_glob(&self, text: &str) -> Option<String> {
+        if !self.is_glob() {
+            return None;
+        }
+        let (family, rest) = text.split_at(text.find(['.', '*', '?'])?);
+        let families = NAMES
             .iter()
-            .map(|name| (strsim::jaro_winkler(&text, &name.to_lowercase()), *name))
-            // Of equals the last one wins, and it should be the manual's.
-            .rev()
-            .filter(|(likeness, _)| *likeness > 0.8)
-            .max_by(|a, b| a.0.total_cmp(&b.0))
-            .map(|(_, name)| name)
+            .filter_map(|name| Some(name.split_once('.')?.0));
+        let fits = |family: &&str| {
+            let glob = format!("{family}{rest}").parse::<Self>();
+            glob.is_ok_and(|glob| glob.is_known())
+        };
+        let family = nearest(family, families.filter(fits))?;
+        Some(format!("{family}{rest}"))
+    }
+
+    /// Whether it is more than one name.
+    pub fn is_glob(&self) -> bool {
+        self.text.contains(['*', '?'])
+    }
+
+    /// The known names that it means where one name has to be chosen for each event: those
+    /// that are written as it is, or else those that differ from it by case, or else those
+    /// that mean the same. Of what is no glob only the first, which is the manual's.
+    pub fn names(&self) -> Vec<&'static str> {
+        let written = WildMatch::new(&self.text);
+        let named = |means: &dyn Fn(&str) -> bool| -> Vec<&'static str> {
+            NAMES.iter().copied().filter(|name| means(name)).collect()
+        };
+        let mut names = named(&|name| written.matches(name));
+        if names.is_empty() {
+            names = named(&|name| self.glob.matches(&name.to_lowercase()));
+        }
+        if names.is_empty() {
+            names = named(&|name| self.matches(name));
+        }
+        if !self.is_glob() {
+            names.truncate(1);
+        }
+        names
     }
 
     /// Whether any documented event is meant.
     pub fn is_known(&self) -> bool {
         NAMES.iter().any(|name| self.matches(name))
     }
+}
+
+/// The name that is most like the text, which is in lower case, if one is like it.
+fn nearest(
+    text: &str,
+    names: impl DoubleEndedIterator<Item = &'static str>,
+) -> Option<&'static str> {
+    names
+        .map(|name| (strsim::jaro_winkler(text, &name.to_lowercase()), name))
+        // Of equals the last one wins, and it should be the manual's.
+        .rev()
+        .filter(|(likeness, _)| *likeness > 0.8)
+        .max_by(|a, b| a.0.total_cmp(&b.0))
+        .map(|(_, name)| name)
 }
 
 /// Reads `event` from the top of a JSON payload, and nothing else of it. What follows
@@ -247,11 +229,85 @@ mod tests {
 
     #[test]
     fn typos_get_a_suggestion() {
-        assert_eq!(pattern("email.opend").suggestion(), Some("email.opened"));
-        assert_eq!(pattern("email.*").suggestion(), None);
-        assert_eq!(pattern("zzz").suggestion(), None);
+        for (typo, meant) in [
+            ("email.opend", Some("email.opened")),
+            ("emial.*", Some("email.*")),
+            ("Emial.Sent", Some("email.sent")),
+            ("emial.s?nt", Some("email.s?nt")),
+            ("campain*", Some("campaign*")),
+            ("lits.*", Some("List.*")),
+            ("email.opend*", Some("email.opened")),
+            ("email.*", None),
+            ("zzz", None),
+            ("zzz.*", None),
+            ("*", None),
+            ("é*", None),
+        ] {
+            assert_eq!(pattern(typo).suggestion().as_deref(), meant, "{typo}");
+        }
         assert!("".parse::<EventPattern>().is_err());
         assert!("a b".parse::<EventPattern>().is_err());
+    }
+
+    #[test]
+    fn one_name_is_chosen_for_each_event() {
+        for (text, names) in [
+            ("email.opened", &["email.opened"][..]),
+            ("Email.Opened", &["Email.Opened"]),
+            ("EMAIL.OPENED", &["email.opened"]),
+            ("email.reportedasspam", &["Email.ReportedAsSpam"]),
+            ("campaign.canceled", &["Campaign.Canceled"]),
+            ("contact.*", &["contact.subscribed", "contact.unsubscribed"]),
+            ("list.*", &["List.Created", "List.Deleted", "List.Updated"]),
+            ("email.opend", &[]),
+        ] {
+            assert_eq!(pattern(text).names(), names, "{text}");
+        }
+        assert_eq!(pattern("*").names(), NAMES);
+        assert_eq!(pattern("email.*").names().len(), 8);
+        assert_eq!(pattern("Email.*").names().len(), 13);
+    }
+
+    /// The enumerations of the CLI manual, its command reference and the API reference.
+    const DOCUMENTED: &str = "
+        email. sent opened clicked bounced unsubscribed spam_complaint delivered complained
+        campaign. sent scheduled cancelled completed
+        contact. subscribed unsubscribed
+        Account. Created Updated Confirmed Deleted
+        Contact. Added Updated Removed Tagged Untagged
+        ContactsExport. Created Deleted
+        Campaign. Canceled Created Unscheduled Updated Resumed Scheduled Suspended
+        CampaignLogExport. Created
+        Email. Sent Opened Clicked Bounced ReportedAsSpam Unsubscribed GlobalUnsubscribed
+        Email. Submitted Queued Rejected Processing Delivered Error
+        User. Created Deleted LoggedIn Updated Confirmed
+        List. Created Updated Deleted
+        ListLogsExport. Created
+        MFA. RecoveryCodesViewed ChallengeIssued ChallengeCompleted
+        MFA. MethodAdded MethodActivated MethodDeleted
+        Segment. Created Updated Deleted
+        Sender. Created Updated Deleted Confirmed ConfirmationEmailSent
+        SuppressedEmail. Added Removed
+        SuppressedEmailsExport. Created Deleted";
+
+    #[test]
+    fn every_documented_name_is_known() {
+        let mut count = 0;
+        for line in DOCUMENTED.trim().lines() {
+            let (family, names) = line.trim().split_once(' ').unwrap();
+            for name in names.split(' ') {
+                let name = format!("{family}{name}");
+                assert!(NAMES.contains(&&*name), "{name}");
+                count += 1;
+            }
+        }
+        assert_eq!(count, 73);
+        for name in SAME.iter().copied().flatten() {
+            assert!(
+                NAMES.iter().any(|known| known.eq_ignore_ascii_case(name)),
+                "{name}"
+            );
+        }
     }
 
     #[test]
@@ -303,7 +359,7 @@ mod tests {
         fn never_panics(body in proptest::collection::vec(any::<u8>(), 0..200), text in ".{0,40}") {
             let _ = name_in(&body);
             if let Ok(pattern) = text.parse::<EventPattern>() {
-                let _ = (pattern.matches("email.sent"), pattern.suggestion());
+                let _ = (pattern.matches("email.sent"), pattern.suggestion(), pattern.names());
             }
         }
 

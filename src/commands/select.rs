@@ -180,8 +180,9 @@ pub(super) fn say_no_match(filter: Option<&Filter>) -> std::io::Result<()> {
     match filter.and_then(Filter::likely_typo) {
         Some((written, meant)) => writeln!(
             err,
-            "No delivery matches. No known event is called `{}`; did you mean `{meant}`?",
-            escape_for_terminal(&written)
+            "No delivery matches. No known event is called `{}`; did you mean `{}`?",
+            escape_for_terminal(&written),
+            escape_for_terminal(&meant)
         ),
         None => writeln!(err, "No delivery matches."),
     }

@@ -16,6 +16,8 @@ mod term;
 mod tests;
 mod text;
 
+use std::borrow::Cow;
+
 use jiff::Zoned;
 
 pub use bounds::time;
@@ -55,10 +57,10 @@ impl Filter {
         self.root.has(&|term| *term == Term::Is(Is::Duplicate))
     }
 
-    /// An event's name that was probably meant, with what was written instead, where the
+    /// An event's name or glob that was probably meant, with what was written instead, where the
     /// filter asks for an event that is not known. That is no mistake, since anybody can
     /// send anything, but is worth saying where nothing matches.
-    pub fn likely_typo(&self) -> Option<(String, &'static str)> {
+    pub fn likely_typo(&self) -> Option<(String, Cow<'static, str>)> {
         let found = std::cell::Cell::new(None);
         self.root.has(&|term| {
             if let Term::Event(pattern) = term

@@ -181,7 +181,11 @@ fn a_likely_typo_is_told() {
     let typo = |filter: &str| Filter::parse(filter, &now()).unwrap().likely_typo();
     assert_eq!(
         typo("id:1 -event:email.opend"),
-        Some(("email.opend".to_owned(), "email.opened"))
+        Some(("email.opend".to_owned(), "email.opened".into()))
+    );
+    assert_eq!(
+        typo("event:emial.*"),
+        Some(("emial.*".to_owned(), "email.*".into()))
     );
     assert_eq!(typo("event:email.* event:mine.own"), None);
 }
