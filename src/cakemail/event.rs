@@ -116,15 +116,15 @@ impl EventPattern {
     /// that mean the same. Of what is no glob only the first, which is the manual's.
     pub fn names(&self) -> Vec<&'static str> {
         let written = WildMatch::new(&self.text);
-        let named = |means: &dyn Fn(&str) -> bool| -> Vec<&'static str> {
+        let those = |means: &dyn Fn(&str) -> bool| -> Vec<&'static str> {
             NAMES.iter().copied().filter(|name| means(name)).collect()
         };
-        let mut names = named(&|name| written.matches(name));
+        let mut names = those(&|name| written.matches(name));
         if names.is_empty() {
-            names = named(&|name| self.glob.matches(&name.to_lowercase()));
+            names = those(&|name| self.glob.matches(&name.to_lowercase()));
         }
         if names.is_empty() {
-            names = named(&|name| self.matches(name));
+            names = those(&|name| self.matches(name));
         }
         if !self.is_glob() {
             names.truncate(1);

@@ -198,10 +198,9 @@ fn value(field: &str, seed: u64, at: Timestamp) -> Option<Value> {
     };
     let sent = 200 + below("sent_count", 20_000);
     Some(match field {
-        "account_id" => Value::Number(10 + below(field, 90)),
         "campaign_id" => Value::Number(700 + below(field, 300)),
         "contact_id" => Value::Number(1_000 + below(field, 9_000)),
-        "list_id" | "segment_id" => Value::Number(10 + below(field, 90)),
+        "account_id" | "list_id" | "segment_id" => Value::Number(10 + below(field, 90)),
         "user_id" => Value::Number(100 + below(field, 900)),
         "sent_count" => Value::Number(sent),
         "delivered_count" => Value::Number(sent - below(field, 100)),
@@ -209,10 +208,9 @@ fn value(field: &str, seed: u64, at: Timestamp) -> Option<Value> {
         "later_unix" => Value::Number(at.as_second() + 24 * 60 * 60),
         "now" => Value::Text(at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()),
         "email" => Value::Text(mailbox("first_name")),
-        "first_name" => Value::Text(one_of(field, &FIRST_NAMES).into()),
+        "first_name" | "user_name" => Value::Text(one_of(field, &FIRST_NAMES).into()),
         "last_name" => Value::Text(one_of(field, &LAST_NAMES).into()),
         "user_email" => Value::Text(mailbox("user_name")),
-        "user_name" => Value::Text(one_of(field, &FIRST_NAMES).into()),
         "ip" => Value::Text(format!("203.0.113.{}", 1 + below(field, 254))),
         "message_id" => Value::Text(format!("msg_{:012x}", draw(seed, field) >> 16)),
         "sender_id" => Value::Text(format!("{:012x}", draw(seed, field) >> 16)),

@@ -78,6 +78,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
     match &cli.command {
         Command::Listen(args) => args.output.json,
         Command::Demo(args) => args.output.json,
+        Command::Trigger(args) => args.json.json.is_some().then_some(true),
         _ => None,
     }
 }
