@@ -109,8 +109,9 @@ pub fn encode(scheme: Scheme, digest: &Digest) -> String {
 /// What a signature header says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Claim<'a> {
-    /// The header's name as the documents write it.
-    pub header: &'static str,
+    /// The header's name as the documents write it, or that of a header which is none of
+    /// theirs. `None` where only its value is known: then it may be any of them.
+    pub header: Option<&'a str>,
     /// Its value as it came.
     pub value: &'a [u8],
 }
@@ -120,8 +121,19 @@ impl Claim<'_> {
     pub(super) fn documented(&self) -> Option<(Scheme, Digest)> {
         Scheme::ALL
             .into_iter()
-            .filter(|scheme| scheme.header() == self.header)
+            .filter(|scheme| self.header.is_none_or(|header| header == scheme.header()))
             .find_map(|scheme| Some((scheme, decode(scheme, self.value)?)))
+    }
+
+    /// Whether it stands where one of the documents says.
+    pub(super) fn is_documented(&self) -> bool {
+        let of = |scheme: Scheme| self.header.is_none_or(|header| header == scheme.header());
+        Scheme::ALL.into_iter().any(of)
+    }
+
+    /// What to call it.
+    pub(super) fn name(&self) -> &str {
+        self.header.unwrap_or("the signature")
     }
 }
 

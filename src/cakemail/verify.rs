@@ -4,24 +4,51 @@ use std::sync::Arc;
 
 use subtle::ConstantTimeEq as _;
 
-use super::diagnosis;
+use super::diagnosis::{self, Case};
 use super::signature::{Claim, Secret};
 use crate::delivery::{Headers, Scheme, Verdict};
 
+/// Headers in which other services, and handlers that are made after theirs, have the
+/// digest. No delivery is signed by one of these; they are looked at to say what is wrong.
+const OF_OTHERS: [&str; 12] = [
+    "X-Hub-Signature-256",
+    "X-Webhook-Signature",
+    "X-Webhook-Signature-256",
+    "X-Cakemail-Hmac",
+    "X-Cakemail-Hmac-Sha256",
+    "X-Cakemail-Signature-256",
+    "X-Signature-256",
+    "X-Hmac-Signature",
+    "X-Hmac-Sha256",
+    "X-Hook-Signature",
+    "Webhook-Signature",
+    "Signature",
+];
+
 /// Every signature header of a request.
 pub fn claims(headers: &Headers) -> Vec<Claim<'_>> {
-    let mut claims = Vec::new();
-    for (name, value) in headers.iter() {
-        for scheme in [Scheme::CakemailHex, Scheme::ApiBase64] {
-            if name.eq_ignore_ascii_case(scheme.header()) {
-                claims.push(Claim {
-                    header: scheme.header(),
-                    value,
-                });
-            }
-        }
-    }
+    named(
+        headers,
+        &[Scheme::CakemailHex, Scheme::ApiBase64].map(Scheme::header),
+    )
+}
+
+/// The same, and behind them every header that may be one by mistake.
+pub fn likely_claims(headers: &Headers) -> Vec<Claim<'_>> {
+    let mut claims = claims(headers);
+    claims.extend(named(headers, &OF_OTHERS));
     claims
+}
+
+fn named<'a>(headers: &'a Headers, names: &[&'static str]) -> Vec<Claim<'a>> {
+    let known = |name: &str| names.iter().find(|known| known.eq_ignore_ascii_case(name));
+    let claim = |(name, value)| {
+        Some(Claim {
+            header: Some(known(name)?),
+            value,
+        })
+    };
+    headers.iter().filter_map(claim).collect()
 }
 
 /// Checks a request's signature against every known secret.
@@ -50,7 +77,14 @@ pub fn verify(secrets: &[Secret], headers: &Headers, body: &[u8]) -> Verdict {
             }
         }
     }
+    let case = Case {
+        secrets,
+        others: &[],
+        claims: &claims,
+        headers,
+        body,
+    };
     Verdict::Invalid {
-        reason: diagnosis::why_invalid(secrets, &claims, body).into(),
+        reason: diagnosis::why_invalid(&case).into(),
     }
 }

@@ -224,6 +224,8 @@ fn why_refused(delivery: &Delivery, answer: &Headers) -> Vec<String> {
     match &request.verdict {
         Verdict::Valid { scheme, secret } => {
             diagnosis::why_rejected(*scheme, secret, answer, request.path(), &request.body)
+                .lines()
+                .collect()
         }
         Verdict::Unchecked => vec![
             "with the webhook's secret cmhook can tell whether the signature is right: --secret S"

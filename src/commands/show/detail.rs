@@ -58,7 +58,7 @@ pub(super) fn write(
                 request.path(),
                 &request.body,
             );
-            for line in why {
+            for line in why.lines() {
                 writeln!(out, "{INDENT}{}", ink.paint(YELLOW, &shown(&line)))?;
             }
         }
