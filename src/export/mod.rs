@@ -6,6 +6,7 @@ pub mod har;
 pub mod http;
 pub mod json;
 pub mod read;
+pub mod redact;
 
 /// The label of a secret that a redacted export was signed with. It stands in the export
 /// itself and guards nothing.
