@@ -1,7 +1,9 @@
 //! The running listener's local API, and what is remembered for commands that come later.
 
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
@@ -108,10 +110,35 @@ impl Serving {
 
 /// The listener of a store, or with `None` the last one that keeps everything in memory
 /// only, as its file names it. It may be gone.
-pub(super) fn find(store: Option<&std::path::Path>) -> Option<Running> {
+pub(super) fn find(store: Option<&Path>) -> Option<Running> {
     match store {
         Some(path) => RuntimeFile::read(path),
         None => RuntimeFile::read(&without_store()?),
+    }
+}
+
+/// Has the store's listener, if there is one, write down all that has happened so far: it
+/// takes a moment for an attempt to get into the file. One that does not answer at once is
+/// not waited for.
+pub(super) fn settle(store: &Path) {
+    const PATIENCE: Duration = Duration::from_secs(1);
+    let Some(running) = RuntimeFile::read(store) else {
+        return;
+    };
+    let ask = || -> std::io::Result<()> {
+        let mut stream = TcpStream::connect_timeout(&running.api, PATIENCE)?;
+        stream.set_read_timeout(Some(PATIENCE))?;
+        write!(
+            stream,
+            "POST /api/v1/settle HTTP/1.1\r\nHost: {}\r\nAuthorization: Bearer {}\r\n\
+             Content-Length: 0\r\nConnection: close\r\n\r\n",
+            running.api, running.token
+        )?;
+        let mut answer = [0; 256];
+        stream.read(&mut answer).map(drop)
+    };
+    if let Err(error) = ask() {
+        tracing::debug!("the listener that the runtime file names does not answer: {error}");
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
+use super::api;
 use crate::cli::{ColorArg, SecretArgs, StoreArgs};
 use crate::config::{self, Color, ConfigError, OneOrMany, Raw, Settings};
 use crate::delivery::Kept;
@@ -57,7 +58,10 @@ impl Setup {
     /// # Errors
     /// Where there is none or it cannot be read.
     pub(super) fn reader(&self) -> anyhow::Result<Reader> {
-        Ok(Reader::open(self.store()?)?)
+        let store = self.store()?;
+        let reader = Reader::open(store)?;
+        api::settle(store);
+        Ok(reader)
     }
 
     /// All that is kept, oldest first. Damage is said on standard error.
