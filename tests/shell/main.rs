@@ -13,3 +13,4 @@ mod list;
 mod mark;
 mod replay;
 mod show;
+mod trigger;
