@@ -26,7 +26,7 @@ pub use clear::ClearArgs;
 pub use delete::DeleteArgs;
 pub use demo::DemoArgs;
 pub use diff::DiffArgs;
-pub use export::ExportArgs;
+pub use export::{ExportArgs, FormatArg};
 pub use import::ImportArgs;
 pub use list::ListArgs;
 pub use listen::{HostHeaderArg, ListenArgs};

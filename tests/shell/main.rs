@@ -8,6 +8,8 @@ mod support;
 mod api;
 mod delete;
 mod diff;
+mod export;
+mod import;
 mod kit;
 mod list;
 mod mark;

@@ -169,7 +169,7 @@ fn bodies_of_every_kind_have_their_form() {
 }
 
 /// Runs in a terminal and returns its code and what appears there.
-fn in_a_terminal(place: &Place, args: &[&str]) -> (u32, String) {
+pub fn in_a_terminal(place: &Place, args: &[&str]) -> (u32, String) {
     let pty = native_pty_system().openpty(PtySize::default()).unwrap();
     let mut command = CommandBuilder::new(env!("CARGO_BIN_EXE_cmhook"));
     command.args(args);

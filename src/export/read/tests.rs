@@ -354,3 +354,18 @@ proptest! {
         prop_assert_eq!(&found[0].delivery.request.path_and_query, &kept.delivery.request.path_and_query);
     }
 }
+
+#[test]
+fn the_example_in_the_documentation_is_a_fixture() {
+    let page = include_str!("../../../docs/fixtures.md");
+    let example = page
+        .split("```json\n")
+        .nth(1)
+        .and_then(|rest| rest.split("```").next());
+    let found = deliveries("docs", example.unwrap().as_bytes()).unwrap();
+    assert_eq!(
+        found[0].delivery.request.event.as_deref(),
+        Some("email.bounced")
+    );
+    assert_eq!(found[0].newest().and_then(Attempt::status), Some(200));
+}
