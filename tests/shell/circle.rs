@@ -17,7 +17,14 @@ fn from_a_sample_to_a_fixture_that_a_build_replays() {
 
     // A sample comes in through the listener, signed so that it verifies.
     place
-        .run(&["trigger", "email.bounced", "--secret", &secret, "--seed", "7"])
+        .run(&[
+            "trigger",
+            "email.bounced",
+            "--secret",
+            &secret,
+            "--seed",
+            "7",
+        ])
         .coded(0);
     let delivery = listener.delivery();
     assert_eq!(delivery["verdict"]["status"], "valid", "{delivery}");
@@ -26,7 +33,13 @@ fn from_a_sample_to_a_fixture_that_a_build_replays() {
 
     // It is listed, with what came of it.
     let listed = place
-        .run(&["list", "--filter", "event:email.bounced status:2xx", "--json", "id,event,status"])
+        .run(&[
+            "list",
+            "--filter",
+            "event:email.bounced status:2xx",
+            "--json",
+            "id,event,status",
+        ])
         .coded(0)
         .json();
     assert_eq!(
@@ -36,7 +49,14 @@ fn from_a_sample_to_a_fixture_that_a_build_replays() {
 
     // An edited copy goes to the app, signed anew, through the listener's own hands.
     place
-        .run(&["replay", "last", "--set", "data.email=circle@example.org", "--expect", "2xx"])
+        .run(&[
+            "replay",
+            "last",
+            "--set",
+            "data.email=circle@example.org",
+            "--expect",
+            "2xx",
+        ])
         .coded(0);
     let edited = listener.delivery();
     assert_eq!((&edited["id"], &edited["original"]), (&2.into(), &1.into()));
@@ -51,7 +71,11 @@ fn from_a_sample_to_a_fixture_that_a_build_replays() {
     // The two differ in that, and diff says so as diff(1) does.
     let diff = place.run(&["diff", "1", "2"]).coded(1);
     assert!(diff.text().contains("data.email"), "{}", diff.text());
-    assert!(diff.text().contains("circle@example.org"), "{}", diff.text());
+    assert!(
+        diff.text().contains("circle@example.org"),
+        "{}",
+        diff.text()
+    );
 
     // A fixture for the repository, without anybody's address in it.
     let fixture = place.path().join("bounced.json");
@@ -71,7 +95,15 @@ fn from_a_sample_to_a_fixture_that_a_build_replays() {
     let to = app.target();
     let replayed = build
         .run(&[
-            "replay", "last", "--store", "ci.db", "--to", &to, "--expect", "2xx", "--junit",
+            "replay",
+            "last",
+            "--store",
+            "ci.db",
+            "--to",
+            &to,
+            "--expect",
+            "2xx",
+            "--junit",
             "junit.xml",
         ])
         .coded(0);
@@ -81,18 +113,37 @@ fn from_a_sample_to_a_fixture_that_a_build_replays() {
     assert_ne!(sent["data"]["email"], "circle@example.org");
     let junit = fs::read_to_string(build.path().join("junit.xml")).expect("the report");
     assert!(junit.contains("failures=\"0\""), "{junit}");
-    assert!(replayed.stderr.is_empty() || !replayed.stderr.contains("error"), "{}", replayed.stderr);
+    assert!(
+        replayed.stderr.is_empty() || !replayed.stderr.contains("error"),
+        "{}",
+        replayed.stderr
+    );
 
     // Or straight from the file, and a miss is an exit code.
     build
         .run(&["replay", path, "--to", &to, "--expect-same"])
         .coded(0);
     app.next();
-    let missed = build.run(&["replay", path, "--to", &to, "--expect", "404", "--junit", "missed.xml"]);
+    let missed = build.run(&[
+        "replay",
+        path,
+        "--to",
+        &to,
+        "--expect",
+        "404",
+        "--junit",
+        "missed.xml",
+    ]);
     missed.coded(1);
     app.next();
     let junit = fs::read_to_string(build.path().join("missed.xml")).expect("the report");
-    assert!(junit.contains("failures=\"1\"") && junit.contains("<failure"), "{junit}");
+    assert!(
+        junit.contains("failures=\"1\"") && junit.contains("<failure"),
+        "{junit}"
+    );
     assert!(app.is_idle());
-    assert!(!Path::new(&build.store()).exists(), "nothing was kept elsewhere");
+    assert!(
+        !Path::new(&build.store()).exists(),
+        "nothing was kept elsewhere"
+    );
 }

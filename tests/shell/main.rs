@@ -6,6 +6,7 @@
 mod support;
 
 mod api;
+mod circle;
 mod delete;
 mod diff;
 mod export;
