@@ -2,6 +2,7 @@
 
 mod api;
 mod ask;
+mod body_input;
 mod clear;
 mod completions;
 mod delete;
@@ -79,6 +80,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Listen(args) => args.output.json,
         Command::Demo(args) => args.output.json,
         Command::Trigger(args) => args.json.json.is_some().then_some(true),
+        Command::Verify(args) => args.json.json.is_some().then_some(true),
         _ => None,
     }
 }

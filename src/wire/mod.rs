@@ -4,6 +4,7 @@
 //! none changes its meaning or goes.
 
 mod read;
+mod verification;
 
 use std::io::{self, Write};
 use std::time::Duration;
@@ -14,6 +15,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 pub use read::{Read, bytes, headers, read};
+pub use verification::{FindingObject, Verification};
 
 use crate::delivery::{
     self, Attempt, Counts, Delivery, Headers, Kept, Outcome, OwnAnswer, Refusal,
@@ -374,10 +376,9 @@ impl<'a> From<&'a Kept> for Object<'a> {
     }
 }
 
-impl<'a> From<&'a Delivery> for DeliveryObject<'a> {
-    fn from(delivery: &'a Delivery) -> Self {
-        let request = &delivery.request;
-        let (scheme, secret, reason) = match &request.verdict {
+impl<'a> From<&'a delivery::Verdict> for VerdictObject<'a> {
+    fn from(verdict: &'a delivery::Verdict) -> Self {
+        let (scheme, secret, reason) = match verdict {
             delivery::Verdict::Valid { scheme, secret } => {
                 (Some(scheme.name()), Some(&**secret), None)
             }
@@ -385,16 +386,23 @@ impl<'a> From<&'a Delivery> for DeliveryObject<'a> {
             delivery::Verdict::Unsigned | delivery::Verdict::Unchecked => (None, None, None),
         };
         Self {
+            status: verdict.status(),
+            scheme,
+            secret,
+            reason,
+        }
+    }
+}
+
+impl<'a> From<&'a Delivery> for DeliveryObject<'a> {
+    fn from(delivery: &'a Delivery) -> Self {
+        let request = &delivery.request;
+        Self {
             id: delivery.id,
             received_at: request.received_at,
             peer: &request.peer,
             event: request.event.as_deref(),
-            verdict: VerdictObject {
-                status: request.verdict.status(),
-                scheme,
-                secret,
-                reason,
-            },
+            verdict: (&request.verdict).into(),
             request: RequestObject {
                 method: &request.method,
                 path: request.path(),

@@ -16,4 +16,6 @@ mod list;
 mod mark;
 mod replay;
 mod show;
+mod sign;
 mod trigger;
+mod verify;

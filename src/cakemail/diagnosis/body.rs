@@ -42,6 +42,7 @@ impl<'a> Source<'a> {
 }
 
 /// One way to change a body.
+#[derive(Clone, Copy)]
 pub(super) struct Change {
     code: &'static str,
     /// What follows "the digest is right for ".
@@ -50,12 +51,14 @@ pub(super) struct Change {
     how: How,
 }
 
+#[derive(Clone, Copy)]
 enum Fix {
     Text(&'static str),
     /// That of the framework that is seen or that writes like this.
     Raw,
 }
 
+#[derive(Clone, Copy)]
 enum How {
     Bytes(fn(&Source<'_>) -> Option<Vec<u8>>),
     Json(Style),
@@ -110,238 +113,246 @@ impl Change {
     }
 }
 
+/// White space around it, which editors and shells add and take off.
+const AROUND: &[Change] = &[
+    Change::bytes(
+        "body_newline_added",
+        "the body without the line end after it",
+        "find what adds a line end on the way; to save a body, use `curl --output` or `printf %s`, not an editor or `echo`",
+        |source| {
+            let rest = source.bytes.strip_suffix(b"\n")?;
+            Some(rest.strip_suffix(b"\r").unwrap_or(rest).into())
+        },
+    ),
+    Change::bytes(
+        "body_newline_trimmed",
+        "the body with a line end after it",
+        "find what trims the body on the way: something took its last line end off",
+        |source| Some([source.bytes, b"\n"].concat()),
+    ),
+    Change::bytes(
+        "body_newline_trimmed",
+        "the body with a line end (CR LF) after it",
+        "find what trims the body on the way: something took its last line end off",
+        |source| Some([source.bytes, b"\r\n"].concat()),
+    ),
+    Change::bytes(
+        "body_white_space_added",
+        "the body without the white space around it",
+        "find what adds white space on the way",
+        |source| Some(source.bytes.trim_ascii().into()),
+    ),
+];
+
 /// What happens most: a newline too many or too few, and JSON that was parsed and written
 /// again. First as the framework writes it that the headers tell of.
 pub(super) fn likely(headers: &Headers) -> Vec<Change> {
-    let mut changes = vec![
-        Change::bytes(
-            "body_newline_added",
-            "the body without the line end after it",
-            "find what adds a line end on the way; to save a body, use `curl --output` or `printf %s`, not an editor or `echo`",
-            |source| {
-                let rest = source.bytes.strip_suffix(b"\n")?;
-                Some(rest.strip_suffix(b"\r").unwrap_or(rest).into())
-            },
-        ),
-        Change::bytes(
-            "body_newline_trimmed",
-            "the body with a line end after it",
-            "find what trims the body on the way: something took its last line end off",
-            |source| Some([source.bytes, b"\n"].concat()),
-        ),
-        Change::bytes(
-            "body_newline_trimmed",
-            "the body with a line end (CR LF) after it",
-            "find what trims the body on the way: something took its last line end off",
-            |source| Some([source.bytes, b"\r\n"].concat()),
-        ),
-        Change::bytes(
-            "body_white_space_added",
-            "the body without the white space around it",
-            "find what adds white space on the way",
-            |source| Some(source.bytes.trim_ascii().into()),
-        ),
-    ];
     let mut written = json();
     if let Some(framework) = Serializer::of(headers) {
-        let own =
-            |change: &Change| matches!(change.how, How::Json(style) if style == framework.style());
+        let own = |style: Style| style == framework.style();
         // A stable sort: what it writes comes first.
-        written.sort_by_key(|change| !own(change));
+        written.sort_by_key(|change| !matches!(change.how, How::Json(style) if own(style)));
     }
-    changes.extend(written);
+    AROUND.iter().copied().chain(written).collect()
+}
+
+const STRINGIFY: Style = Serializer::JavaScript.style();
+const TO_JSON: Style = Serializer::Ruby.style();
+const DUMPS: Style = Serializer::Python.style();
+const ENCODE: Style = Serializer::Php.style();
+
+/// On one line, by how often they are met.
+const ON_ONE_LINE: &[Change] = &[
+    Change::json(
+        "json_compact",
+        "the payload as JSON.stringify writes it, not for these bytes",
+        STRINGIFY,
+    ),
+    Change::json(
+        "json_compact",
+        "the payload as Ruby's to_json writes it, not for these bytes",
+        TO_JSON,
+    ),
+    Change::json(
+        "json_python",
+        "the payload as Python's json.dumps writes it, not for these bytes",
+        DUMPS,
+    ),
+    Change::json(
+        "json_php",
+        "the payload as PHP's json_encode writes it, not for these bytes",
+        ENCODE,
+    ),
+    Change::json(
+        "json_python",
+        "the payload as json.dumps with ensure_ascii=False writes it, not for these bytes",
+        Style::COMPACT.spaced(),
+    ),
+    Change::json(
+        "json_python",
+        "the payload as json.dumps with separators=(',', ':') writes it, not for these bytes",
+        Style::COMPACT.ascii(),
+    ),
+    Change::json(
+        "json_php",
+        "the payload as json_encode with JSON_UNESCAPED_UNICODE writes it, not for these bytes",
+        STRINGIFY.slashes(),
+    ),
+    Change::json(
+        "json_php",
+        "the payload as json_encode with JSON_UNESCAPED_SLASHES writes it, not for these bytes",
+        STRINGIFY.ascii(),
+    ),
+];
+
+/// The ways in which JSON is written.
+fn json() -> Vec<Change> {
+    let mut changes = ON_ONE_LINE.to_vec();
+    for (indent, code, what) in [
+        (
+            2,
+            "json_pretty",
+            "the payload laid out with 2 spaces, not for these bytes",
+        ),
+        (
+            4,
+            "json_pretty_4",
+            "the payload laid out with 4 spaces, not for these bytes",
+        ),
+    ] {
+        let styles = [
+            STRINGIFY,
+            TO_JSON,
+            TO_JSON.ascii(),
+            ENCODE,
+            STRINGIFY.slashes(),
+        ];
+        changes.extend(styles.map(|style| Change::json(code, what, style.indented(indent))));
+    }
+    let what = "the payload with its keys sorted, not for these bytes";
+    let styles = [
+        STRINGIFY,
+        TO_JSON,
+        DUMPS,
+        TO_JSON.ascii(),
+        TO_JSON.spaced(),
+        ENCODE,
+        STRINGIFY.indented(2),
+        TO_JSON.ascii().indented(4),
+    ];
+    changes.extend(styles.map(|style| Change::json("json_sorted_keys", what, style.sorted())));
     changes
 }
 
-/// The ways in which JSON is written, by how often they are met.
-fn json() -> Vec<Change> {
-    let compact = Style::COMPACT;
-    let ascii = compact.ascii();
-    let spaced = compact.spaced();
-    let stringify = Serializer::JavaScript.style();
-    let mut changes = vec![
-        Change::json(
-            "json_compact",
-            "the payload as JSON.stringify writes it, not for these bytes",
-            stringify,
-        ),
-        Change::json(
-            "json_compact",
-            "the payload as Ruby's to_json writes it, not for these bytes",
-            Serializer::Ruby.style(),
-        ),
-        Change::json(
-            "json_python",
-            "the payload as Python's json.dumps writes it, not for these bytes",
-            Serializer::Python.style(),
-        ),
-        Change::json(
-            "json_php",
-            "the payload as PHP's json_encode writes it, not for these bytes",
-            Serializer::Php.style(),
-        ),
-        Change::json(
-            "json_python",
-            "the payload as json.dumps with ensure_ascii=False writes it, not for these bytes",
-            spaced,
-        ),
-        Change::json(
-            "json_python",
-            "the payload as json.dumps with separators=(',', ':') writes it, not for these bytes",
-            ascii,
-        ),
-        Change::json(
-            "json_php",
-            "the payload as json_encode with JSON_UNESCAPED_UNICODE writes it, not for these bytes",
-            stringify.slashes(),
-        ),
-        Change::json(
-            "json_php",
-            "the payload as json_encode with JSON_UNESCAPED_SLASHES writes it, not for these bytes",
-            stringify.ascii(),
-        ),
-    ];
-    for (indent, code) in [(2, "json_pretty"), (4, "json_pretty_4")] {
-        let what = match indent {
-            2 => "the payload laid out with 2 spaces, not for these bytes",
-            _ => "the payload laid out with 4 spaces, not for these bytes",
-        };
-        for style in [
-            stringify,
-            compact,
-            ascii,
-            Serializer::Php.style(),
-            stringify.slashes(),
-        ] {
-            changes.push(Change::json(code, what, style.indented(indent)));
-        }
-    }
-    for style in [
-        stringify,
-        compact,
-        Serializer::Python.style(),
-        ascii,
-        spaced,
-        Serializer::Php.style(),
-        stringify.indented(2),
-        ascii.indented(4),
-    ] {
-        let what = "the payload with its keys sorted, not for these bytes";
-        changes.push(Change::json("json_sorted_keys", what, style.sorted()));
-    }
-    changes
-}
+const ENCODING: &str = "pass the body on as bytes: something decodes and encodes it on the way";
 
 /// What happens to bytes on odd ways.
-pub(super) fn rare() -> Vec<Change> {
-    let encoding = "pass the body on as bytes: something decodes and encodes it on the way";
-    vec![
-        Change::bytes(
-            "body_crlf_to_lf",
-            "the body with CR LF where it has LF",
-            "pass the body on as bytes: something changed its line ends, such as text mode or git",
-            |source| {
-                let text = source.text()?;
-                Some(text.replace("\r\n", "\n").replace('\n', "\r\n").into())
-            },
-        ),
-        Change::bytes(
-            "body_lf_to_crlf",
-            "the body with LF where it has CR LF",
-            "pass the body on as bytes: something changed its line ends, such as text mode or git",
-            |source| Some(source.text()?.replace("\r\n", "\n").into()),
-        ),
-        Change::bytes(
-            "body_bom_added",
-            "the body without the byte order mark before it",
-            "write the body without a byte order mark: in PowerShell 5 and .NET, UTF-8 has one unless it is told not to",
-            |source| Some(source.bytes.strip_prefix(BOM)?.into()),
-        ),
-        Change::bytes(
-            "body_bom_stripped",
-            "the body with a byte order mark before it",
-            "hash the bytes that are sent: the sender signs a byte order mark which it does not send",
-            |source| Some([BOM, source.bytes].concat()),
-        ),
-        Change::bytes(
-            "body_latin_1",
-            "the body with its UTF-8 read as Latin-1",
-            encoding,
-            |source| {
-                let text: String = source.bytes.iter().map(|b| char::from(*b)).collect();
-                Some(text.into())
-            },
-        ),
-        Change::bytes(
-            "body_latin_1",
-            "the body in Latin-1, not in UTF-8",
-            encoding,
-            |source| {
-                let text = source.text()?;
-                text.chars().map(|c| u8::try_from(c).ok()).collect()
-            },
-        ),
-        Change::bytes(
-            "body_not_utf8",
-            "the body with U+FFFD for what is not UTF-8",
-            "hash the bytes and not a text made of them, since not all of them are UTF-8",
-            |source| Some(String::from_utf8_lossy(source.bytes).into_owned().into()),
-        ),
-        Change::bytes(
-            "body_percent_decoded",
-            "the body percent-decoded",
-            encoding,
-            |source| Some(percent_decoded(source.bytes, false)),
-        ),
-        Change::bytes(
-            "body_percent_decoded",
-            "the body decoded as a form is",
-            encoding,
-            |source| Some(percent_decoded(source.bytes, true)),
-        ),
-        Change::bytes(
-            "body_percent_decoded",
-            "the first field of the form that the body is",
-            "send the JSON as the body itself, with `Content-Type: application/json`",
-            |source| {
-                let at = source.bytes.iter().position(|b| *b == b'=')?;
-                let rest = &source.bytes[at + 1..];
-                let end = rest.iter().position(|b| *b == b'&').unwrap_or(rest.len());
-                Some(percent_decoded(&rest[..end], true))
-            },
-        ),
-        Change::bytes(
-            "body_percent_encoded",
-            "the body percent-encoded",
-            encoding,
-            |source| Some(form_encoded(source.bytes).replace('+', "%20").into()),
-        ),
-        Change::bytes(
-            "body_percent_encoded",
-            "the body encoded as a form is",
-            encoding,
-            |source| Some(form_encoded(source.bytes).into()),
-        ),
-        Change::bytes(
-            "body_base64_encoded",
-            "the body in base64",
-            encoding,
-            |source| Some(STANDARD.encode(source.bytes).into()),
-        ),
-        Change::bytes(
-            "body_base64_decoded",
-            "the body decoded from base64",
-            "decode the body before it is checked: API gateways hand it over in base64, and say so in `isBase64Encoded`",
-            |source| STANDARD.decode(source.bytes.trim_ascii()).ok(),
-        ),
-        Change::bytes(
-            "body_empty",
-            "an empty body",
-            "hash the body before a parser has read it up: what is left of a stream after that is empty",
-            |_| Some(Vec::new()),
-        ),
-    ]
-}
+pub(super) const RARE: &[Change] = &[
+    Change::bytes(
+        "body_crlf_to_lf",
+        "the body with CR LF where it has LF",
+        "pass the body on as bytes: something changed its line ends, such as text mode or git",
+        |source| {
+            let text = source.text()?;
+            Some(text.replace("\r\n", "\n").replace('\n', "\r\n").into())
+        },
+    ),
+    Change::bytes(
+        "body_lf_to_crlf",
+        "the body with LF where it has CR LF",
+        "pass the body on as bytes: something changed its line ends, such as text mode or git",
+        |source| Some(source.text()?.replace("\r\n", "\n").into()),
+    ),
+    Change::bytes(
+        "body_bom_added",
+        "the body without the byte order mark before it",
+        "write the body without a byte order mark: in PowerShell 5 and .NET, UTF-8 has one unless it is told not to",
+        |source| Some(source.bytes.strip_prefix(BOM)?.into()),
+    ),
+    Change::bytes(
+        "body_bom_stripped",
+        "the body with a byte order mark before it",
+        "hash the bytes that are sent: the sender signs a byte order mark which it does not send",
+        |source| Some([BOM, source.bytes].concat()),
+    ),
+    Change::bytes(
+        "body_latin_1",
+        "the body with its UTF-8 read as Latin-1",
+        ENCODING,
+        |source| {
+            let text: String = source.bytes.iter().map(|b| char::from(*b)).collect();
+            Some(text.into())
+        },
+    ),
+    Change::bytes(
+        "body_latin_1",
+        "the body in Latin-1, not in UTF-8",
+        ENCODING,
+        |source| {
+            let text = source.text()?;
+            text.chars().map(|c| u8::try_from(c).ok()).collect()
+        },
+    ),
+    Change::bytes(
+        "body_not_utf8",
+        "the body with U+FFFD for what is not UTF-8",
+        "hash the bytes and not a text made of them, since not all of them are UTF-8",
+        |source| Some(String::from_utf8_lossy(source.bytes).into_owned().into()),
+    ),
+    Change::bytes(
+        "body_percent_decoded",
+        "the body percent-decoded",
+        ENCODING,
+        |source| Some(percent_decoded(source.bytes, false)),
+    ),
+    Change::bytes(
+        "body_percent_decoded",
+        "the body decoded as a form is",
+        ENCODING,
+        |source| Some(percent_decoded(source.bytes, true)),
+    ),
+    Change::bytes(
+        "body_percent_decoded",
+        "the first field of the form that the body is",
+        "send the JSON as the body itself, with `Content-Type: application/json`",
+        |source| {
+            let at = source.bytes.iter().position(|b| *b == b'=')?;
+            let rest = &source.bytes[at + 1..];
+            let end = rest.iter().position(|b| *b == b'&').unwrap_or(rest.len());
+            Some(percent_decoded(&rest[..end], true))
+        },
+    ),
+    Change::bytes(
+        "body_percent_encoded",
+        "the body percent-encoded",
+        ENCODING,
+        |source| Some(form_encoded(source.bytes).replace('+', "%20").into()),
+    ),
+    Change::bytes(
+        "body_percent_encoded",
+        "the body encoded as a form is",
+        ENCODING,
+        |source| Some(form_encoded(source.bytes).into()),
+    ),
+    Change::bytes(
+        "body_base64_encoded",
+        "the body in base64",
+        ENCODING,
+        |source| Some(STANDARD.encode(source.bytes).into()),
+    ),
+    Change::bytes(
+        "body_base64_decoded",
+        "the body decoded from base64",
+        "decode the body before it is checked: API gateways hand it over in base64, and say so in `isBase64Encoded`",
+        |source| STANDARD.decode(source.bytes.trim_ascii()).ok(),
+    ),
+    Change::bytes(
+        "body_empty",
+        "an empty body",
+        "hash the body before a parser has read it up: what is left of a stream after that is empty",
+        |_| Some(Vec::new()),
+    ),
+];
 
 fn form_encoded(bytes: &[u8]) -> String {
     form_urlencoded::byte_serialize(bytes).collect()

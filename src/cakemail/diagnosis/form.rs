@@ -82,13 +82,12 @@ fn hex_of(text: &str) -> Option<(Encoding, Digest)> {
     let mut digest = Digest::default();
     hex::decode_to_slice(text, &mut digest).ok()?;
     let upper = text.bytes().any(|b| b.is_ascii_uppercase());
-    Some((
-        match upper {
-            true => Encoding::UpperHex,
-            false => Encoding::Plain,
-        },
-        digest,
-    ))
+    let encoding = if upper {
+        Encoding::UpperHex
+    } else {
+        Encoding::Plain
+    };
+    Some((encoding, digest))
 }
 
 fn base64_of(text: &str) -> Option<(Encoding, Digest)> {
@@ -121,9 +120,10 @@ pub(super) fn unusual(claim: &Claim<'_>, written: &Written<'_>) -> Vec<Finding> 
     }
     let but = |what: &str| format!("{name} holds the right digest, but {what}");
     let api = claim.header == Some(Scheme::ApiBase64.header());
-    let as_documented = match api {
-        true => "write it in base64 with padding",
-        false => "write it in lower-case hex or in base64 with padding",
+    let as_documented = if api {
+        "write it in base64 with padding"
+    } else {
+        "write it in lower-case hex or in base64 with padding"
     };
     if api && !written.base64 {
         found.push(Finding::new(

@@ -79,17 +79,13 @@ pub struct Diagnosis {
 /// Judges a signature more leniently than a listener does: a right digest of the exact
 /// bytes is valid however it is written. Digests are compared in constant time.
 pub fn diagnose(case: &Case<'_>) -> Diagnosis {
-    let documented = |claim: &&Claim<'_>| claim.is_documented();
-    if case.claims.is_empty() {
+    let documented = case.claims.iter().any(Claim::is_documented);
+    if case.claims.is_empty() || (case.secrets.is_empty() && !documented) {
         return none_at_all();
     }
     if case.secrets.is_empty() {
-        let verdict = match case.claims.iter().find(documented) {
-            Some(_) => Verdict::Unchecked,
-            None => return none_at_all(),
-        };
         return Diagnosis {
-            verdict,
+            verdict: Verdict::Unchecked,
             findings: Vec::new(),
         };
     }
@@ -100,7 +96,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     let findings = match search.cause() {
         Some(finding) => search.with_form(finding),
         // Other headers are signatures only where they turn out to be.
-        None if !case.claims.iter().any(|claim| claim.is_documented()) => return none_at_all(),
+        None if !documented => return none_at_all(),
         None => search.no_match(),
     };
     let reason = findings.first().map_or("", |first| &first.message);
@@ -213,9 +209,9 @@ impl<'a> Search<'a> {
             return None;
         }
         self.secret_of(secret::LIKELY)
-            .or_else(|| self.body_of(body::likely(self.case.headers)))
+            .or_else(|| self.body_of(&body::likely(self.case.headers)))
             .or_else(|| self.secret_of(secret::RARE))
-            .or_else(|| self.body_of(body::rare()))
+            .or_else(|| self.body_of(body::RARE))
     }
 
     /// The digest is right for a secret that is nearly one of these.
@@ -236,7 +232,7 @@ impl<'a> Search<'a> {
     }
 
     /// The digest is right for bytes that are nearly these.
-    fn body_of(&self, changes: impl IntoIterator<Item = body::Change>) -> Option<Finding> {
+    fn body_of(&self, changes: &[body::Change]) -> Option<Finding> {
         let source = body::Source::new(self.case.body);
         for change in changes {
             let Some(bytes) = change.apply(&source) else {
