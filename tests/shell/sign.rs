@@ -5,7 +5,7 @@ use std::process::{Command, Stdio};
 
 use crate::kit::{Place, SECRET};
 use crate::support::listener::Listener;
-use crate::support::needs::needs;
+use crate::support::needs::{needs, works};
 use crate::support::sender::{Scheme, sign};
 
 /// Every byte there is, line ends included.
@@ -96,7 +96,7 @@ fn mistakes_are_usage() {
 /// The line of its help, run by a shell with curl, verifies at a listener.
 #[test]
 fn its_header_fits_into_a_curl_command() {
-    if !needs("curl", &["--version"]) {
+    if !needs(works(Command::new("curl").arg("--version")), "curl") {
         return;
     }
     let place = Place::new();

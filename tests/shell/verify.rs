@@ -168,6 +168,25 @@ fn kept_deliveries_are_verified_with_the_secrets_that_are_known() {
 }
 
 #[test]
+fn show_says_what_the_secrets_that_are_known_now_tell() {
+    let place = Place::new();
+    place.fill();
+    let shown = |secret: &str| {
+        let mut command = place.command(&["show", "3"]);
+        let output = command.env("CMHOOK_SECRET", secret).output().unwrap();
+        let text = String::from_utf8(output.stdout).unwrap();
+        let section = text.split("Signature\n").nth(1).unwrap();
+        section.split("\n\n").next().unwrap().to_owned()
+    };
+    assert_eq!(
+        shown("wrong"),
+        "  right for the secret `CMHOOK_SECRET`, which is known now"
+    );
+    let other = shown(SECRET);
+    assert!(other.contains("[no_match]\n  fix: "), "{other}");
+}
+
+#[test]
 fn mistakes_are_usage() {
     let place = Place::new();
     for (args, part) in [

@@ -26,9 +26,13 @@ use form::Written;
 /// Past this many bytes a body is not hashed again to find out why.
 const MAX_BODY: usize = 1 << 20;
 
-/// No more bytes than these are hashed to find out why: there can be many secrets, and a
-/// sender of nonsense must not keep the listener busy.
+/// No more bytes than these are hashed to find out why: there can be many secrets.
 const MAX_HASHED: usize = 64 << 20;
+
+/// The same in a listener, which a sender of nonsense must not keep busy. It is enough for
+/// everything where a body has the size of a delivery, and for the likeliest where it is
+/// larger.
+const MAX_HASHED_LISTENING: usize = 16 << 20;
 
 /// What is unusual about a signature, or why it does not verify.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -89,7 +93,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
             findings: Vec::new(),
         };
     }
-    let search = Search::new(case);
+    let search = Search::new(case, MAX_HASHED);
     if let Some((verdict, findings)) = search.right() {
         return Diagnosis { verdict, findings };
     }
@@ -110,7 +114,7 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
 
 /// Why no claim verifies, in one sentence, where none does as the documents have it.
 pub(super) fn why_invalid(case: &Case<'_>) -> String {
-    let search = Search::new(case);
+    let search = Search::new(case, MAX_HASHED_LISTENING);
     let found = search
         .right()
         .and_then(|(_, findings)| findings.into_iter().next())
@@ -140,12 +144,12 @@ struct Search<'a> {
 }
 
 impl<'a> Search<'a> {
-    fn new(case: &'a Case<'a>) -> Self {
+    fn new(case: &'a Case<'a>, hashed: usize) -> Self {
         let read = |claim: &'a Claim<'a>| Some((claim, Written::read(claim.value)?));
         Self {
             case,
             digests: case.claims.iter().filter_map(read).collect(),
-            left: Cell::new(MAX_HASHED),
+            left: Cell::new(hashed),
         }
     }
 
@@ -235,6 +239,9 @@ impl<'a> Search<'a> {
     fn body_of(&self, changes: &[body::Change]) -> Option<Finding> {
         let source = body::Source::new(self.case.body);
         for change in changes {
+            if self.left.get() == 0 {
+                return None;
+            }
             let Some(bytes) = change.apply(&source) else {
                 continue;
             };

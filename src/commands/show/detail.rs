@@ -9,12 +9,16 @@ use std::io::{self, Write};
 
 use super::body;
 use crate::cakemail::diagnosis;
+use crate::cakemail::signature::Secret;
+use crate::cakemail::verify::likely_claims;
 use crate::commands::ink::{BOLD, CYAN, DIM, Ink, RED, YELLOW, shown, size, style_of, took, value};
+use crate::commands::verify::findings;
 use crate::delivery::{Answer, Attempt, Headers, Kept, Outcome, Verdict};
 
 const INDENT: &str = "  ";
 
-/// Writes it; of its attempts those that are given, the last of them with its response.
+/// Writes it; of its attempts those that are given, the last of them with its response. The
+/// secrets that are known now help to say what is wrong with a signature.
 ///
 /// # Errors
 /// Those of `out`.
@@ -23,8 +27,10 @@ pub(super) fn write(
     ink: &Ink,
     kept: &Kept,
     attempts: &[&Attempt],
+    secrets: &[Secret],
 ) -> io::Result<()> {
     head(out, ink, kept)?;
+    signature(out, ink, kept, secrets)?;
     let request = &kept.delivery.request;
     section(out, ink, "Headers")?;
     headers(out, ink, &request.headers, INDENT)?;
@@ -110,6 +116,30 @@ fn head(out: &mut impl Write, ink: &Ink, kept: &Kept) -> io::Result<()> {
         writeln!(out, "{}", ink.paint(DIM, &more.join(", ")))?;
     }
     Ok(())
+}
+
+/// Of a signature that did not verify: what the secrets that are known now say of it.
+fn signature(out: &mut impl Write, ink: &Ink, kept: &Kept, secrets: &[Secret]) -> io::Result<()> {
+    let request = &kept.delivery.request;
+    if secrets.is_empty() || !matches!(request.verdict, Verdict::Invalid { .. }) {
+        return Ok(());
+    }
+    section(out, ink, "Signature")?;
+    let diagnosis = diagnosis::diagnose(&diagnosis::Case {
+        secrets,
+        others: &[],
+        claims: &likely_claims(&request.headers),
+        headers: &request.headers,
+        body: &request.body,
+    });
+    if let Verdict::Valid { secret, .. } = &diagnosis.verdict {
+        let label = shown(secret);
+        writeln!(
+            out,
+            "{INDENT}right for the secret `{label}`, which is known now"
+        )?;
+    }
+    findings(out, ink, &diagnosis.verdict, &diagnosis.findings)
 }
 
 fn section(out: &mut impl Write, ink: &Ink, title: &str) -> io::Result<()> {

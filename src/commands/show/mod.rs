@@ -11,6 +11,7 @@ use super::ink::{Ink, value};
 use super::json_output::{DELIVERY_FIELDS, JsonOutput};
 use super::select::{Needed, select};
 use super::setup::{Setup, color};
+use crate::cakemail::signature::Secret;
 use crate::cli::{SelectArgs, ShowArgs};
 use crate::config::ConfigError;
 use crate::delivery::{self, Answer, Attempt, Headers, Kept};
@@ -40,6 +41,7 @@ pub(super) fn run(args: &ShowArgs, config: Option<&Path>) -> anyhow::Result<Outc
         args,
         ink: Ink::new(setup.settings.output.color, terminal),
         terminal,
+        secrets: &setup.settings.secrets,
     };
     let mut outcome = Outcome::Fine;
     for (at, kept) in chosen.iter().enumerate() {
@@ -67,6 +69,7 @@ struct Show<'a> {
     args: &'a ShowArgs,
     ink: Ink,
     terminal: bool,
+    secrets: &'a [Secret],
 }
 
 impl Show<'_> {
@@ -85,7 +88,7 @@ impl Show<'_> {
             } else if self.args.headers {
                 fields(out, &request.headers)?;
             } else {
-                detail::write(out, &self.ink, kept, &attempts)?;
+                detail::write(out, &self.ink, kept, &attempts, self.secrets)?;
             }
             return Ok(Outcome::Fine);
         }
