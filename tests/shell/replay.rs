@@ -11,6 +11,7 @@ use http_body_util::Full;
 use serde_json::Value;
 
 use crate::kit::{DELIVERIES, Place, Ran, SECRET, app, masked};
+use crate::show::in_a_terminal;
 use crate::support::needs::{needs, works};
 use crate::support::process::Process;
 use crate::support::sender::{Scheme, sign};
@@ -626,4 +627,22 @@ fn a_reader_that_leaves_is_no_error() {
     let output = child.wait_with_output().unwrap();
     assert!(output.status.success(), "{output:?}");
     assert!(output.stderr.is_empty(), "{output:?}");
+}
+
+#[test]
+fn a_terminal_sees_how_far_it_is_and_then_the_figures() {
+    let place = Place::new();
+    place.fill();
+    let app = app();
+    let to = app.target();
+    let args = [
+        "replay", "1", "--to", &to, "--times", "30", "--rate", "60/s",
+    ];
+    let (code, seen) = in_a_terminal(&place, &args);
+    assert_eq!(code, 0, "{seen}");
+    assert!(seen.contains("/30  "), "{seen:?}");
+    assert_eq!(seen.matches("/webhooks/cakemail").count(), 30, "{seen:?}");
+    let (_, last) = seen.rsplit_once("/30  ").expect("a bar");
+    let figures = last.split_once("\r\u{1b}[2K").expect("the bar goes").1;
+    assert!(figures.contains("30 sent in"), "{figures:?}");
 }

@@ -73,7 +73,7 @@ impl Face {
             return;
         }
         let bar = ProgressBar::with_draw_target(Some(jobs as u64), ProgressDrawTarget::stderr());
-        let template = "{bar:30} {pos}/{len}  {per_sec}  {eta} left";
+        let template = "{bar:30} {pos}/{len}  {eta} left";
         if let Ok(style) = ProgressStyle::with_template(template) {
             bar.set_style(style.progress_chars("██░"));
         }

@@ -130,13 +130,13 @@ impl Run {
         let expects = self.expected.anything();
         let took = self.clock.elapsed();
         let summary = Summary::of(&self.records, planned, took);
-        if ended.is_ok() || !self.records.is_empty() {
-            self.face.end(&summary, took, &self.records)?;
-        }
         if let Some(path) = &args.expect.junit {
             let document = junit::document(&self.records, expects, self.started, took);
             fs::write(path, document)
                 .with_context(|| format!("cannot write the report `{}`", path.display()))?;
+        }
+        if ended.is_ok() || !self.records.is_empty() {
+            self.face.end(&summary, took, &self.records)?;
         }
         ended?;
         Ok(if summary.is_fine(expects) {
