@@ -2,7 +2,7 @@
 
 use std::io;
 
-use super::scan::{Kind, NotJson, Text, end_of_string, end_of_value, skip_space};
+use super::scan::{Kind, NotJson, Text, end_of_value, skip_space};
 
 /// Deeper values stay on one line: indentation of a million levels would fill a disk.
 const MAX_DEPTH: usize = 64;
@@ -79,31 +79,29 @@ fn lay_out(
                 write(Token::Mark(": "))?;
                 at + 1
             }
-            b'"' => {
-                let end = end_of_string(text, at);
-                let quoted = &text[at..end];
-                write(if names {
-                    Token::Key(quoted)
-                } else {
-                    Token::Text(quoted)
-                })?;
-                names = false;
-                end
-            }
             _ => {
-                let end = end_of_value(text, at);
-                let word = &text[at..end];
-                write(if Kind::at(text, at) == Kind::Word {
-                    Token::Word(word)
-                } else {
-                    Token::Number(word)
-                })?;
+                let (token, end) = scalar(text, at, names);
+                write(token)?;
+                names = false;
                 end
             }
         };
         at = skip_space(text, end);
     }
     Ok(())
+}
+
+/// The name or plain value that begins at `at`, and where it ends.
+fn scalar(text: &str, at: usize, is_name: bool) -> (Token<'_>, usize) {
+    let end = end_of_value(text, at);
+    let word = &text[at..end];
+    let token = match Kind::at(text, at) {
+        Kind::Text if is_name => Token::Key(word),
+        Kind::Text => Token::Text(word),
+        Kind::Word => Token::Word(word),
+        _ => Token::Number(word),
+    };
+    (token, end)
 }
 
 fn line(depth: usize, write: &mut impl FnMut(Token<'_>) -> io::Result<()>) -> io::Result<()> {

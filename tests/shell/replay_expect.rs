@@ -1,0 +1,136 @@
+//! `cmhook replay` as a test of an app.
+
+use std::process::Command;
+
+use crate::kit::{Place, app, masked};
+use crate::replay::{answer, objects};
+use crate::support::needs::{needs, works};
+use crate::support::upstream::Upstream;
+
+#[test]
+fn expectations_make_it_a_test() {
+    let place = Place::new();
+    place.fill();
+    let app = app();
+    let to = app.target();
+    place
+        .run(&["replay", "1", "4", "--to", &to, "--expect", "2xx"])
+        .coded(0);
+    place
+        .run(&["replay", "2", "--to", &to, "--expect", "500,503"])
+        .coded(0);
+    // Any answer is fine where nothing is expected.
+    place.run(&["replay", "2", "--to", &to]).coded(0);
+    let ran = place
+        .run(&["replay", "1..3", "--to", &to, "--expect", "<400"])
+        .coded(1);
+    insta::assert_snapshot!("replay_missed", masked(ran.text(), &place));
+    let ran = place
+        .run(&["replay", "1..3", "--to", &to, "--expect", "<400", "-q"])
+        .coded(1);
+    assert!(!ran.text().contains("email.sent"), "{}", ran.text());
+    let ran = place
+        .run(&["replay", "1..3", "--to", &to, "--expect", "<400", "--json"])
+        .coded(1);
+    let (sent, summary) = objects(&ran);
+    assert_eq!(sent[0]["ok"], true);
+    assert_eq!(
+        sent[1]["missed"],
+        serde_json::json!(["expected <400, got 500"])
+    );
+    assert_eq!(
+        (&summary["sent"], &summary["missed"]),
+        (&3.into(), &2.into())
+    );
+    assert_eq!(
+        summary["statuses"],
+        serde_json::json!({"200": 1, "401": 1, "500": 1})
+    );
+}
+
+#[test]
+fn the_recorded_answer_is_expected_again() {
+    let place = Place::new();
+    place.fill();
+    let to_same = app();
+    place
+        .run(&["replay", "1..", "--to", &to_same.target(), "--expect-same"])
+        .coded(0);
+    let other = Upstream::answering(|_, body| {
+        if body.starts_with(b"{\"event\":\"email.bounced\"") {
+            answer(401, "{ \"error\": \"Nope\", \"more\": 1 }")
+        } else {
+            answer(200, "OK")
+        }
+    });
+    let ran = place
+        .run(&["replay", "2..4", "--to", &other.target(), "--expect-same"])
+        .coded(1);
+    insta::assert_snapshot!("replay_not_same", masked(ran.text(), &place));
+}
+
+#[test]
+fn an_app_that_is_down_is_a_no() {
+    let place = Place::new();
+    place.fill();
+    let port = {
+        let socket = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.local_addr().unwrap().to_string()
+    };
+    let ran = place.run(&["replay", "1", "4", "--to", &port]).coded(1);
+    // What to do about it depends on where this runs, and is said once.
+    let (hints, lines): (Vec<_>, Vec<_>) = ran.text().lines().partition(|l| l.contains("start it"));
+    assert_eq!(hints.len(), 1, "{}", ran.text());
+    insta::assert_snapshot!("replay_down", masked(&lines.join("\n"), &place));
+    assert_eq!(ran.stderr, "");
+}
+
+#[test]
+fn a_report_is_what_ci_servers_read() {
+    let place = Place::new();
+    place.fill();
+    let app = app();
+    let to = app.target();
+    place
+        .run(&[
+            "replay",
+            "1..3",
+            "--to",
+            &to,
+            "--expect",
+            "2xx",
+            "--junit",
+            "report.xml",
+        ])
+        .coded(1);
+    let report = std::fs::read_to_string(place.path().join("report.xml")).unwrap();
+    assert!(
+        report.contains("tests=\"3\" failures=\"2\" errors=\"0\""),
+        "{report}"
+    );
+    assert!(
+        report.contains("<testcase name=\"#2 email.opened\" classname=\"email.opened\""),
+        "{report}"
+    );
+    assert!(
+        report.contains("<failure message=\"expected 2xx, got 500\""),
+        "{report}"
+    );
+    if needs(works(Command::new("python3").arg("--version")), "Python") {
+        let read = "import sys, xml.etree.ElementTree as x; print(len(x.parse(sys.argv[1]).findall('.//testcase')))";
+        let output = Command::new("python3")
+            .args(["-c", read])
+            .arg(place.path().join("report.xml"))
+            .output()
+            .unwrap();
+        assert_eq!(String::from_utf8_lossy(&output.stdout), "3\n");
+    }
+    let ran = place
+        .run(&["replay", "1", "--to", &to, "--junit", "nope/report.xml"])
+        .coded(1);
+    assert!(
+        ran.stderr.contains("cannot write the report"),
+        "{}",
+        ran.stderr
+    );
+}
