@@ -35,7 +35,7 @@ mod verify;
 
 use std::ffi::OsString;
 
-use crate::cli::{Cli, Command, switch};
+use crate::cli::{Cli, Command, JsonArgs, switch};
 
 /// What a command has to say with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -74,13 +74,19 @@ pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<Outcome> {
     }
 }
 
-/// Whether a command's flags ask for JSON; `None` where they say nothing.
+/// Whether a command's flags ask for JSON; `None` where they say nothing. What `--jq` makes
+/// of it need not be JSON, so that an error among it would be no help.
 pub fn asks_for_json(cli: &Cli) -> Option<bool> {
+    let of = |args: &JsonArgs| (args.json.is_some() && args.jq.is_none()).then_some(true);
     match &cli.command {
         Command::Listen(args) => args.output.json,
         Command::Demo(args) => args.output.json,
-        Command::Trigger(args) => args.json.json.is_some().then_some(true),
-        Command::Verify(args) => args.json.json.is_some().then_some(true),
+        Command::List(args) => of(&args.json),
+        Command::Show(args) => of(&args.json),
+        Command::Diff(args) => of(&args.json),
+        Command::Replay(args) => of(&args.json),
+        Command::Trigger(args) => of(&args.json),
+        Command::Verify(args) => of(&args.json),
         _ => None,
     }
 }

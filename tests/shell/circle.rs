@@ -9,6 +9,7 @@ use crate::kit::{Place, SECRET};
 use crate::support::upstream::Upstream;
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one story")]
 fn from_a_sample_to_a_fixture_that_a_build_replays() {
     let secret = format!("main={SECRET}");
     let app = Upstream::start();

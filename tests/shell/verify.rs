@@ -89,7 +89,7 @@ fn what_is_wrong_is_said_with_its_cure() {
         let ran = place.run_with(&args, BODY.as_bytes()).coded(code);
         clean(&ran);
         assert_eq!(ran.stderr, "");
-        text += &format!("{name}:\n{}\n", ran.text());
+        text.extend([name, ":\n", ran.text(), "\n"]);
     }
     insta::assert_snapshot!("verify_findings", text);
     // With no flag, all that are known will do.
