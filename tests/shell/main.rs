@@ -10,6 +10,7 @@ mod circle;
 mod delete;
 mod diff;
 mod export;
+mod har;
 mod import;
 mod kit;
 mod list;
