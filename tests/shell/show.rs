@@ -213,13 +213,56 @@ fn a_terminal_gets_colours_and_no_binary() {
 }
 
 #[test]
+fn nothing_that_a_sender_writes_acts_on_a_terminal() {
+    let place = Place::new();
+    let app = Upstream::answering(|_, _| {
+        let body = "\u{1b}]52;c;eA==\u{7}\u{9b}2J\u{202e}\u{1b}Pq\n".repeat(2);
+        let mut answer = Response::new(Full::new(Bytes::from(body)));
+        let value = http::HeaderValue::from_bytes(b"caf\xe9\x9b2J").unwrap();
+        answer.headers_mut().insert("x-answer", value);
+        answer
+    });
+    let mut listener = place.listener(&["--forward", &app.target()]);
+    let event = r#"{"event":"\u001b]0;x\u0007\u202e","a\u009b":"\u001b[2J"}"#;
+    let plain = "{\"event\":\"\u{202e}\u{9b}\",\"b\u{2066}\":\"\u{85}\"}";
+    send(&mut listener, "x-a: \u{9b}2J\u{202e}\r\n", event.as_bytes());
+    send(&mut listener, "x-a: \u{9b}31m\r\n", plain.as_bytes());
+    send(&mut listener, "", "\u{1b}c\nline\u{2028}".as_bytes());
+    listener.stop();
+    std::fs::write(place.path().join("\u{1b}[2J.json"), "{").unwrap();
+    for args in [
+        &["show", "1..3"][..],
+        &["show", "1..3", "--color", "never", "--headers"],
+        &["show", "1..3", "--response"],
+        &["show", "1..3", "--json"],
+        &["diff", "1", "2"],
+        &["diff", "2", "3"],
+        &["diff", "1", "2", "--json"],
+        &["replay", "1..3", "--expect", "418"],
+        &["replay", "1..3", "--expect-same", "--json"],
+        &["replay", "1..2", "--set", "\u{1b}[2J=1", "-n"],
+        &["replay", "\u{1b}[2J.json"],
+        &["show", "\u{1b}[2J"],
+    ] {
+        let ran = place.run(args);
+        let acts =
+            |c: &char| (c.is_control() && *c != '\n') || "\u{202e}\u{2066}\u{2028}".contains(*c);
+        let seen = format!("{}{}", ran.text(), ran.stderr);
+        let found: Vec<char> = seen.chars().filter(acts).collect();
+        assert!(found.is_empty(), "{args:?}: {found:?} in {seen:?}");
+    }
+}
+
+#[test]
 fn a_bomb_costs_little_memory() {
     if !needs(works(Command::new("python3").arg("--version")), "Python") {
         return;
     }
     let place = Place::new();
-    let app = Upstream::answering(|_, _| {
-        let mut answer = Response::new(Full::new(Bytes::from(gzip(&vec![b' '; 256 << 20]))));
+    let bomb = Bytes::from(gzip(&vec![b' '; 64 << 20]));
+    let answered = bomb.clone();
+    let app = Upstream::answering(move |_, _| {
+        let mut answer = Response::new(Full::new(answered.clone()));
         answer
             .headers_mut()
             .insert("content-encoding", "gzip".parse().unwrap());
@@ -232,11 +275,7 @@ fn a_bomb_costs_little_memory() {
         "content-encoding: br\r\n",
         &hex::decode(BROTLI_BOMB).unwrap(),
     );
-    send(
-        &mut listener,
-        "content-encoding: gzip\r\n",
-        &gzip(&vec![0; 256 << 20]),
-    );
+    send(&mut listener, "content-encoding: gzip\r\n", &bomb);
     let wide = hex::decode(WIDE_BROTLI_BOMB).unwrap();
     send(&mut listener, "content-encoding: br\r\n", &wide);
     listener.stop();
