@@ -107,6 +107,11 @@ fn a_running_listener_sends_it_and_its_faces_see_it() {
         (&attempt["delivery"], &attempt["cause"]),
         (&1.into(), &"replay".into())
     );
+    // To itself it sends nothing.
+    let own = listener.address().to_string();
+    let ran = place.run(&["replay", "1", "--to", &own, "--json"]).coded(1);
+    assert_eq!(objects(&ran).0[0]["attempt"]["error"]["code"], "loop");
+    assert_eq!(listener.next("attempt")["outcome"], "failed");
     // Its secrets are known to it alone.
     let ran = place
         .run(&["replay", "1", "--set", "data.email=a@b.c", "--json"])

@@ -28,6 +28,7 @@ fn expectations_make_it_a_test() {
     let ran = place
         .run(&["replay", "1..3", "--to", &to, "--expect", "<400", "-q"])
         .coded(1);
+    assert!(ran.text().starts_with("#2  "), "{}", ran.text());
     assert!(!ran.text().contains("email.sent"), "{}", ran.text());
     let ran = place
         .run(&["replay", "1..3", "--to", &to, "--expect", "<400", "--json"])

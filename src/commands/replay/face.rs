@@ -37,6 +37,8 @@ pub(super) struct Face {
     // Columns of labels and names.
     widths: (usize, usize),
     bar: ProgressBar,
+    // Whether there are lines that the figures must stand apart from.
+    wrote: bool,
     // Hints are the same for every attempt that fails in the same way.
     hints: HashSet<String>,
 }
@@ -62,6 +64,7 @@ impl Face {
             source,
             widths: (widest(&|item| item.label.clone()), widest(&Item::name)),
             bar: ProgressBar::hidden(),
+            wrote: false,
             hints: HashSet::new(),
         }
     }
@@ -88,6 +91,11 @@ impl Face {
         let edits = item.edited.as_ref().map(|edited| done(edited, sent));
         let bar = self.bar.clone();
         bar.inc(1);
+        let fine = missed.is_empty() && (self.expects || sent.attempt.status().is_some());
+        if self.quiet && fine {
+            return Ok(());
+        }
+        self.wrote = true;
         bar.suspend(|| {
             if let Some(json) = &self.json {
                 let kept = self.source == Source::Store;
@@ -98,10 +106,6 @@ impl Face {
                     missed,
                     (kept, self.expects),
                 ));
-            }
-            let fine = missed.is_empty() && (self.expects || sent.attempt.status().is_some());
-            if self.quiet && fine {
-                return Ok(());
             }
             let mut out = io::BufWriter::new(io::stdout().lock());
             self.line(&mut out, item, sent, missed, edits.as_deref())?;
@@ -244,7 +248,9 @@ impl Face {
         } else {
             RED
         };
-        writeln!(out)?;
+        if self.wrote {
+            writeln!(out)?;
+        }
         for (at, line) in summary.lines(took, records).iter().enumerate() {
             let style = if at == 1 { DIM } else { style };
             writeln!(out, "{}", self.ink.paint(style, line))?;
