@@ -65,11 +65,15 @@ fn from_store(args: &VerifyArgs) -> bool {
     !args.select.ids.is_empty() || args.select.filter.is_some()
 }
 
-/// Whether the arguments can mean several deliveries, which JSON writes as an array.
+/// Whether the arguments can mean several deliveries, which JSON writes as an array whatever
+/// is found.
 fn is_list(args: &VerifyArgs) -> Result<bool, ConfigError> {
-    let names = named(&args.select.ids)?;
     let one = |name: &Named| matches!(name, Named::One(_) | Named::Last(_));
-    Ok(from_store(args) && !(names.len() == 1 && names.iter().all(one)))
+    let is_one = match &named(&args.select.ids)?[..] {
+        [name] => one(name) && args.select.filter.is_none(),
+        _ => false,
+    };
+    Ok(from_store(args) && !is_one)
 }
 
 /// With what to judge.
