@@ -108,6 +108,8 @@ pub struct Style {
     ascii: bool,
     // `/` as `\\/`.
     slashes: bool,
+    // `<`, `>` and `&` as `\\u003c`, `\\u003e` and `\\u0026`, for pages that hold the JSON.
+    markup: bool,
     // `1.0` as `1`.
     whole_floats: bool,
     // Keys in the order of their bytes.
@@ -122,6 +124,7 @@ impl Style {
         spaced: false,
         ascii: false,
         slashes: false,
+        markup: false,
         whole_floats: false,
         sorted: false,
         indent: 0,
@@ -145,6 +148,13 @@ impl Style {
     #[must_use]
     pub const fn slashes(mut self) -> Self {
         self.slashes = true;
+        self
+    }
+
+    /// With escapes for what means something in HTML.
+    #[must_use]
+    pub const fn markup(mut self) -> Self {
+        self.markup = true;
         self
     }
 
@@ -281,6 +291,7 @@ impl Formatter for Dialect {
         for c in text.chars() {
             match c {
                 '/' if self.style.slashes => w.write_all(b"\\/")?,
+                '<' | '>' | '&' if self.style.markup => write!(w, "\\u{:04x}", u32::from(c))?,
                 c if self.style.ascii && !c.is_ascii() => {
                     for unit in c.encode_utf16(&mut [0; 2]) {
                         write!(w, "\\u{unit:04x}")?;

@@ -7,6 +7,7 @@ use std::path::Path;
 use anyhow::Context as _;
 
 use super::api;
+use crate::cakemail::signature::Secret;
 use crate::cli::{ColorArg, SecretArgs, StoreArgs};
 use crate::config::{self, Color, ConfigError, OneOrMany, Raw, Settings};
 use crate::delivery::Kept;
@@ -86,6 +87,16 @@ pub(super) fn with_secrets(raw: &mut Raw, args: &SecretArgs) {
     raw.secret.clone_from(&args.secret);
     if !args.secret_file.is_empty() {
         raw.secret_file = Some(OneOrMany::Many(args.secret_file.clone()));
+    }
+}
+
+/// Of all known secrets those that are meant, and the others: those of `--secret` where
+/// there are any, else all.
+pub(super) fn meant<'s>(known: &'s [Secret], args: &SecretArgs) -> (&'s [Secret], &'s [Secret]) {
+    // Those of flags stand first.
+    match args.secret.len() {
+        0 => (known, &[]),
+        count => known.split_at(count.min(known.len())),
     }
 }
 

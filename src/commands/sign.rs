@@ -3,7 +3,7 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use super::setup::{Setup, with_secrets};
+use super::setup::{Setup, meant, with_secrets};
 use super::{Outcome, body_input};
 use crate::cakemail::event;
 use crate::capture::again::secret_for;
@@ -17,11 +17,7 @@ pub(super) fn run(args: &SignArgs, config: Option<&Path>) -> anyhow::Result<Outc
         with_secrets(raw, &args.secrets);
     })?;
     let known = &setup.settings.secrets;
-    // Those of flags stand first, and are meant.
-    let given = match args.secrets.secret.len() {
-        0 => &known[..],
-        count => &known[..count.min(known.len())],
-    };
+    let (given, _) = meant(known, &args.secrets);
     if given.is_empty() {
         return Err(no_secret("sign").into());
     }

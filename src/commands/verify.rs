@@ -6,7 +6,7 @@ use std::path::Path;
 use super::ink::{BOLD, DIM, Ink, RED, YELLOW, shown};
 use super::json_output::JsonOutput;
 use super::select::{Named, Needed, named, select};
-use super::setup::{Setup, color, with_secrets};
+use super::setup::{Setup, color, meant, with_secrets};
 use super::sign::no_secret;
 use super::{Outcome, body_input};
 use crate::cakemail::diagnosis::{Case, Diagnosis, Finding, diagnose};
@@ -36,11 +36,7 @@ pub(super) fn run(args: &VerifyArgs, config: Option<&Path>) -> anyhow::Result<Ou
     if known.is_empty() {
         return Err(no_secret("verify").into());
     }
-    // Those of flags stand first. Where there are any, they are what is asked about.
-    let (secrets, others) = match args.secrets.secret.len() {
-        0 => (known, &[][..]),
-        count => known.split_at(count.min(known.len())),
-    };
+    let (secrets, others) = meant(known, &args.secrets);
     let judge = Judge { secrets, others };
     let judged = if from_store(args) {
         let Some(chosen) = select(&setup, &args.select, Needed::Named)? else {
@@ -126,19 +122,22 @@ impl Judge<'_> {
     }
 }
 
-/// A header as it is written in a request.
+/// A header as it is written in a request. No message has its value, which may be a password.
 fn header(text: &str) -> Result<(String, String), ConfigError> {
-    let wrong = |what: &str| ConfigError {
-        message: format!("`--header {}` {what}", text.escape_debug()),
+    let wrong = |which: &str, what: &str| ConfigError {
+        message: format!("{which} {what}"),
         hint: "write it as in a request, such as `--header 'X-Signature: …'`".into(),
     };
-    let (name, value) = text.split_once(':').ok_or_else(|| wrong("has no colon"))?;
+    let some = "a `--header`";
+    let split = text.split_once(':');
+    let (name, value) = split.ok_or_else(|| wrong(some, "has no colon"))?;
     let (name, value) = (name.trim(), value.trim());
     if name.is_empty() {
-        return Err(wrong("has no name"));
+        return Err(wrong(some, "has no name"));
     }
     if [name, value].concat().contains(['\r', '\n']) {
-        return Err(wrong("has a line end in it"));
+        let named = format!("`--header {}`", name.escape_debug());
+        return Err(wrong(&named, "has a line end in it"));
     }
     Ok((name.to_ascii_lowercase(), value.to_owned()))
 }

@@ -82,10 +82,6 @@ impl FromStr for Target {
         if authority.host().is_empty() || authority.host().contains('%') {
             return Err(bad("it has no host"));
         }
-        // Old resolvers take a number for an address; nobody means that.
-        if authority.host().bytes().all(|b| b.is_ascii_digit()) {
-            return Err(bad("a number is no host; two ports take two `--forward`"));
-        }
         let has_port = authority.as_str().len() > authority.host().len();
         if has_port && authority.port_u16().is_none_or(|port| port == 0) {
             return Err(bad("a port is a number from 1 to 65535"));
@@ -95,6 +91,10 @@ impl FromStr for Target {
             .unwrap_or_else(|| PathAndQuery::from_static("/"));
         if path.query().is_some() {
             return Err(bad("the query comes from the delivery"));
+        }
+        // Old resolvers take a number for an address; nobody means that.
+        if authority.host().bytes().all(|b| b.is_ascii_digit()) {
+            return Err(bad("a number is no host; two ports take two `--forward`"));
         }
         Ok(Self {
             scheme,

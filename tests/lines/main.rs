@@ -5,7 +5,6 @@
 #![cfg(unix)]
 
 mod captured;
-mod document;
 mod escapes;
 mod json;
 mod masked;

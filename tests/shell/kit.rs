@@ -212,14 +212,16 @@ pub fn masked(text: &str, place: &Place) -> String {
     let mut out = String::new();
     let mut rest = &*text;
     while let Some(c) = rest.chars().next() {
-        let shapes: [(&str, &str); 4] = [
-            ("dddd-dd-ddTdd:dd:dd.ddddddZ", "2026-11-24T10:32:07.123456Z"),
+        let shapes: [(&str, &str); 3] = [
             ("dddd-dd-dd dd:dd:dd", "2026-11-24 10:32:07"),
             ("127.0.0.1:ddddd", "127.0.0.1:50000"),
             ("dd:dd:dd", "10:32:07"),
         ];
         let found = shapes.iter().find(|(shape, _)| fits(rest, shape));
-        if let Some((shape, mask)) = found {
+        if let Some(length) = timestamp(rest) {
+            out.push_str("2026-11-24T10:32:07.123456Z");
+            rest = &rest[length..];
+        } else if let Some((shape, mask)) = found {
             out.push_str(mask);
             rest = &rest[shape.len()..];
         } else if let Some(length) = duration(rest, &out) {
@@ -244,6 +246,17 @@ fn fits(text: &str, shape: &str) -> bool {
             *byte == shape
         }
     })
+}
+
+/// A time in JSON of now, which has as many decimals as it needs, up to six. Those of the
+/// deliveries' own payloads have none.
+fn timestamp(text: &str) -> Option<usize> {
+    const SECONDS: &str = "dddd-dd-ddTdd:dd:dd.d";
+    let rest = fits(text, SECONDS).then(|| &text[SECONDS.len()..])?;
+    let digits = rest.bytes().take_while(u8::is_ascii_digit).count();
+    rest[digits..]
+        .starts_with('Z')
+        .then_some(SECONDS.len() + digits + 1)
 }
 
 fn duration(text: &str, before: &str) -> Option<usize> {

@@ -233,7 +233,13 @@ fn mistakes_are_named() {
         &["list", "--since", "soon"],
     ] {
         let ran = place.run(args).coded(2);
-        assert_eq!(ran.text(), "", "{args:?}");
+        // The mistake is told as JSON too where JSON was asked for.
+        let as_json = args.contains(&"--json");
+        assert_eq!(
+            ran.text().contains("\"type\":\"error\""),
+            as_json,
+            "{args:?}"
+        );
         said.extend(["$ cmhook ", &args.join(" "), "\n", &ran.stderr, "\n"]);
     }
     place.run(&["list", "--limit", "x"]).coded(2);
@@ -244,7 +250,7 @@ fn mistakes_are_named() {
 fn without_a_store_and_with_an_empty_one() {
     let place = Place::new();
     let ran = place.run(&["list", "--json"]).coded(1);
-    assert_eq!(ran.text(), "");
+    assert_eq!(ran.json()["code"], "no_store");
     insta::assert_snapshot!("no_store", masked(&ran.stderr, &place));
     place.listener(&[]).stop();
     let ran = place.run(&["list"]).coded(1);

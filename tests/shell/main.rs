@@ -9,6 +9,7 @@ mod api;
 mod circle;
 mod delete;
 mod diff;
+mod document;
 mod export;
 mod har;
 mod import;

@@ -199,10 +199,18 @@ fn mistakes_are_usage() {
             "`--secret` is empty",
         ),
         (&["verify", "-s", SECRET], "there is no signature to verify"),
-        (&["verify", "-s", SECRET, "-H", "nonsense"], "has no colon"),
+        // What stands there may be a password.
         (
-            &["verify", "-s", SECRET, "-H", "a: b\r\nc: d"],
-            "has a line end in it",
+            &["verify", "-s", SECRET, "-H", "Authorization sentinel"],
+            "a `--header` has no colon",
+        ),
+        (
+            &["verify", "-s", SECRET, "-H", ": sentinel"],
+            "a `--header` has no name",
+        ),
+        (
+            &["verify", "-s", SECRET, "-H", "a: b\r\nc: sentinel"],
+            "`--header a` has a line end in it",
         ),
         (
             &[

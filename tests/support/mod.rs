@@ -2,6 +2,7 @@
 //! upstream that remembers what reached it. Every test binary uses a part of it.
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
+pub mod document;
 pub mod listener;
 pub mod needs;
 pub mod process;

@@ -203,6 +203,11 @@ const ON_ONE_LINE: &[Change] = &[
         "the payload as json_encode with JSON_UNESCAPED_SLASHES writes it, not for these bytes",
         STRINGIFY.ascii(),
     ),
+    Change::json(
+        "json_rails",
+        "the payload as to_json in Rails writes it, not for these bytes",
+        TO_JSON.markup(),
+    ),
 ];
 
 /// The ways in which JSON is written.
@@ -345,6 +350,40 @@ pub(super) const RARE: &[Change] = &[
         "the body decoded from base64",
         "decode the body before it is checked: API gateways hand it over in base64, and say so in `isBase64Encoded`",
         |source| STANDARD.decode(source.bytes.trim_ascii()).ok(),
+    ),
+    Change::bytes(
+        "body_stringified",
+        "the body as JSON.stringify writes a text, in quotes",
+        "hash the raw text itself: it is JSON already, and JSON.stringify makes a JSON text of it",
+        |source| Some(Style::COMPACT.write(&Value::from(source.text()?))),
+    ),
+    Change::bytes(
+        "body_stringified",
+        "the body as JSON.stringify writes a Buffer",
+        "give the Buffer itself to `update`, without JSON.stringify",
+        |source| {
+            let bytes: Vec<_> = source.bytes.iter().map(u8::to_string).collect();
+            let bytes = bytes.join(",");
+            Some(format!(r#"{{"type":"Buffer","data":[{bytes}]}}"#).into())
+        },
+    ),
+    Change::bytes(
+        "body_placeholder",
+        "the text `[object Object]` for a body",
+        "hash the raw body: that is what JavaScript makes of a parsed one where a text is wanted",
+        |_| Some("[object Object]".into()),
+    ),
+    Change::bytes(
+        "body_placeholder",
+        "the text `{}` for a body",
+        "hash the raw body: `{}` is what Express has for one that no parser has read",
+        |_| Some("{}".into()),
+    ),
+    Change::bytes(
+        "body_placeholder",
+        "the text `undefined` for a body",
+        "hash the raw body where it is there: no parser had read it",
+        |_| Some("undefined".into()),
     ),
     Change::bytes(
         "body_empty",

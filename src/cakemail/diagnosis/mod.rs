@@ -97,11 +97,15 @@ pub fn diagnose(case: &Case<'_>) -> Diagnosis {
     if let Some((verdict, findings)) = search.right() {
         return Diagnosis { verdict, findings };
     }
-    let findings = match search.cause() {
-        Some(finding) => search.with_form(finding),
+    let causes = match search.cause() {
+        Some(finding) => vec![finding],
+        None => search.two_causes(),
+    };
+    let findings = match &causes[..] {
         // Other headers are signatures only where they turn out to be.
-        None if !documented => return none_at_all(),
-        None => search.no_match(),
+        [] if !documented => return none_at_all(),
+        [] => search.no_match(),
+        _ => search.with_form(causes),
     };
     let reason = findings.first().map_or("", |first| &first.message);
     Diagnosis {
@@ -216,6 +220,7 @@ impl<'a> Search<'a> {
             .or_else(|| self.body_of(&body::likely(self.case.headers)))
             .or_else(|| self.secret_of(secret::RARE))
             .or_else(|| self.body_of(body::RARE))
+            .or_else(|| self.no_hmac())
     }
 
     /// The digest is right for a secret that is nearly one of these.
@@ -254,9 +259,61 @@ impl<'a> Search<'a> {
         None
     }
 
+    /// What was computed in place of HMAC.
+    fn no_hmac(&self) -> Option<Finding> {
+        let body = self.case.body;
+        self.case.secrets.iter().find_map(|secret| {
+            if !self.afford(4 * body.len()) {
+                return None;
+            }
+            let all = secret::no_hmac(secret, body).into_iter();
+            let mut right = all.filter(|(digest, _)| self.claim_of(digest).is_some());
+            right.next().map(|(_, finding)| finding)
+        })
+    }
+
+    /// Two things at once: the digest is right for nearly these bytes, and for another secret
+    /// or nearly one of these. Nothing where there are none such.
+    fn two_causes(&self) -> Vec<Finding> {
+        let Case {
+            secrets,
+            others,
+            headers,
+            body,
+            ..
+        } = *self.case;
+        if body.len() > MAX_BODY || self.digests.is_empty() {
+            return Vec::new();
+        }
+        let source = body::Source::new(body);
+        let likely = body::likely(headers);
+        let changes = likely.iter().chain(body::RARE);
+        for (change, bytes) in changes.filter_map(|one| Some((one, one.apply(&source)?))) {
+            let right = |digest: &dyn Fn() -> Digest| {
+                self.afford(bytes.len()) && self.claim_of(&digest()).is_some()
+            };
+            for other in others {
+                if right(&|| other.digest(&bytes)) {
+                    return vec![secret::other(other), change.finding(other, headers)];
+                }
+            }
+            for secret in secrets {
+                for wrong in secret::LIKELY.iter().chain(secret::RARE) {
+                    let mut keys = wrong.keys(secret).into_iter();
+                    if keys.any(|key| right(&|| secret::digest(&key, &bytes))) {
+                        return vec![wrong.finding(secret), change.finding(secret, headers)];
+                    }
+                }
+            }
+            if self.left.get() == 0 {
+                break;
+            }
+        }
+        Vec::new()
+    }
+
     /// With what is unusual about how the digest is written, where it is one.
-    fn with_form(&self, finding: Finding) -> Vec<Finding> {
-        let mut findings = vec![finding];
+    fn with_form(&self, mut findings: Vec<Finding>) -> Vec<Finding> {
         if let [(claim, written)] = &self.digests[..] {
             findings.extend(form::unusual(claim, written));
         }

@@ -3,6 +3,7 @@
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::Mac as _;
+use sha2::{Digest as _, Sha256};
 
 use super::Finding;
 use crate::cakemail::signature::{Digest, Secret, keyed};
@@ -133,6 +134,42 @@ fn without_prefix(value: &str) -> impl Iterator<Item = &str> {
 /// The digest of a body under a key.
 pub(super) fn digest(key: &[u8], body: &[u8]) -> Digest {
     keyed(key).chain_update(body).finalize().into_bytes().into()
+}
+
+/// What is computed by who takes something else for HMAC, and the digest that it gives.
+pub(super) fn no_hmac(secret: &Secret, body: &[u8]) -> [(Digest, Finding); 4] {
+    let value = secret.expose().as_bytes();
+    let label = secret.label();
+    let plain = |first: &[u8], second: &[u8]| -> Digest {
+        let state = Sha256::new().chain_update(first).chain_update(second);
+        state.finalize().into()
+    };
+    let no_key = |of: String| {
+        Finding::new(
+            "no_hmac",
+            format!("the signature is the plain SHA-256 digest of {of}, and that is not HMAC"),
+            "compute HMAC-SHA256 with the secret as its key and the body as its message",
+        )
+    };
+    let swapped = Finding::new(
+        "hmac_swapped",
+        format!(
+            "the digest is right with the body as the key and secret `{label}` as the message: they are swapped"
+        ),
+        "give HMAC the secret as its key and the body as its message, in PHP `hash_hmac('sha256', $body, $secret)`",
+    );
+    [
+        (digest(body, value), swapped),
+        (plain(body, b""), no_key("the body".into())),
+        (
+            plain(value, body),
+            no_key(format!("secret `{label}` and the body behind it")),
+        ),
+        (
+            plain(body, value),
+            no_key(format!("the body and secret `{label}` behind it")),
+        ),
+    ]
 }
 
 /// The signature is right, and made with a secret that was not asked for.

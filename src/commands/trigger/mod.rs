@@ -16,7 +16,7 @@ use serde::Serialize;
 
 use super::json_output::JsonOutput;
 use super::listener_client::{ApiError, ListenerClient};
-use super::setup::{Setup, color, runtime, with_secrets};
+use super::setup::{Setup, color, meant, runtime, with_secrets};
 use super::{Outcome, api, ink};
 use crate::cakemail::event::NAMES;
 use crate::cakemail::sample::{self, Sample};
@@ -49,7 +49,7 @@ pub(super) fn run(args: &TriggerArgs, config: Option<&Path>) -> anyhow::Result<O
         secrets: if args.request.unsigned {
             Vec::new()
         } else {
-            setup.settings.secrets.clone()
+            meant(&setup.settings.secrets, &args.secrets).0.to_vec()
         },
         scheme: args.request.scheme,
         headers: setup.settings.forward.headers.clone(),

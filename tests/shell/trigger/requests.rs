@@ -204,6 +204,12 @@ fn each_event_is_signed_with_its_own_secret() {
     run(&place, &["email.spam_complaint", "-f", "x", "--to", &to]).coded(0);
     let (name, value) = sign(Scheme::CakemailHex, "two", "not json");
     assert_eq!(app.next().parts.headers[name], value);
+    // One that is given is meant, whatever else is known.
+    let args = ["email.complained", "--secret", "three", "--to", &to];
+    run(&place, &args).coded(0);
+    let seen = app.next();
+    let (name, value) = sign(Scheme::CakemailHex, "three", &seen.body);
+    assert_eq!(seen.parts.headers[name], value);
     // One that is wrong on purpose.
     let wrong = "X-Cakemail-Signature: wrong";
     run(&place, &["email.sent", "-H", wrong, "--to", &to]).coded(0);

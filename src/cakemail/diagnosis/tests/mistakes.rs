@@ -2,6 +2,7 @@
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
+use sha2::{Digest as _, Sha256};
 
 use super::{API, BODY, HEX, KEY, clean, codes, diagnosed, secret};
 use crate::cakemail::diagnosis::secret::digest;
@@ -66,6 +67,11 @@ fn mistakes_with_the_secret() -> Vec<Mistake> {
             STANDARD.decode(decodes).unwrap(),
         ),
         on_key("secret_prefix_stripped", KEY, unprefixed),
+        Mistake {
+            key: BODY.into(),
+            signed: KEY.into(),
+            ..on_key("hmac_swapped", KEY, "")
+        },
         on_key("secret_prefix_stripped", &format!("a_{KEY}"), unprefixed),
     ]
 }
@@ -106,6 +112,11 @@ fn mistakes_with_json() -> Vec<Mistake> {
         ),
         on_body("json_sorted_keys", sorted, BODY),
         on_body("json_sorted_keys", sorted_dumps, BODY),
+        on_body(
+            "json_rails",
+            r#"{"a":"\u003cb\u003e \u0026"}"#,
+            r#"{"a": "<b> &"}"#,
+        ),
         // The other way around: what is here has been through a parser.
         on_body(
             "json_php",
@@ -122,6 +133,7 @@ fn mistakes_with_the_body() -> Vec<Mistake> {
     let encoded: String = form_urlencoded::byte_serialize(BODY.as_bytes()).collect();
     let mojibake: String = BODY.bytes().map(char::from).collect();
     let latin: Vec<u8> = BODY.chars().map(|c| u8::try_from(c).unwrap()).collect();
+    let buffer = format!(r#"{{"type":"Buffer","data":{:?}}}"#, BODY.as_bytes()).replace(' ', "");
     let invalid = b"{\"a\":\"\xff\"}";
     vec![
         on_body("body_newline_added", BODY, format!("{BODY}\n")),
@@ -148,6 +160,15 @@ fn mistakes_with_the_body() -> Vec<Mistake> {
         on_body("body_percent_encoded", "a+b%3D1", "a b=1"),
         on_body("body_base64_encoded", STANDARD.encode(BODY), BODY),
         on_body("body_base64_decoded", BODY, STANDARD.encode(BODY)),
+        on_body(
+            "body_stringified",
+            serde_json::to_string(BODY).unwrap(),
+            BODY,
+        ),
+        on_body("body_stringified", buffer, BODY),
+        on_body("body_placeholder", "[object Object]", BODY),
+        on_body("body_placeholder", "{}", BODY),
+        on_body("body_placeholder", "undefined", BODY),
         on_body("body_empty", "", BODY),
         on_body("no_match", "something else", BODY),
         on_body("no_match", BODY, ""),
@@ -181,5 +202,46 @@ fn each_mistake_is_found_and_no_other() {
         if one.code != "no_match" {
             assert_eq!(codes(&found)[1..], ["upper_case_hex"], "{signed}");
         }
+    }
+}
+
+#[test]
+fn a_plain_digest_is_told() {
+    for text in [
+        BODY.to_owned(),
+        format!("{KEY}{BODY}"),
+        format!("{BODY}{KEY}"),
+    ] {
+        let found = diagnosed(KEY, HEX, &hex::encode(Sha256::digest(text)), BODY);
+        assert_eq!(codes(&found), ["no_hmac"], "{found:?}");
+        assert_eq!(found.verdict.status(), "invalid");
+        clean(&found.findings);
+    }
+}
+
+#[test]
+fn two_mistakes_at_once_are_both_told() {
+    let cases: [(&str, &str, &str, [&str; 2]); 3] = [
+        (KEY, "", BODY, ["secret_line_end", "body_empty"]),
+        (
+            KEY,
+            r#"{"a":1}"#,
+            r#"{ "a": 1 }"#,
+            ["secret_line_end", "json_compact"],
+        ),
+        ("other", "x", "x\n", ["other_secret", "body_newline_added"]),
+    ];
+    for (given, signed, body, expected) in cases {
+        let key = if given == KEY {
+            format!("{KEY}\n")
+        } else {
+            "sentinel-other".to_owned()
+        };
+        let value = hex::encode(digest(key.as_bytes(), signed.as_bytes()));
+        let found = diagnosed(given, HEX, &value, body);
+        assert_eq!(codes(&found), expected, "{found:?}");
+        clean(&found.findings);
+        let found = diagnosed(given, HEX, &value.to_uppercase(), body);
+        assert_eq!(codes(&found)[2..], ["upper_case_hex"], "{found:?}");
     }
 }

@@ -1,0 +1,104 @@
+//! What commands write as JSON is what docs/json.md says.
+
+use serde_json::Value;
+
+use crate::kit::{Place, SECRET, app, send_all};
+use crate::support::document::Checker;
+
+fn lines(text: &str) -> Vec<Value> {
+    let line = |line: &str| serde_json::from_str(line).expect("JSON");
+    text.lines().map(line).collect()
+}
+
+#[test]
+fn json_is_as_documented() {
+    let place = Place::new();
+    let app = app();
+    let secret = format!("main={SECRET}");
+    let mut listener = place.listener(&["--forward", &app.target(), "--secret", &secret]);
+    send_all(&mut listener);
+    let mut checker = Checker::new();
+
+    let set = "data.email=new@example.com";
+    let edited = place.run(&["replay", "2", "--set", set, "--expect", "2xx", "--json"]);
+    let dry = place.run(&["replay", "2..3", "--set", set, "--dry-run", "--json"]);
+    for line in lines(edited.coded(1).text()) {
+        match line["type"].as_str() {
+            Some("summary") => checker.check(&line),
+            _ => checker.check_as("replay", &line),
+        }
+    }
+    for line in lines(dry.coded(0).text()) {
+        checker.check_as("plan", &line);
+    }
+    let delivery = listener.delivery();
+    assert_eq!(delivery["original"], 2);
+    checker.check(&delivery);
+    place.run(&["replay", "1", "--to", "127.0.0.1:1"]).coded(1);
+    place.run(&["mark", "1", "3"]).coded(0);
+
+    for ran in [
+        place.run(&["list", "--json"]),
+        place.run(&["show", "1..3", "--json"]),
+    ] {
+        for kept in ran.coded(0).json().as_array().expect("an array") {
+            checker.check_as("kept delivery", kept);
+        }
+    }
+    let redacted = place.run(&["export", "1..", "--as", "json", "--redact"]);
+    for line in lines(redacted.coded(0).text()) {
+        checker.check_as("kept delivery", &line);
+    }
+    for (pair, code) in [
+        (["1", "2"], 1),
+        (["4", "5"], 1),
+        (["2", "6"], 1),
+        (["1", "1"], 0),
+    ] {
+        let ran = place.run(&["diff", pair[0], pair[1], "--json"]).coded(code);
+        checker.check_as("diff", &ran.json());
+    }
+    let verified = place.run(&["verify", "3", "--secret", &secret, "--json"]);
+    checker.check_as("verify", &verified.coded(1).json());
+    let sent = place.run(&["trigger", "email.sent", "--to", "127.0.0.1:1", "--json"]);
+    for line in lines(sent.coded(1).text()) {
+        checker.check(&line);
+    }
+    for line in lines(
+        place
+            .run(&["trigger", "email.sent", "--json"])
+            .coded(0)
+            .text(),
+    ) {
+        checker.check(&line);
+    }
+    place
+        .run(&["export", "1..2", "--as", "json", "-o", "some.jsonl"])
+        .coded(0);
+    let imported = place.run(&["import", "some.jsonl", "--json"]).coded(0);
+    for line in imported.json().as_array().expect("an array") {
+        checker.check_as("imported", line);
+    }
+    place.run(&["delete", "1", "-y"]).coded(0);
+    checker.check(&listener.next("marked"));
+    checker.check(&listener.next("deleted"));
+    for args in [
+        &["show", "99", "--json"][..],
+        &["list", "--json", "--filter", "x:"],
+    ] {
+        checker.check(&place.run(args).json());
+    }
+    listener.stop();
+    checker.complete(&[
+        "kept delivery",
+        "verify",
+        "diff",
+        "replay",
+        "summary",
+        "plan",
+        "sent",
+        "imported",
+        "marked",
+        "deleted",
+    ]);
+}
