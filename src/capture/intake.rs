@@ -17,13 +17,12 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerBody, own};
+use super::examiner::Examiner;
 use super::forward::{Errand, Forwarder, Head};
 use super::plan::Plan;
 use super::refusal::{line_of, refusal_of};
 use super::unstoppable::Unstoppable;
-use crate::cakemail::event;
 use crate::cakemail::signature::Secret;
-use crate::cakemail::verify::verify;
 use crate::config::{Policy, Target};
 use crate::delivery::{
     Cause, Delivery, Failure, FailureCode, Headers, OwnAnswer, Received, Refusal, RefusalCode,
@@ -41,9 +40,6 @@ const BODY_IDLE: Duration = Duration::from_secs(30);
 /// there is takes about as much again with a thousand of them, so that all of it stays
 /// under 256 MiB beside the ring.
 const BODIES: usize = 128 << 20;
-/// Bodies over this size are hashed and parsed beside the runtime's threads, so that
-/// they do not hold up small ones.
-const LARGE_BODY: usize = 256 << 10;
 /// Forwards to one target that run behind an answer at the same time (`--ack`, further
 /// targets), and memory for bodies of a further one's.
 const BEHIND: usize = 64;
@@ -53,7 +49,7 @@ const BEHIND_BODIES: usize = 64 << 20;
 #[derive(Debug)]
 pub struct Intake {
     store: Store,
-    secrets: Arc<[Secret]>,
+    examiner: Examiner,
     policy: Arc<Policy>,
     forwarder: Arc<Forwarder>,
     limits: Limits,
@@ -144,7 +140,7 @@ impl Intake {
         Arc::new(Self {
             store,
             behind: behind.collect(),
-            secrets,
+            examiner: Examiner::new(secrets),
             policy,
             forwarder,
             limits: Limits {
@@ -244,7 +240,7 @@ impl Intake {
             peer,
         } = whole;
         let kept_headers = headers::to_kept(&parts.headers);
-        let (verdict, event) = self.examine(&kept_headers, &body).await;
+        let (verdict, event) = self.examiner.examine(&kept_headers, &body).await;
         let recorded = self.store.record(Received {
             received_at: now(),
             peer: (&*peer.text).into(),
@@ -273,21 +269,6 @@ impl Intake {
                     .await
             }
         }
-    }
-
-    /// Verifies and reads the event's name.
-    async fn examine(&self, headers: &Headers, body: &Bytes) -> (Verdict, Option<Box<str>>) {
-        let examine = |secrets: &[Secret], headers: &Headers, body: &[u8]| {
-            (verify(secrets, headers, body), event::name_in(body))
-        };
-        if body.len() <= LARGE_BODY {
-            return examine(&self.secrets, headers, body);
-        }
-        let (secrets, headers, body) = (Arc::clone(&self.secrets), headers.clone(), body.clone());
-        tokio::task::spawn_blocking(move || examine(&secrets, &headers, &body))
-            .await
-            // Only a panic in there ends it early, and then nothing has been checked.
-            .unwrap_or((Verdict::Unchecked, None))
     }
 
     /// Answers by itself, once the delivery is safe.

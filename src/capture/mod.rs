@@ -3,6 +3,7 @@
 
 pub mod again;
 pub mod answer;
+mod examiner;
 pub mod failure;
 pub mod forward;
 pub mod intake;
