@@ -25,8 +25,7 @@ use super::unstoppable::Unstoppable;
 use crate::cakemail::signature::Secret;
 use crate::config::{Policy, Target};
 use crate::delivery::{
-    Cause, Delivery, Failure, FailureCode, Headers, OwnAnswer, Received, Refusal, RefusalCode,
-    Verdict,
+    Cause, Delivery, Failure, FailureCode, OwnAnswer, Received, Refusal, RefusalCode,
 };
 use crate::http::body::{self, BodyError, Budget, Limits, Reservation};
 use crate::http::headers;

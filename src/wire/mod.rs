@@ -3,6 +3,7 @@
 //! They are documented in `docs/json.md`. Fields may be added within version 1;
 //! none changes its meaning or goes.
 
+mod from;
 mod read;
 mod verification;
 
@@ -17,10 +18,7 @@ use serde::{Serialize, Serializer};
 pub use read::{Read, bytes, headers, read};
 pub use verification::{FindingObject, Verification};
 
-use crate::delivery::{
-    self, Attempt, Counts, Delivery, Headers, Kept, Outcome, OwnAnswer, Refusal,
-    escape_json_for_terminal,
-};
+use crate::delivery::{Headers, escape_json_for_terminal};
 
 /// The version of the shapes, in the `ready` object.
 pub const VERSION: u32 = 1;
@@ -344,165 +342,4 @@ fn in_milliseconds(duration: Duration) -> f64 {
 
 fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(in_milliseconds(*duration))
-}
-
-impl<'a> From<&'a Delivery> for Object<'a> {
-    fn from(delivery: &'a Delivery) -> Self {
-        Self::Delivery(delivery.into())
-    }
-}
-
-impl<'a> From<&'a Attempt> for Object<'a> {
-    fn from(attempt: &'a Attempt) -> Self {
-        Self::Attempt(attempt.into())
-    }
-}
-
-impl<'a> From<&'a Kept> for Object<'a> {
-    fn from(kept: &'a Kept) -> Self {
-        let newest = kept.newest();
-        Self::Kept(KeptObject {
-            delivery: (&*kept.delivery).into(),
-            marked: kept.marked,
-            replays: kept.replays(),
-            status: newest.and_then(Attempt::status),
-            error: newest.and_then(|attempt| match &attempt.outcome {
-                Outcome::Failed(failure) => Some(failure.code.name()),
-                Outcome::Answered(_) => None,
-            }),
-            took_ms: newest.map(|attempt| in_milliseconds(attempt.took)),
-            attempts: kept.attempts.iter().map(|a| (&**a).into()).collect(),
-        })
-    }
-}
-
-impl<'a> From<&'a delivery::Verdict> for VerdictObject<'a> {
-    fn from(verdict: &'a delivery::Verdict) -> Self {
-        let (scheme, secret, reason) = match verdict {
-            delivery::Verdict::Valid { scheme, secret } => {
-                (Some(scheme.name()), Some(&**secret), None)
-            }
-            delivery::Verdict::Invalid { reason } => (None, None, Some(&**reason)),
-            delivery::Verdict::Unsigned | delivery::Verdict::Unchecked => (None, None, None),
-        };
-        Self {
-            status: verdict.status(),
-            scheme,
-            secret,
-            reason,
-        }
-    }
-}
-
-impl<'a> From<&'a Delivery> for DeliveryObject<'a> {
-    fn from(delivery: &'a Delivery) -> Self {
-        let request = &delivery.request;
-        Self {
-            id: delivery.id,
-            received_at: request.received_at,
-            peer: &request.peer,
-            event: request.event.as_deref(),
-            verdict: (&request.verdict).into(),
-            request: RequestObject {
-                method: &request.method,
-                path: request.path(),
-                query: request.query(),
-                headers: HeaderList(&request.headers),
-                body: (&request.body[..]).into(),
-                size: request.body.len() as u64,
-            },
-            original: request.original,
-        }
-    }
-}
-
-impl<'a> From<&'a Attempt> for AttemptObject<'a> {
-    fn from(attempt: &'a Attempt) -> Self {
-        let (response, error) = match &attempt.outcome {
-            Outcome::Answered(answer) => (
-                Some(ResponseObject {
-                    headers: HeaderList(&answer.headers),
-                    body: (&answer.body[..]).into(),
-                    size: answer.size,
-                    truncated: (answer.body.len() as u64) < answer.size,
-                    first_byte_ms: answer.first_byte,
-                }),
-                None,
-            ),
-            Outcome::Failed(failure) => (
-                None,
-                Some(FailureObject {
-                    code: failure.code.name(),
-                    message: &failure.message,
-                    hint: &failure.hint,
-                }),
-            ),
-        };
-        Self {
-            delivery: attempt.delivery,
-            n: attempt.n,
-            cause: attempt.cause.name(),
-            target: &attempt.target,
-            started_at: attempt.started_at,
-            outcome: if error.is_some() {
-                "failed"
-            } else {
-                "answered"
-            },
-            status: attempt.status(),
-            took_ms: attempt.took,
-            response,
-            error,
-        }
-    }
-}
-
-impl<'a> From<&'a OwnAnswer> for Object<'a> {
-    fn from(answer: &'a OwnAnswer) -> Self {
-        Self::Answer(AnswerObject {
-            delivery: answer.delivery,
-            status: answer.status,
-            reason: answer.reason,
-        })
-    }
-}
-
-impl<'a> From<&'a Refusal> for Object<'a> {
-    fn from(refusal: &'a Refusal) -> Self {
-        Self::Refused(RefusedObject {
-            at: refusal.at,
-            peer: &refusal.peer,
-            code: refusal.code.name(),
-            status: refusal.status,
-            request: refusal.request.as_deref(),
-            reason: &refusal.reason,
-        })
-    }
-}
-
-impl<'a> From<&'a delivery::Warning> for Object<'a> {
-    fn from(warning: &'a delivery::Warning) -> Self {
-        Self::Warning(Message {
-            code: warning.code,
-            message: &warning.message,
-            hint: &warning.hint,
-        })
-    }
-}
-
-impl From<&Counts> for Object<'_> {
-    fn from(counts: &Counts) -> Self {
-        Self::Stopped(Stopped {
-            received: counts.received,
-            valid: counts.valid,
-            invalid: counts.invalid,
-            unsigned: counts.unsigned,
-            unchecked: counts.unchecked,
-            answered: counts.answered,
-            failed: counts.failed,
-            refused: counts.refused,
-            evicted: counts.evicted,
-            unsaved: counts.unsaved,
-        })
-    }
 }
