@@ -81,6 +81,14 @@ impl Hand {
         Ok(Self::Own(own(setup, store, policy)))
     }
 
+    /// Whether whoever acts knows a secret of that label.
+    pub(super) fn knows(&self, label: &str) -> bool {
+        match self {
+            Self::Listener(client) => client.labels().iter().any(|known| known == label),
+            Self::Own(again) => again.secrets().iter().any(|s| &**s.label() == label),
+        }
+    }
+
     /// Sends a kept delivery once more, byte for byte. That the app gives no answer is no
     /// error but the attempt's outcome.
     ///

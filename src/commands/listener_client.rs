@@ -22,6 +22,7 @@ pub(super) struct ListenerClient {
     client: Client,
     api: SocketAddr,
     authorization: String,
+    labels: Vec<String>,
 }
 
 /// The listener said no, or nothing that makes sense.
@@ -42,7 +43,8 @@ impl ListenerClient {
     /// # Errors
     /// Where something else answers in its place.
     pub(super) async fn connect(running: Running) -> anyhow::Result<Option<Self>> {
-        let client = Self {
+        let mut client = Self {
+            labels: Vec::new(),
             client: Client::new(connector(Trust::NoTls), None::<SocketAddr>),
             api: running.api,
             authorization: format!("Bearer {}", running.token),
@@ -60,8 +62,19 @@ impl ListenerClient {
             .into());
         };
         // A killed listener leaves its file, and another program may have its port since.
-        let is_there = answer.is_ok_and(|status| status["pid"] == running.pid);
-        Ok(is_there.then_some(client))
+        let Some(status) = answer.ok().filter(|status| status["pid"] == running.pid) else {
+            return Ok(None);
+        };
+        let labels = status["secrets"].as_array().into_iter().flatten();
+        client.labels = labels
+            .filter_map(|label| Some(label.as_str()?.to_owned()))
+            .collect();
+        Ok(Some(client))
+    }
+
+    /// The labels of the secrets that it knows.
+    pub(super) fn labels(&self) -> &[String] {
+        &self.labels
     }
 
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Value> {

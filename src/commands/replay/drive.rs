@@ -11,9 +11,8 @@ use super::edits::Edited;
 use super::items::Item;
 use super::plan::{Job, Plan};
 use crate::cakemail::signature::Secret;
-use crate::capture::again::{AgainError, Draft, Sign, scheme_of, signed};
+use crate::capture::again::{Draft, Sign, scheme_of, signed};
 use crate::commands::hand::Hand;
-use crate::commands::listener_client::ApiError;
 use crate::commands::signals::Signals;
 use crate::config::Target;
 use crate::delivery::{Attempt, Delivery, Verdict};
@@ -147,7 +146,7 @@ async fn send(hand: &Hand, to: Option<&Target>, item: &Item, job: Job) -> anyhow
 }
 
 /// Signs with the secret of that label, which the listener may know, or else with the text
-/// itself as the secret. A label that is not known is refused before anything is sent.
+/// itself as the secret. What is no label never leaves this process but as a digest.
 async fn signed_with(
     hand: &Hand,
     to: Option<&Target>,
@@ -156,17 +155,16 @@ async fn signed_with(
     with: &SecretString,
 ) -> anyhow::Result<(Delivery, Attempt, bool)> {
     let scheme = edited.draft.sign.as_ref().and_then(|sign| sign.scheme);
-    let labelled = Draft {
-        sign: Some(Sign {
-            secret: Some(with.expose_secret().to_owned()),
-            scheme,
-        }),
-        ..edited.draft.clone()
-    };
-    match hand.send(labelled, to).await {
-        Ok((delivery, attempt)) => return Ok((delivery, attempt, false)),
-        Err(error) if is_unknown_secret(&error) => {}
-        Err(error) => return Err(error),
+    if hand.knows(with.expose_secret()) {
+        let labelled = Draft {
+            sign: Some(Sign {
+                secret: Some(with.expose_secret().to_owned()),
+                scheme,
+            }),
+            ..edited.draft.clone()
+        };
+        let (delivery, attempt) = hand.send(labelled, to).await?;
+        return Ok((delivery, attempt, false));
     }
     let scheme = scheme.or(match &item.kept.delivery.request.verdict {
         Verdict::Valid { scheme, .. } => Some(*scheme),
@@ -182,11 +180,4 @@ async fn signed_with(
     };
     let (delivery, attempt) = hand.send(draft, to).await?;
     Ok((delivery, attempt, true))
-}
-
-fn is_unknown_secret(error: &anyhow::Error) -> bool {
-    let code = AgainError::NoSecret.code();
-    let own = error.downcast_ref::<AgainError>();
-    let told = error.downcast_ref::<ApiError>();
-    own.is_some_and(|error| error.code() == code) || told.is_some_and(|error| error.code == code)
 }
