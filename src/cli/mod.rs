@@ -45,10 +45,13 @@ Examples:
   cmhook demo                                   see it work within a minute
   cmhook listen 3000                            forward to http://localhost:3000
   cmhook listen -f 3000/webhooks --secret S     verify signatures too
-  cmhook listen -f 3000 --json | jq .type       one JSON object a line
+  cmhook trigger email.bounced --secret S       send a signed sample
+  cmhook list --filter 'status:>=400'           what failed
+  cmhook show last                              payload, headers, attempts, signature
+  cmhook replay last --expect 2xx               once more, as a test
 
-Exit codes: 0 after a clean stop, 1 when it could not start or do its work, 2 for a
-mistake in flags or configuration.";
+Exit codes: 0 fine, 1 when the answer is no (invalid, a missed expectation, nothing
+matched) or it could not do its work, 2 for a mistake in flags or configuration.";
 
 /// Receive Cakemail webhooks on your machine: verify, keep and forward every delivery.
 #[derive(Debug, Parser)]
