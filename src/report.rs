@@ -6,8 +6,11 @@ use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use clap::CommandFactory as _;
+
 use crate::capture::again::AgainError;
 use crate::capture::listener::ListenError;
+use crate::cli::Cli;
 use crate::commands;
 use crate::commands::listener_client::ApiError;
 use crate::commands::replay::edits::UneditableError;
@@ -16,7 +19,7 @@ use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
 use crate::export::read::ReadError;
-use crate::store::OpenError;
+use crate::store::{self, OpenError};
 use crate::wire::{Message, Object};
 
 /// It could not start or do its work.
@@ -131,6 +134,10 @@ fn classify(error: &anyhow::Error) -> Problem {
             return problem(found.code(), found.exit(), found.hint());
         }
     }
+    let said = error.to_string();
+    if said.starts_with("cannot read") || said.starts_with("cannot write") {
+        return problem("file", FAILED, "check its name and its permissions");
+    }
     problem("internal", FAILED, "")
 }
 
@@ -154,7 +161,7 @@ fn of_store(error: &OpenError) -> Problem {
         ),
         OpenError::Missing { .. } => (
             "no_store",
-            "`cmhook listen` makes it with the first delivery; `--store PATH` names another one",
+            "`cmhook listen` and `cmhook import` make it; `--store PATH` names another one",
         ),
         OpenError::Newer { .. } => (
             "store_newer",
@@ -164,6 +171,10 @@ fn of_store(error: &OpenError) -> Problem {
         OpenError::NotAStore { .. } => (
             "not_a_store",
             "choose another file with `--store PATH`; this one was not touched",
+        ),
+        OpenError::Database { cause, .. } if store::is_damage(cause) => (
+            "store",
+            "it is damaged: the next `cmhook listen` puts it aside and keeps what can be read",
         ),
         _ => (
             "store",
@@ -200,7 +211,7 @@ pub fn report_usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
             .filter_map(|line| line.trim().strip_prefix("tip: "))
             .collect();
         let hint = if tips.is_empty() {
-            "`cmhook listen --help` lists what there is".to_owned()
+            format!("`{} --help` lists what there is", asked(args))
         } else {
             tips.join("; ")
         };
@@ -208,6 +219,17 @@ pub fn report_usage(error: &clap::Error, args: &[OsString]) -> ExitCode {
         say_as_json("usage", message, &hint);
     }
     ExitCode::from(USAGE)
+}
+
+/// The command that the arguments ask for, as it is typed.
+fn asked(args: &[OsString]) -> String {
+    let root = Cli::command();
+    let words = args.iter().skip(1).filter_map(|arg| arg.to_str());
+    let found = words
+        .filter_map(|word| root.find_subcommand(word))
+        .map(clap::Command::get_name)
+        .next();
+    found.map_or_else(|| "cmhook".to_owned(), |name| format!("cmhook {name}"))
 }
 
 /// Whether a secret begins like a flag. clap takes it for one, and its message would show it.

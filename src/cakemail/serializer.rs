@@ -39,7 +39,9 @@ impl Serializer {
             Self::JavaScript => {
                 "hash the raw body: express.json({ verify: (req, _res, buf) => { req.rawBody = buf } })"
             }
-            Self::Python => "hash the raw body: request.get_data()",
+            Self::Python => {
+                "hash the raw body: request.get_data() in Flask, request.body in Django, await request.body() in FastAPI"
+            }
             Self::Php => {
                 "hash the raw body: file_get_contents('php://input'), in Laravel $request->getContent()"
             }

@@ -27,5 +27,12 @@ pub(super) fn read(file: Option<&str>) -> Result<Vec<u8>, ConfigError> {
         message: format!("cannot read the body from standard input: {error}"),
         hint: "name a file with `--body FILE`".into(),
     })?;
+    if body.is_empty() {
+        // A script whose standard input leads nowhere would look for a wrong secret.
+        let _ = writeln!(
+            io::stderr(),
+            "warning: the body is empty: 0 bytes came from standard input (`--body FILE` reads a file)"
+        );
+    }
     Ok(body)
 }

@@ -87,6 +87,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Replay(args) => of(&args.json),
         Command::Trigger(args) => of(&args.json),
         Command::Verify(args) => of(&args.json),
+        Command::Import(args) => of(&args.json),
         _ => None,
     }
 }

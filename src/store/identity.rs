@@ -26,19 +26,27 @@ pub(super) fn check_header(path: &Path) -> Result<bool, OpenError> {
     }
 }
 
-/// The same for one that is only to be read.
-pub(super) fn check_to_read(path: &Path) -> Result<(), OpenError> {
+/// The same for one that is only to be read. Tells whether it says that it is a store of
+/// cmhook's, and so must have its tables.
+pub(super) fn check_to_read(path: &Path) -> Result<bool, OpenError> {
     let path_of = || path.to_owned();
     if path.is_dir() {
         return Err(OpenError::Folder { path: path_of() });
     }
-    match File::open(path) {
-        Ok(file) => check_file(file, path).map(|_| ()),
+    let open = || match File::open(path) {
+        Ok(file) => Ok(file),
         Err(error) if error.kind() == io::ErrorKind::NotFound => {
             Err(OpenError::Missing { path: path_of() })
         }
         Err(error) => Err(io_error("open the store", path)(error)),
-    }
+    };
+    check_file(open()?, path)?;
+    let mut header = Vec::new();
+    open()?
+        .take(72)
+        .read_to_end(&mut header)
+        .map_err(io_error("read the store", path))?;
+    Ok(header.get(68..72) == Some(&APPLICATION_ID.to_be_bytes()))
 }
 
 fn check_file(file: File, path: &Path) -> Result<bool, OpenError> {

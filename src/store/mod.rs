@@ -31,7 +31,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
-pub use error::OpenError;
+pub use error::{OpenError, is_damage};
 pub use notices::{Gap, Notices};
 pub use reader::{Readable, Reader};
 pub use reading::Limits;

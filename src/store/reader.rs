@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, OpenFlags};
 
-use super::error::{OpenError, database};
+use super::error::{OpenError, damage, database};
 use super::identity::check_to_read;
 use super::reading::{self, Limits};
 use super::{notes, rows};
@@ -36,7 +36,7 @@ impl Reader {
     /// # Errors
     /// Where there is none, or it is newer, something else, or not readable.
     pub fn open(path: &Path) -> Result<Self, OpenError> {
-        check_to_read(path)?;
+        let made = check_to_read(path)?;
         let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let db = Connection::open_with_flags(path, flags).map_err(database(path))?;
         db.busy_timeout(std::time::Duration::from_secs(2))
@@ -44,8 +44,12 @@ impl Reader {
         let tables = db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| {
             row.get::<_, i64>(0)
         });
+        let unmade = tables.map_err(database(path))? == 0;
+        if made && unmade {
+            return Err(database(path)(damage()));
+        }
         Ok(Self {
-            unmade: tables.map_err(database(path))? == 0,
+            unmade,
             db,
             path: path.to_owned(),
         })
@@ -191,6 +195,10 @@ mod tests {
         std::fs::write(folder.path().join("begun.db"), "").unwrap();
         let begun = Reader::open(&folder.path().join("begun.db")).unwrap();
         assert!(begun.all().unwrap().kept.is_empty());
+        layout_1(&folder.path().join("whole.db"));
+        let whole = std::fs::read(folder.path().join("whole.db")).unwrap();
+        std::fs::write(folder.path().join("cut.db"), &whole[..3000]).unwrap();
+        assert!(matches!(open("cut.db"), OpenError::Database { .. }));
         std::fs::create_dir(folder.path().join("folder.db")).unwrap();
         assert!(matches!(open("folder.db"), OpenError::Folder { .. }));
     }
