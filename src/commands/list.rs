@@ -9,6 +9,7 @@ use jiff::{Timestamp, Zoned};
 
 use super::Outcome;
 use super::json_output::{DELIVERY_FIELDS, JsonOutput};
+use super::reader_left::reader_left;
 use super::select::{filter, say_no_match};
 use super::setup::{Setup, color};
 use super::table::{Cell, Table, terminal_width, write_tabbed};
@@ -176,8 +177,16 @@ fn follow(
     let mut version = None;
     loop {
         let now = Some(reader.version()?);
-        if now == version {
-            std::thread::sleep(LOOK);
+        let (changed, wait) = if now == version {
+            (false, LOOK)
+        } else {
+            (true, Duration::ZERO)
+        };
+        // Who has nothing to write does not learn otherwise that nobody reads.
+        if reader_left(wait) {
+            return Ok(Outcome::Fine);
+        }
+        if !changed {
             continue;
         }
         version = now;

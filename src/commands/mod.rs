@@ -20,6 +20,7 @@ mod listen;
 pub mod listener_client;
 mod man;
 mod mark;
+mod reader_left;
 pub mod replay;
 pub mod select;
 mod session;

@@ -338,6 +338,32 @@ fn a_follower_ends_when_nobody_reads() {
     listener.stop();
 }
 
+#[cfg(unix)]
+#[test]
+fn a_follower_that_has_nothing_to_say_ends_when_nobody_reads() {
+    let place = Place::new();
+    place.fill();
+    for args in [
+        &["list", "--follow", "--jq", ".id"][..],
+        &["list", "--follow", "--filter", "id:1", "--jq", ".id"],
+    ] {
+        let mut child = place
+            .command(args)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("cmhook starts");
+        let mut stdout = child.stdout.take().expect("stdout is piped");
+        let mut first = [0; 2];
+        stdout.read_exact(&mut first).expect("a line");
+        assert_eq!(&first, b"1\n");
+        drop(stdout);
+        let output = child.wait_with_output().expect("it ends");
+        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        assert!(output.status.success());
+    }
+}
+
 #[test]
 fn a_new_attempt_lists_a_delivery_again() {
     let place = Place::new();
