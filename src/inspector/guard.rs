@@ -11,7 +11,7 @@ use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, StatusCode};
 use subtle::ConstantTimeEq as _;
 
-use super::routes::refuse;
+use super::refuse::refuse;
 
 /// The token of one run: 256 random bits in hex. It prints as nothing.
 #[derive(Clone)]

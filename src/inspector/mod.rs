@@ -4,6 +4,7 @@
 //! name this very host, carry this run's token, and come from no other site's page.
 
 mod guard;
+mod refuse;
 mod routes;
 mod runtime_file;
 

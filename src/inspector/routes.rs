@@ -7,16 +7,17 @@ use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, State};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post, put};
 use axum::{Router, middleware};
-use http::{HeaderValue, StatusCode, header};
+use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::About;
 use super::guard::{Guard, guard};
+use super::refuse::{json, refuse};
 use crate::capture::again::{Again, AgainError, Draft, Sign};
 use crate::config::Target;
 use crate::delivery::{Attempt, Delivery, Kept, Scheme};
-use crate::wire::{self, Message, Object};
+use crate::wire::{self, Object};
 
 /// The largest body of a request: a delivery of 25 MB can be 150 MB of JSON.
 const MAX_BODY: usize = 160 << 20;
@@ -77,24 +78,6 @@ impl<S: Send + Sync> FromRequestParts<S> for Id {
         let id = text.parse().map(Self);
         id.map_err(|_| Bad(format!("`{}` is no id", text.escape_debug())).into_response())
     }
-}
-
-/// An answer that says no.
-pub(super) fn refuse(status: StatusCode, code: &str, message: &str, hint: &str) -> Response {
-    let mut text = Vec::new();
-    let object = Object::Error(Message {
-        code,
-        message,
-        hint,
-    });
-    // Writing into memory does not fail.
-    let _ = object.write_line(&mut text);
-    json(status, text)
-}
-
-fn json(status: StatusCode, text: Vec<u8>) -> Response {
-    let kind = HeaderValue::from_static("application/json");
-    (status, [(header::CONTENT_TYPE, kind)], text).into_response()
 }
 
 fn answer(object: &Object<'_>) -> Response {
