@@ -9,8 +9,8 @@ use crate::delivery::escape_for_terminal;
 
 /// Between two columns.
 const GAP: usize = 2;
-/// A column that gives way keeps so much.
-const LEAST: usize = 8;
+/// Where no column is left to be dropped, one that gives way keeps so much.
+const LEAST: usize = 3;
 /// More of one value is not shown on a terminal.
 const MOST: usize = 80;
 
@@ -21,8 +21,11 @@ pub(super) struct Column {
     pub(super) name: &'static str,
     /// Numbers stand at its right edge.
     pub(super) right: bool,
-    /// It gives way where the terminal is too narrow.
-    pub(super) gives: bool,
+    /// Where the terminal is too narrow it gives way down to this width.
+    pub(super) gives: Option<usize>,
+    /// Where that is not enough, the column with the highest of these is dropped, and so
+    /// on; one with 0 stays.
+    pub(super) drops: u8,
 }
 
 /// A value, neutralised.
@@ -51,7 +54,10 @@ impl Cell {
 #[derive(Debug)]
 pub(super) struct Table {
     columns: Vec<Column>,
-    widths: Vec<usize>,
+    /// What the values need.
+    wanted: Vec<usize>,
+    /// What they get; nothing where the column is dropped.
+    widths: Vec<Option<usize>>,
     /// Columns of the terminal.
     limit: usize,
     colour: bool,
@@ -60,8 +66,10 @@ pub(super) struct Table {
 impl Table {
     /// For a terminal of that width.
     pub(super) fn new(columns: Vec<Column>, limit: usize, colour: bool) -> Self {
+        let wanted: Vec<_> = columns.iter().map(|column| column.name.width()).collect();
         Self {
-            widths: columns.iter().map(|column| column.name.width()).collect(),
+            widths: wanted.iter().copied().map(Some).collect(),
+            wanted,
             columns,
             limit,
             colour,
@@ -71,15 +79,37 @@ impl Table {
     /// Widens the columns to what these rows need, as far as the terminal is wide.
     pub(super) fn fit(&mut self, rows: &[Vec<Cell>]) {
         for row in rows {
-            for (width, cell) in self.widths.iter_mut().zip(row) {
+            for (width, cell) in self.wanted.iter_mut().zip(row) {
                 *width = (*width).max(cell.text.width().min(MOST));
             }
         }
+        // What is dropped is so for what stands in front of it, which then gets its room.
+        let mut dropped = u8::MAX;
+        loop {
+            let columns = self.columns.iter().zip(&self.wanted);
+            let widths = columns.map(|(column, width)| (column.drops < dropped).then_some(*width));
+            self.widths = widths.collect();
+            self.squeeze(|least| least);
+            if self.width() <= self.limit {
+                return;
+            }
+            let columns = self.columns.iter().map(|column| column.drops);
+            dropped = columns.filter(|drops| *drops < dropped).max().unwrap_or(0);
+            if dropped == 0 {
+                break;
+            }
+        }
+        self.squeeze(|_| LEAST);
+    }
+
+    /// Narrows the widest of the columns that give way, until the table fits or none has
+    /// anything left to give.
+    fn squeeze(&mut self, least: impl Fn(usize) -> usize) {
         while self.width() > self.limit {
-            // The widest of those that give way, until none has anything left to give.
             let columns = self.columns.iter().zip(&mut self.widths);
             let widest = columns
-                .filter(|(column, width)| column.gives && **width > LEAST)
+                .filter_map(|(column, width)| Some((column.gives?, width.as_mut()?)))
+                .filter(|(gives, width)| **width > least(*gives))
                 .map(|(_, width)| width)
                 .max();
             match widest {
@@ -90,7 +120,9 @@ impl Table {
     }
 
     fn width(&self) -> usize {
-        self.widths.iter().sum::<usize>() + GAP * self.widths.len().saturating_sub(1)
+        let widths = self.widths.iter().flatten();
+        let gaps = widths.clone().count().saturating_sub(1);
+        widths.sum::<usize>() + GAP * gaps
     }
 
     /// Writes the headings.
@@ -112,13 +144,14 @@ impl Table {
     /// Those of `out`.
     pub(super) fn row(&self, out: &mut impl Write, row: &[Cell]) -> io::Result<()> {
         let cells = row.iter().zip(&self.columns).zip(&self.widths);
+        let cells = cells.filter_map(|(cell, width)| Some((cell, (*width)?)));
         let mut left = self.limit;
         // Spaces are written once something stands behind them.
         let mut spaces = 0;
         for (at, ((cell, column), width)) in cells.enumerate() {
             let gap = if at == 0 { 0 } else { GAP.min(left) };
             left -= gap;
-            let width = left.min(*width);
+            let width = left.min(width);
             left -= width;
             let text = cut(&cell.text, width);
             let room = width.saturating_sub(text.width());
@@ -193,17 +226,20 @@ mod tests {
         Column {
             name: "ID",
             right: true,
-            gives: false,
+            gives: None,
+            drops: 0,
         },
         Column {
             name: "EVENT",
             right: false,
-            gives: true,
+            gives: Some(8),
+            drops: 0,
         },
         Column {
             name: "STATUS",
             right: false,
-            gives: false,
+            gives: None,
+            drops: 0,
         },
     ];
 
@@ -245,7 +281,7 @@ mod tests {
         // Nothing more can give way, so lines are cut.
         assert_eq!(
             written(10, false, &rows),
-            "ID  EVENT\n 9  日本\n10  email…\n11\n"
+            "ID  EV…  …\n 9  日…  …\n10  em…\n11       …\n"
         );
         assert_eq!(
             written(80, true, &rows[2..]),

@@ -110,6 +110,10 @@ fn a_terminal_gets_a_table() {
         assert!(line.chars().count() <= 60, "{line}");
     }
     assert!(plain.contains('…'), "{plain}");
+    for columns in [30, 60] {
+        let wide = on_terminal(&place, columns, &["list", "--wide", "--color", "never"]);
+        assert!(wide.contains("STATUS") && wide.contains(" 401"), "{wide}");
+    }
     let json = on_terminal(&place, 100, &["list", "--json", "id,event", "-n", "1"]);
     assert_eq!(
         json.replace('\x1b', "␛"),
