@@ -12,6 +12,7 @@ use portable_pty::{CommandBuilder, PtySize, native_pty_system};
 use crate::kit::{DELIVERIES, Place};
 use crate::support::listener::Listener;
 use crate::support::needs::{needs, works};
+use crate::support::sender::{Scheme, post, sign};
 use crate::support::upstream::Upstream;
 
 /// The day of an answer's `date` header is no part of what is reviewed.
@@ -49,6 +50,37 @@ fn deliveries_are_shown_with_all_that_came_of_them() {
         heads[0].starts_with("#4 ") && heads[1].starts_with("#1 "),
         "{heads:?}"
     );
+}
+
+#[test]
+fn a_refusal_is_explained() {
+    let place = Place::new();
+    let app = Upstream::answering(|_, _| {
+        let mut answer = Response::new(Full::new(Bytes::new()));
+        *answer.status_mut() = http::StatusCode::FORBIDDEN;
+        answer
+    });
+    let mut listener = place.listener(&["--forward", &app.target()]);
+    let signature = sign(Scheme::CakemailHex, "a", "{}");
+    for signature in [None, Some(&signature)] {
+        post(listener.address(), signature, "{}");
+        let delivery = listener.delivery();
+        listener.attempt(&delivery);
+    }
+    listener.stop();
+    for (id, said) in [
+        (
+            "1",
+            "\nYour app refused a delivery without a signature\n  it carries no signature, so an app that checks signatures is right to refuse it\n",
+        ),
+        (
+            "2",
+            "\nYour app refused a delivery whose signature was not checked\n  with the webhook's secret cmhook can say more: `cmhook verify 2 --secret S`\n",
+        ),
+    ] {
+        let ran = place.run(&["show", id]).coded(0);
+        assert!(ran.text().ends_with(said), "{}", ran.text());
+    }
 }
 
 #[test]

@@ -49,27 +49,53 @@ pub(super) fn write(
     if let Outcome::Answered(answer) = &last.outcome {
         section(out, ink, &format!("Response (attempt {})", last.n))?;
         response(out, ink, last, answer, INDENT)?;
-        if matches!(answer.status, 401 | 403)
-            && let Verdict::Valid { scheme, secret } = &request.verdict
-        {
-            section(
-                out,
-                ink,
-                "Your app refused a delivery whose signature is right",
-            )?;
-            let why = diagnosis::why_rejected(
+        if matches!(answer.status, 401 | 403) {
+            refusal(out, ink, kept, answer)?;
+        }
+    }
+    Ok(())
+}
+
+/// What can be said of an app's 401 or 403.
+fn refusal(out: &mut impl Write, ink: &Ink, kept: &Kept, answer: &Answer) -> io::Result<()> {
+    let request = &kept.delivery.request;
+    let (title, why) = match &request.verdict {
+        Verdict::Valid { scheme, secret } => (
+            "Your app refused a delivery whose signature is right",
+            diagnosis::why_rejected(
                 *scheme,
                 secret,
                 &answer.headers,
                 request.path(),
                 &request.body,
-            );
-            for line in why.lines() {
-                writeln!(out, "{INDENT}{}", ink.paint(YELLOW, &shown(&line)))?;
-            }
-        }
+            )
+            .lines()
+            .collect(),
+        ),
+        Verdict::Unsigned => (
+            "Your app refused a delivery without a signature",
+            vec![
+                "it carries no signature, so an app that checks signatures is right to refuse it"
+                    .to_owned(),
+            ],
+        ),
+        Verdict::Unchecked => (
+            "Your app refused a delivery whose signature was not checked",
+            vec![with_the_secret(kept)],
+        ),
+        // Why it is invalid stands at the top.
+        Verdict::Invalid { .. } => return Ok(()),
+    };
+    section(out, ink, title)?;
+    for line in why {
+        writeln!(out, "{INDENT}{}", ink.paint(YELLOW, &shown(&line)))?;
     }
     Ok(())
+}
+
+fn with_the_secret(kept: &Kept) -> String {
+    let id = kept.delivery.id;
+    format!("with the webhook's secret cmhook can say more: `cmhook verify {id} --secret S`")
 }
 
 fn head(out: &mut impl Write, ink: &Ink, kept: &Kept) -> io::Result<()> {
@@ -118,13 +144,17 @@ fn head(out: &mut impl Write, ink: &Ink, kept: &Kept) -> io::Result<()> {
     Ok(())
 }
 
-/// Of a signature that did not verify: what the secrets that are known now say of it.
+/// Of a signature that did not verify: what the secrets that are known now say of it, or
+/// how to name one.
 fn signature(out: &mut impl Write, ink: &Ink, kept: &Kept, secrets: &[Secret]) -> io::Result<()> {
     let request = &kept.delivery.request;
-    if secrets.is_empty() || !matches!(request.verdict, Verdict::Invalid { .. }) {
+    if !matches!(request.verdict, Verdict::Invalid { .. }) {
         return Ok(());
     }
     section(out, ink, "Signature")?;
+    if secrets.is_empty() {
+        return writeln!(out, "{INDENT}{}", ink.paint(YELLOW, &with_the_secret(kept)));
+    }
     let diagnosis = diagnosis::diagnose(&diagnosis::Case {
         secrets,
         others: &[],
