@@ -121,6 +121,40 @@ fn attempts_are_chosen_by_number() {
 }
 
 #[test]
+fn of_many_attempts_the_newest_are_listed() {
+    let place = Place::new();
+    let app = crate::kit::app();
+    place.fill_through(&app);
+    let attempts = || {
+        let ran = place.run(&["show", "1"]).coded(0);
+        let (_, rest) = ran.text().split_once("\nAttempts\n").unwrap();
+        let (attempts, _) = rest.split_once("\n\n").unwrap();
+        let lines = attempts.lines().map(str::to_owned);
+        lines.collect::<Vec<_>>()
+    };
+    for _ in 0..9 {
+        place.run(&["replay", "1"]).coded(0);
+    }
+    assert_eq!(attempts().len(), 10);
+    for _ in 0..2 {
+        place.run(&["replay", "1"]).coded(0);
+    }
+    let seen = attempts();
+    assert_eq!(
+        seen[0],
+        "  2 earlier ones: --json has all, --attempt N shows any"
+    );
+    assert!(
+        seen.len() == 11 && seen[1].starts_with("   3  "),
+        "{seen:?}"
+    );
+    let all = place.run(&["show", "1", "--json"]).coded(0).json();
+    assert_eq!(all["attempts"].as_array().map(Vec::len), Some(12));
+    let one = place.run(&["show", "1", "--attempt", "1"]).coded(0);
+    assert!(one.text().contains("\nAttempts\n   1  "), "{}", one.text());
+}
+
+#[test]
 fn json_is_the_delivery_with_its_attempts() {
     let place = Place::new();
     place.fill();

@@ -16,8 +16,10 @@ use crate::commands::verify::findings;
 use crate::delivery::{Answer, Attempt, Headers, Kept, Outcome, Verdict};
 
 const INDENT: &str = "  ";
+/// Of more attempts than that the newest are listed.
+const MOST_ATTEMPTS: usize = 10;
 
-/// Writes it; of its attempts those that are given, the last of them with its response. The
+/// Writes it; of its attempts the newest that are given, the last with its response. The
 /// secrets that are known now help to say what is wrong with a signature.
 ///
 /// # Errors
@@ -40,7 +42,13 @@ pub(super) fn write(
         return Ok(());
     }
     section(out, ink, "Attempts")?;
-    for attempt in attempts {
+    let earlier = attempts.len().saturating_sub(MOST_ATTEMPTS);
+    if earlier > 0 {
+        let ones = if earlier == 1 { "one" } else { "ones" };
+        let more = format!("{earlier} earlier {ones}: --json has all, --attempt N shows any");
+        writeln!(out, "{INDENT}{}", ink.paint(DIM, &more))?;
+    }
+    for attempt in &attempts[earlier..] {
         line(out, ink, attempt)?;
     }
     let Some(last) = attempts.last() else {
