@@ -163,15 +163,37 @@ fn files_are_private_whole_and_never_written_over_unasked() {
         .run(&["export", "1..", "--as", "fixture", "-o", "new"])
         .coded(2);
     assert!(!place.path().join("new/1-email.sent.json").exists());
-    // No folder for it.
+    // A file is no folder.
     let ran = place
-        .run(&["export", "1", "--as", "raw", "-o", "no/where"])
+        .run(&["export", "1", "--as", "raw", "-o", "all.har/where"])
         .coded(1);
     assert!(
-        ran.stderr.contains("cannot write `no/where`"),
+        ran.stderr.contains("cannot make the folder `all.har`"),
         "{}",
         ran.stderr
     );
+}
+
+#[test]
+fn folders_that_are_not_there_are_made() {
+    let place = Place::new();
+    place.fill();
+    for (path, made) in [
+        ("sub/tests/b.json", "sub/tests/b.json"),
+        ("sub/more/yet/", "sub/more/yet/1-email.sent.json"),
+    ] {
+        let args = ["export", "1", "--as", "fixture", "-o", path];
+        place.run(&args).coded(0);
+        assert!(place.path().join(made).is_file());
+        place.run(&args).coded(2);
+    }
+    let folder = fs::metadata(place.path().join("sub/tests")).expect("the folder");
+    assert_eq!(folder.permissions().mode() & 0o777, 0o700);
+    // Where nothing matches, nothing is made.
+    place
+        .run(&["export", "99", "--as", "raw", "-o", "none/a"])
+        .coded(1);
+    assert!(!place.path().join("none").exists());
 }
 
 #[test]

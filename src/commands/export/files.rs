@@ -67,7 +67,7 @@ pub(super) fn shown(path: &Path) -> String {
     escape_for_terminal(&path.display().to_string()).into_owned()
 }
 
-/// Makes the folder, unless it is there.
+/// Makes the folder and those that it is in, unless they are there.
 ///
 /// # Errors
 /// Where it cannot be made.
@@ -76,6 +76,7 @@ pub(super) fn create_folder(folder: &Path) -> anyhow::Result<()> {
         return Ok(());
     }
     let mut builder = fs::DirBuilder::new();
+    builder.recursive(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::DirBuilderExt as _;
@@ -84,6 +85,17 @@ pub(super) fn create_folder(folder: &Path) -> anyhow::Result<()> {
     builder
         .create(folder)
         .with_context(|| format!("cannot make the folder `{}`", folder.display()))
+}
+
+/// Makes the folder that the file is to be in, unless it is there.
+///
+/// # Errors
+/// As [`create_folder`].
+pub(super) fn create_parent(path: &Path) -> anyhow::Result<()> {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => create_folder(parent),
+        _ => Ok(()),
+    }
 }
 
 /// Refuses a file that must not be written.

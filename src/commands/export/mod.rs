@@ -56,6 +56,7 @@ pub(super) fn run(args: &ExportArgs, config: Option<&Path>) -> anyhow::Result<Ou
     match destination {
         Destination::Stdout => export.to_stdout(&chosen, args.force)?,
         Destination::File(path) => {
+            files::create_parent(&path)?;
             files::write(&path, args.force, |out| export.write(&chosen, out))?;
             let count = super::ask::deliveries(chosen.len());
             writeln!(io::stderr(), "Wrote {count} to {}.", files::shown(&path))?;
