@@ -1,6 +1,10 @@
 //! `cmhook list`.
 
+use std::ffi::OsString;
+
 use clap::Args;
+use clap::builder::StyledStr;
+use clap::error::{ContextKind, ContextValue, ErrorKind};
 
 use super::shared::{ColorArgs, JsonArgs, StoreArgs};
 
@@ -51,4 +55,19 @@ pub struct ListArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub color: ColorArgs,
+}
+
+/// Of a word that `list` does not take, such as an id, tells what does.
+pub(super) fn with_tip(mut error: clap::Error, args: &[OsString]) -> clap::Error {
+    let is_list = args.get(1).is_some_and(|arg| arg == "list" || arg == "ls");
+    if let Some(ContextValue::String(word)) = error.get(ContextKind::InvalidArg)
+        && is_list
+        && error.kind() == ErrorKind::UnknownArgument
+        && !word.starts_with('-')
+    {
+        let tip = format!("`cmhook show {word}` shows one; `--filter FILTER` chooses some to list");
+        let tips = ContextValue::StyledStrs(vec![StyledStr::from(tip)]);
+        error.insert(ContextKind::Suggested, tips);
+    }
+    error
 }

@@ -84,7 +84,9 @@ impl Cli {
     /// # Errors
     /// At the first argument that means nothing, and for `--help` and `--version`.
     pub fn read(args: &[OsString]) -> Result<Self, clap::Error> {
-        let matches = Self::command().try_get_matches_from(args)?;
+        let matches = Self::command()
+            .try_get_matches_from(args)
+            .map_err(|error| list::with_tip(error, args))?;
         let from_environment = matches
             .subcommand_matches("listen")
             .and_then(|listen| listen.value_source("forward"))

@@ -235,6 +235,7 @@ fn mistakes_are_named() {
         &["list", "--jq", ".[] | foo"],
         &["list", "--filter", "event:a staus:5xx"],
         &["list", "--since", "soon"],
+        &["list", "5"],
     ] {
         let ran = place.run(args).coded(2);
         // The mistake is told as JSON too where JSON was asked for.
