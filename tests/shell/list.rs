@@ -369,6 +369,20 @@ fn a_follower_that_has_nothing_to_say_ends_when_nobody_reads() {
     }
 }
 
+/// A shell reports it as 130.
+#[cfg(unix)]
+#[test]
+fn ctrl_c_ends_a_follower() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let place = Place::new();
+    place.fill();
+    let mut command = place.command(&["list", "--follow", "--jq", ".id"]);
+    let mut following = Process::start(&mut command, place.path());
+    assert_eq!(following.stdout.next().as_deref(), Some("1"));
+    following.signal("INT");
+    assert_eq!(following.wait().signal(), Some(2));
+}
+
 #[test]
 fn a_new_attempt_lists_a_delivery_again() {
     let place = Place::new();
