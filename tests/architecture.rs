@@ -42,6 +42,7 @@ const BESIDE: &[(&str, &str)] = &[
     ("main", "lib"),
     ("commands", "cli"),
     ("report", "commands"),
+    ("report", "cli"),
     ("cakemail", "delivery"),
     ("wire", "delivery"),
     ("filter", "delivery"),
