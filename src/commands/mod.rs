@@ -2,6 +2,7 @@
 
 mod api;
 mod ask;
+mod audience;
 mod body_input;
 mod clear;
 mod completions;

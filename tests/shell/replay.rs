@@ -202,21 +202,32 @@ fn files_are_sent_and_not_kept() {
 }
 
 #[test]
-fn a_reader_that_leaves_is_no_error() {
+fn a_reader_that_leaves_ends_nothing() {
     let place = Place::new();
     place.fill();
     let app = app();
     let to = app.target();
-    let mut command = place.command(&["replay", "1", "--times", "200", "--to", &to]);
-    let mut child = command
-        .stdout(Stdio::piped())
-        .stderr(Stdio::piped())
-        .spawn()
-        .unwrap();
-    let mut stdout = child.stdout.take().unwrap();
-    stdout.read_exact(&mut [0; 1]).unwrap();
-    drop(stdout);
-    let output = child.wait_with_output().unwrap();
-    assert!(output.status.success(), "{output:?}");
-    assert!(output.stderr.is_empty(), "{output:?}");
+    // The app answers the second delivery 500.
+    for (id, code, output) in [("1", 0, ""), ("2", 1, ""), ("2", 1, "--json")] {
+        let args = ["replay", id, "--times", "200", "--to", &to];
+        let test = ["--expect", "2xx", "--junit", "h.xml"];
+        let mut command = place.command(&[&args[..], &test].concat());
+        let mut child = command
+            .args(Some(output).filter(|flag| !flag.is_empty()))
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let mut stdout = child.stdout.take().unwrap();
+        stdout.read_exact(&mut [0; 1]).unwrap();
+        drop(stdout);
+        let output = child.wait_with_output().unwrap();
+        assert_eq!(output.status.code(), Some(code), "{output:?}");
+        assert!(output.stderr.is_empty(), "{output:?}");
+        (0..200).for_each(|_| drop(app.next()));
+        let report = std::fs::read_to_string(place.path().join("h.xml")).unwrap();
+        let counts = format!("tests=\"200\" failures=\"{}\"", 200 * code);
+        assert!(report.contains(&counts), "{report}");
+        assert!(report.ends_with("</testsuites>\n"), "{report}");
+    }
 }

@@ -19,6 +19,7 @@ use super::items::{Item, Source};
 use super::json::{PlanObject, ReplayObject};
 use super::plan::Job;
 use super::summary::{Record, Summary, milliseconds};
+use crate::commands::audience::Audience;
 use crate::commands::diff::human;
 use crate::commands::ink::{BOLD, DIM, GREEN, Ink, RED, shown, style_of, took};
 use crate::commands::json_output::JsonOutput;
@@ -34,6 +35,7 @@ pub(super) struct Face {
     quiet: bool,
     expects: bool,
     source: Source,
+    audience: Audience,
     // Columns of labels and names.
     widths: (usize, usize),
     bar: ProgressBar,
@@ -62,6 +64,7 @@ impl Face {
             quiet,
             expects,
             source,
+            audience: Audience::default(),
             widths: (widest(&|item| item.label.clone()), widest(&Item::name)),
             bar: ProgressBar::hidden(),
             wrote: false,
@@ -83,20 +86,20 @@ impl Face {
         self.bar = bar;
     }
 
-    /// An attempt has ended.
+    /// An attempt has ended. Where nobody reads any more, nothing is written.
     ///
     /// # Errors
-    /// Those of standard output.
+    /// Those of standard output and of the jq expression.
     pub(super) fn sent(&mut self, item: &Item, sent: &Sent, missed: &[Miss]) -> anyhow::Result<()> {
         let edits = item.edited.as_ref().map(|edited| done(edited, sent));
         let bar = self.bar.clone();
         bar.inc(1);
         let fine = missed.is_empty() && (self.expects || sent.attempt.status().is_some());
-        if self.quiet && fine {
+        if self.audience.has_left() || self.quiet && fine {
             return Ok(());
         }
         self.wrote = true;
-        bar.suspend(|| {
+        let written = bar.suspend(|| {
             if let Some(json) = &self.json {
                 let kept = self.source == Source::Store;
                 return json.write_line(ReplayObject::new(
@@ -110,7 +113,8 @@ impl Face {
             let mut out = io::BufWriter::new(io::stdout().lock());
             self.line(&mut out, item, sent, missed, edits.as_deref())?;
             Ok(out.flush()?)
-        })
+        });
+        self.audience.heard(written)
     }
 
     fn line(
@@ -233,12 +237,20 @@ impl Face {
     /// # Errors
     /// Those of standard output.
     pub(super) fn end(
-        &self,
+        &mut self,
         summary: &Summary,
         took: Duration,
         records: &[Record],
     ) -> anyhow::Result<()> {
         self.bar.finish_and_clear();
+        if self.audience.has_left() {
+            return Ok(());
+        }
+        let written = self.figures(summary, took, records);
+        self.audience.heard(written)
+    }
+
+    fn figures(&self, summary: &Summary, took: Duration, records: &[Record]) -> anyhow::Result<()> {
         if let Some(json) = &self.json {
             return json.write_line(summary);
         }

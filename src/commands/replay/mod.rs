@@ -122,7 +122,7 @@ impl Run {
 
     /// Tells the figures, and writes the report.
     fn finish(
-        self,
+        mut self,
         args: &ReplayArgs,
         planned: usize,
         ended: anyhow::Result<()>,

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::send::Sent;
 use crate::cli::JsonArgs;
+use crate::commands::audience::Audience;
 use crate::commands::ink::{self, Ink};
 use crate::commands::json_output::JsonOutput;
 use crate::config::{Color, ConfigError};
@@ -47,6 +48,7 @@ pub(super) fn json(args: &JsonArgs, color: Color) -> Result<Option<JsonOutput>, 
 /// Says it, and counts.
 pub(super) struct Told {
     json: Option<JsonOutput>,
+    audience: Audience,
     out: Ink,
     err: Ink,
     target: String,
@@ -67,6 +69,7 @@ impl Told {
     ) -> Self {
         Self {
             json,
+            audience: Audience::default(),
             out: Ink::new(color, io::stdout().is_terminal()),
             err: Ink::new(color, io::stderr().is_terminal()),
             target,
@@ -78,7 +81,7 @@ impl Told {
         }
     }
 
-    /// Says what came of one.
+    /// Says what came of one. Where nobody reads any more, it only counts.
     ///
     /// # Errors
     /// Those of standard output and of the jq expression.
@@ -91,6 +94,14 @@ impl Told {
                 self.hint.get_or_insert_with(|| failure.hint.clone());
             }
         }
+        if self.audience.has_left() {
+            return Ok(());
+        }
+        let written = self.write(sent);
+        self.audience.heard(written)
+    }
+
+    fn write(&self, sent: &Sent) -> anyhow::Result<()> {
         if let Some(json) = &self.json {
             return json.write_line(SentObject {
                 r#type: "sent",

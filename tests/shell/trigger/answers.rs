@@ -134,11 +134,10 @@ fn a_rate_is_kept_and_waits_for_no_answer() {
 }
 
 #[test]
-fn a_reader_that_goes_ends_it_quietly() {
+fn a_reader_that_goes_ends_nothing_but_printing() {
     let place = Place::new();
-    let app = Upstream::start();
-    for more in [&["--to", &app.target()][..], &["--print"]] {
-        let args = ["email.sent", "--unsigned", "--count", "100000"];
+    let spawn = |more: &[&str], count: &str| {
+        let args = ["email.sent", "--unsigned", "--count", count];
         let mut child = command(&place, &[&args[..], more].concat())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -146,7 +145,22 @@ fn a_reader_that_goes_ends_it_quietly() {
             .expect("cmhook starts");
         drop(child.stdout.take());
         let output = child.wait_with_output().expect("it ends");
-        assert_eq!(output.status.code(), Some(0));
-        assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+        let said = String::from_utf8_lossy(&output.stderr).into_owned();
+        (output.status.code(), said)
+    };
+    for (code, summary) in [
+        (200, "Sent 200: 200 answered 2xx"),
+        (500, "Sent 200: 0 answered 2xx; 200 answered something else"),
+    ] {
+        let app = Upstream::answering(move |_, _| status(code, ""));
+        let fails = Some(i32::from(code == 500));
+        let (ended, said) = spawn(&["--to", &app.target()], "200");
+        assert_eq!(ended, fails, "{said}");
+        assert!(said.starts_with(summary), "{said}");
+        let (ended, said) = spawn(&["--to", &app.target(), "--json"], "200");
+        assert_eq!((ended, &*said), (fails, ""));
+        (0..400).for_each(|_| drop(app.next()));
+        assert!(app.is_idle());
     }
+    assert_eq!(spawn(&["--print"], "100000"), (Some(0), String::new()));
 }
