@@ -126,12 +126,67 @@ fn a_report_is_what_ci_servers_read() {
             .unwrap();
         assert_eq!(String::from_utf8_lossy(&output.stdout), "3\n");
     }
+}
+
+#[test]
+fn a_report_is_made_before_anything_is_sent_and_says_why_nothing_is() {
+    let place = Place::new();
+    place.fill();
+    let app = app();
+    let to = app.target();
     let ran = place
         .run(&["replay", "1", "--to", &to, "--junit", "nope/report.xml"])
         .coded(1);
     assert!(
-        ran.stderr.contains("cannot write the report"),
+        ran.stderr
+            .starts_with("error: cannot write the report `nope/report.xml`: "),
         "{}",
         ran.stderr
+    );
+    assert_eq!(ran.text(), "");
+    for (args, why) in [
+        (&["--filter", "event:nope"][..], "no delivery matches"),
+        (&["99"], "there is no delivery #99"),
+        (&["5", "--set", "a=1"], "cannot edit #5: "),
+        (&["nope.json", "1.json"], "cannot read the file"),
+    ] {
+        std::fs::write(place.path().join("report.xml"), "of an earlier run").unwrap();
+        let rest = ["--to", &to, "--junit", "report.xml"];
+        place.run(&[&["replay"], args, &rest[..]].concat()).coded(1);
+        let report = std::fs::read_to_string(place.path().join("report.xml")).unwrap();
+        let counts = "tests=\"1\" failures=\"0\" errors=\"1\"";
+        assert!(report.contains(counts), "{report}");
+        assert!(
+            report.contains(&format!("<error message=\"{why}")),
+            "{report}"
+        );
+        assert!(report.ends_with("</testsuites>\n"), "{report}");
+    }
+    assert!(app.is_idle());
+    // Nothing is tested where nothing would be sent, so an earlier report stays.
+    let args = ["replay", "1", "-n", "--to", &to, "--junit", "report.xml"];
+    let before = std::fs::read(place.path().join("report.xml")).unwrap();
+    place.run(&args).coded(0);
+    let after = std::fs::read(place.path().join("report.xml")).unwrap();
+    assert_eq!(after, before);
+}
+
+#[test]
+fn a_report_says_what_kept_a_run_from_its_end() {
+    let place = Place::new();
+    place.fill();
+    let one = place.run(&["show", "1", "--jq", "."]).coded(0);
+    std::fs::write(place.path().join("one.json"), one.text()).unwrap();
+    // There is no store that says where to.
+    let elsewhere = Place::new();
+    let file = place.path().join("one.json");
+    let file = file.to_str().unwrap();
+    elsewhere
+        .run(&["replay", file, "--junit", "report.xml"])
+        .coded(1);
+    let report = std::fs::read_to_string(elsewhere.path().join("report.xml")).unwrap();
+    assert!(
+        report.contains("<error message=\"there is no target"),
+        "{report}"
     );
 }

@@ -1,17 +1,59 @@
 //! Results as JUnit XML, in the form that CI servers read (Jenkins' `junit-10.xsd`): a suite
 //! with a case for each attempt, `failure` for a missed expectation and `error` for an
-//! answer that did not come.
+//! answer that did not come or for what kept the run from its end.
 
 use std::fmt::Write as _;
+use std::fs::File;
+use std::io::Write as _;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
 
 use super::summary::Record;
 
-/// The document.
+/// The file of the report, which is there before anything is sent: what was sent is not to be
+/// lost on a path that cannot be written, nor the report of an earlier run to be read as that
+/// of this one.
+#[derive(Debug)]
+pub(super) struct Report {
+    file: File,
+    path: PathBuf,
+}
+
+impl Report {
+    /// Makes it, empty.
+    ///
+    /// # Errors
+    /// Where the file cannot be made.
+    pub(super) fn create(path: &Path) -> anyhow::Result<Self> {
+        let file = File::create(path).map_err(|error| unwritable(path, &error))?;
+        Ok(Self {
+            file,
+            path: path.to_owned(),
+        })
+    }
+
+    /// Writes the document into it.
+    ///
+    /// # Errors
+    /// Where the file cannot be written.
+    pub(super) fn write(mut self, document: &str) -> anyhow::Result<()> {
+        let written = self.file.write_all(document.as_bytes());
+        written.map_err(|error| unwritable(&self.path, &error))
+    }
+}
+
+/// In words alone: a closed pipe among the causes would be taken for the reader of standard
+/// output, whose leaving is no error.
+fn unwritable(path: &Path, error: &std::io::Error) -> anyhow::Error {
+    anyhow::anyhow!("cannot write the report `{}`: {error}", path.display())
+}
+
+/// The document. `trouble` is what kept the run from its end, which is a case of its own.
 pub(super) fn document(
     records: &[Record],
+    trouble: Option<&str>,
     expects: bool,
     started: Timestamp,
     took: Duration,
@@ -23,9 +65,10 @@ pub(super) fn document(
     } else {
         records.iter().filter(is_error).count()
     };
+    let errors = errors + usize::from(trouble.is_some());
     let counts = format!(
         "tests=\"{}\" failures=\"{failures}\" errors=\"{errors}\"",
-        records.len()
+        records.len() + usize::from(trouble.is_some())
     );
     let time = seconds(took);
     let mut out = String::from("<?xml version=\"1.0\" encoding=\"UTF-8\"?>\n");
@@ -37,6 +80,13 @@ pub(super) fn document(
     );
     for record in records {
         case(&mut out, record, expects);
+    }
+    if let Some(trouble) = trouble {
+        let message = escaped(trouble);
+        let _ = writeln!(
+            out,
+            "    <testcase name=\"the whole run\" classname=\"cmhook replay\" time=\"{time}\">\n      <error message=\"{message}\" type=\"run\">{message}</error>\n    </testcase>"
+        );
     }
     out.push_str("  </testsuite>\n</testsuites>\n");
     out
@@ -134,19 +184,40 @@ mod tests {
         ];
         let made = document(
             &records,
+            None,
             true,
             Timestamp::UNIX_EPOCH,
             Duration::from_millis(1500),
         );
         insta::assert_snapshot!("junit", made);
-        let made = document(&records[2..], false, Timestamp::UNIX_EPOCH, Duration::ZERO);
+        let made = document(
+            &records[2..],
+            None,
+            false,
+            Timestamp::UNIX_EPOCH,
+            Duration::ZERO,
+        );
         assert!(made.contains("failures=\"1\" errors=\"0\""), "{made}");
         let unexpected = [record("x", Err(("refused", "nothing listens".into())), &[])];
-        let made = document(&unexpected, false, Timestamp::UNIX_EPOCH, Duration::ZERO);
+        let made = document(
+            &unexpected,
+            None,
+            false,
+            Timestamp::UNIX_EPOCH,
+            Duration::ZERO,
+        );
         assert!(
             made.contains("<error message=\"nothing listens\" type=\"refused\">"),
             "{made}"
         );
+        let none = document(
+            &[],
+            Some("a < b"),
+            true,
+            Timestamp::UNIX_EPOCH,
+            Duration::ZERO,
+        );
+        insta::assert_snapshot!("junit_trouble", none);
     }
 
     proptest! {

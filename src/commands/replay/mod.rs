@@ -10,12 +10,10 @@ mod junit;
 mod plan;
 mod summary;
 
-use std::fs;
 use std::io::{self, IsTerminal as _};
 use std::path::Path;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
-use anyhow::Context as _;
 use jiff::Timestamp;
 
 use self::drive::{Told, drive};
@@ -23,6 +21,7 @@ use self::edits::Edits;
 use self::expect::{Expected, Statuses};
 use self::face::Face;
 use self::items::{Item, Source, gather};
+use self::junit::Report;
 use self::plan::{Job, Plan};
 use self::summary::{Record, Summary};
 use super::Outcome;
@@ -58,8 +57,11 @@ pub(super) fn run(args: &ReplayArgs, config: Option<&Path>) -> anyhow::Result<Ou
         .wanted()
         .then(|| JsonOutput::new(&args.json, &json::FIELDS, colour));
     let json = json.transpose()?;
-    let Some((mut items, source)) = gather(&setup, args, &edits)? else {
-        return Ok(Outcome::No);
+    let path = args.expect.junit.as_deref().filter(|_| !args.dry_run);
+    let report = path.map(Report::create).transpose()?;
+    let (mut items, source) = match gather(&setup, args, &edits) {
+        Ok(Some(gathered)) => gathered,
+        nothing => return nothing_sent(nothing.map(drop), report),
     };
     let came: Vec<_> = items
         .iter()
@@ -75,10 +77,11 @@ pub(super) fn run(args: &ReplayArgs, config: Option<&Path>) -> anyhow::Result<Ou
         face,
         expected,
         records: Vec::new(),
+        report,
         clock: Instant::now(),
         started: Timestamp::now(),
     };
-    let ended = runtime()?.block_on(async {
+    let run_all = async {
         let hand = match source {
             Source::Store => Hand::open(&setup).await?,
             Source::Files => in_memory(&setup, &mut items).await?,
@@ -92,8 +95,9 @@ pub(super) fn run(args: &ReplayArgs, config: Option<&Path>) -> anyhow::Result<Ou
         // What was done is in the store, whatever comes now.
         let closed = hand.close().await;
         ended.and(closed)
-    });
-    run.finish(args, jobs.len(), ended)
+    };
+    let ended = runtime().and_then(|runtime| runtime.block_on(run_all));
+    run.finish(jobs.len(), ended)
 }
 
 /// A run while it goes on.
@@ -101,6 +105,7 @@ struct Run {
     face: Face,
     expected: Expected,
     records: Vec<Record>,
+    report: Option<Report>,
     clock: Instant,
     started: Timestamp,
 }
@@ -121,19 +126,21 @@ impl Run {
     }
 
     /// Tells the figures, and writes the report.
-    fn finish(
-        mut self,
-        args: &ReplayArgs,
-        planned: usize,
-        ended: anyhow::Result<()>,
-    ) -> anyhow::Result<Outcome> {
+    fn finish(mut self, planned: usize, ended: anyhow::Result<()>) -> anyhow::Result<Outcome> {
         let expects = self.expected.anything();
         let took = self.clock.elapsed();
         let summary = Summary::of(&self.records, planned, took);
-        if let Some(path) = &args.expect.junit {
-            let document = junit::document(&self.records, expects, self.started, took);
-            fs::write(path, document)
-                .with_context(|| format!("cannot write the report `{}`", path.display()))?;
+        if let Some(report) = self.report {
+            let trouble = match &ended {
+                Err(error) => Some(format!("{error:#}")),
+                Ok(()) if self.records.len() < planned => {
+                    Some(format!("stopped after {} of {planned}", self.records.len()))
+                }
+                Ok(()) => None,
+            };
+            let trouble = trouble.as_deref();
+            let document = junit::document(&self.records, trouble, expects, self.started, took);
+            report.write(&document)?;
         }
         if ended.is_ok() || !self.records.is_empty() {
             self.face.end(&summary, took, &self.records)?;
@@ -145,6 +152,17 @@ impl Run {
             Outcome::No
         })
     }
+}
+
+/// Says in the report why nothing is sent: for a test, nothing is no success.
+fn nothing_sent(why: anyhow::Result<()>, report: Option<Report>) -> anyhow::Result<Outcome> {
+    if let Some(report) = report {
+        let said = why.as_ref().err().map(|error| format!("{error:#}"));
+        let said = said.as_deref().unwrap_or("no delivery matches");
+        let now = Timestamp::now();
+        report.write(&junit::document(&[], Some(said), true, now, Duration::ZERO))?;
+    }
+    why.map(|()| Outcome::No)
 }
 
 /// What comes from files is held in memory to be sent; its ids are of no meaning.
