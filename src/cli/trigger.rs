@@ -94,7 +94,7 @@ pub struct PayloadArgs {
     pub seed: Option<u64>,
 
     /// Send the bytes of this file, `-` for standard input, in place of a sample. EVENT then
-    /// only says whose secret is meant
+    /// only says whose secret signs it, and changes nothing in it
     #[arg(short, long, value_name = "FILE")]
     pub from_file: Option<PathBuf>,
 }

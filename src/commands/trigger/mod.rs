@@ -55,7 +55,7 @@ pub(super) fn run(args: &TriggerArgs, config: Option<&Path>) -> anyhow::Result<O
         headers: setup.settings.forward.headers.clone(),
     };
     if args.print {
-        if requests.secrets.is_empty() && !args.request.unsigned {
+        if goes_unsigned(args, &requests) {
             say_unsigned(false);
         }
         return print(&payloads, &requests, to.as_ref());
@@ -82,7 +82,7 @@ async fn send(
             settings.forward.timeout + FOR_ITS_504,
         ),
     };
-    if requests.secrets.is_empty() && !args.request.unsigned {
+    if goes_unsigned(args, &requests) {
         say_unsigned(is_listener);
     }
     let shown = target.to_string();
@@ -135,6 +135,11 @@ async fn listener(setup: &Setup, args: &TriggerArgs) -> anyhow::Result<Target> {
         hint: "start `cmhook listen`, or say where with `--to PORT` or `--to URL`".into(),
     }
     .into())
+}
+
+/// Whether nothing is signed though nobody has said so.
+fn goes_unsigned(args: &TriggerArgs, requests: &Requests) -> bool {
+    requests.secrets.is_empty() && !args.request.unsigned && !requests.are_signed_by_hand()
 }
 
 fn say_unsigned(is_listener: bool) {

@@ -45,10 +45,13 @@ struct Edit {
     json: String,
 }
 
-/// One body and the event whose secret it is signed with.
+/// One body, and what is in it.
 #[derive(Debug)]
 pub(super) struct Payload {
+    /// The event that it says it is.
     pub(super) event: Option<Box<str>>,
+    /// The event whose secret it is signed with.
+    pub(super) signed_as: Option<Box<str>>,
     pub(super) body: Bytes,
 }
 
@@ -126,8 +129,10 @@ impl Payloads {
         for edit in &self.edits {
             body = edit.apply(&body)?.into();
         }
+        let event = event::name_in(&body);
         Ok(Payload {
-            event: named.or_else(|| event::name_in(&body)),
+            signed_as: named.or_else(|| event.clone()),
+            event,
             body,
         })
     }

@@ -23,6 +23,16 @@ pub(super) struct Requests {
 }
 
 impl Requests {
+    /// Whether the user has set a signature.
+    pub(super) fn are_signed_by_hand(&self) -> bool {
+        let mut names = self.headers.iter().map(|(name, _)| name.as_str());
+        names.any(|name| {
+            Scheme::ALL
+                .iter()
+                .any(|s| name.eq_ignore_ascii_case(s.header()))
+        })
+    }
+
     /// The headers for a payload, in the order in which they are sent.
     pub(super) fn headers(&self, payload: &Payload, host: &str) -> HeaderMap {
         const SENDER: HeaderValue = HeaderValue::from_static("Cakemail-Webhooks (cmhook trigger)");
@@ -33,7 +43,7 @@ impl Requests {
         }
         fields.insert(USER_AGENT, SENDER);
         fields.insert(CONTENT_TYPE, JSON);
-        if let Some(secret) = secret_for(&self.secrets, payload.event.as_deref())
+        if let Some(secret) = secret_for(&self.secrets, payload.signed_as.as_deref())
             && let Ok(name) = HeaderName::from_bytes(self.scheme.header().as_bytes())
             && let Ok(value) = HeaderValue::from_str(&secret.sign(self.scheme, &payload.body))
         {

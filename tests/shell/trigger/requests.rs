@@ -204,6 +204,21 @@ fn each_event_is_signed_with_its_own_secret() {
     run(&place, &["email.spam_complaint", "-f", "x", "--to", &to]).coded(0);
     let (name, value) = sign(Scheme::CakemailHex, "two", "not json");
     assert_eq!(app.next().parts.headers[name], value);
+    // Whatever is named beside it, what is said to be sent is what is in it.
+    std::fs::write(place.path().join("b.json"), r#"{"event":"email.bounced"}"#).unwrap();
+    let args = ["email.spam_complaint", "-f", "b.json", "--to", &to];
+    let ran = run(&place, &args).coded(0);
+    assert!(
+        ran.text().starts_with("200 email.bounced "),
+        "{}",
+        ran.text()
+    );
+    let seen = app.next();
+    let (name, value) = sign(Scheme::CakemailHex, "two", &seen.body);
+    assert_eq!(seen.parts.headers[name], value);
+    let ran = run(&place, &[&args[..], &["--jq", ".event"]].concat()).coded(0);
+    assert_eq!(ran.text(), "email.bounced\n");
+    drop(app.next());
     // One that is given is meant, whatever else is known.
     let args = ["email.complained", "--secret", "three", "--to", &to];
     run(&place, &args).coded(0);
@@ -214,4 +229,20 @@ fn each_event_is_signed_with_its_own_secret() {
     let wrong = "X-Cakemail-Signature: wrong";
     run(&place, &["email.sent", "-H", wrong, "--to", &to]).coded(0);
     assert_eq!(app.next().parts.headers["x-cakemail-signature"], "wrong");
+}
+
+#[test]
+fn a_signature_set_by_hand_is_one() {
+    let place = Place::new();
+    let app = Upstream::start();
+    let to = app.target();
+    for header in ["x-cakemail-signature: wrong", "X-CAKEMAIL-SIGNATURE: wrong"] {
+        let args = ["email.sent", "-H", header, "--to", &to];
+        assert_eq!(run(&place, &args).coded(0).stderr, "");
+        let printed = run(&place, &[&args[..], &["--print"]].concat()).coded(0);
+        assert_eq!(printed.stderr, "");
+    }
+    let args = ["email.sent", "-H", "X-Other: 1", "--to", &to];
+    let ran = run(&place, &args).coded(0);
+    assert!(ran.stderr.contains("nothing is signed"), "{}", ran.stderr);
 }
