@@ -23,11 +23,45 @@ impl Audience {
         let Err(error) = written else {
             return Ok(());
         };
-        let mut causes = error.chain().filter_map(|e| e.downcast_ref::<io::Error>());
-        if causes.any(|e| e.kind() == io::ErrorKind::BrokenPipe) {
+        if is_closed_pipe(&error) {
             self.left = true;
             return Ok(());
         }
         Err(error)
+    }
+}
+
+/// The same error where it is not the reader's leaving, which has been heard already: a pipe
+/// or socket that closed elsewhere is no success.
+pub(super) fn of_others(error: anyhow::Error) -> anyhow::Error {
+    if is_closed_pipe(&error) {
+        return anyhow::anyhow!("{error:#}");
+    }
+    error
+}
+
+fn is_closed_pipe(error: &anyhow::Error) -> bool {
+    let mut causes = error.chain().filter_map(|e| e.downcast_ref::<io::Error>());
+    causes.any(|e| e.kind() == io::ErrorKind::BrokenPipe)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_pipe_that_closed_elsewhere_stays_an_error() {
+        let closed = || anyhow::Error::from(io::Error::from(io::ErrorKind::BrokenPipe));
+        let gone = of_others(closed().context("the listener is gone"));
+        assert!(!is_closed_pipe(&gone));
+        assert_eq!(gone.to_string(), "the listener is gone: broken pipe");
+        let mut audience = Audience::default();
+        assert!(
+            audience
+                .heard(Err(anyhow::anyhow!("the disk is full")))
+                .is_err()
+        );
+        assert!(!audience.has_left());
+        assert!(audience.heard(Err(closed())).is_ok() && audience.has_left());
     }
 }

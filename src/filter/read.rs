@@ -251,7 +251,7 @@ fn status(value: &Value<'_>) -> Result<Term, FilterError> {
         "failed" => Status::Failed,
         text => match (FailureCode::from_name(text), text.as_bytes()) {
             (Some(code), _) => Status::Error(code),
-            (None, [digit @ b'1'..=b'9', b'x', b'x']) => {
+            (None, [digit @ b'1'..=b'5', b'x', b'x']) => {
                 let digit = char::from(*digit);
                 let range = format!("{digit}00..{digit}99");
                 let read = |text: &str| text.parse().ok();
@@ -265,7 +265,7 @@ fn status(value: &Value<'_>) -> Result<Term, FilterError> {
 }
 
 fn status_range(value: &Value<'_>) -> Result<Bounds<u16>, FilterError> {
-    let read = |text: &str| text.parse().ok().filter(|s| (100..=999).contains(s));
+    let read = |text: &str| text.parse().ok().filter(|s| (100..=599).contains(s));
     Bounds::read(&value.text, read).map_err(|bad| match bad {
         BadBounds::Reversed => value.reversed(),
         BadBounds::Value => {

@@ -56,6 +56,10 @@ fn an_edit_is_signed_anew_and_names_its_original() {
 
     let ran = edit(&["1", "--sign-with", "other-sentinel"]);
     assert!(!format!("{ran:?}").contains("sentinel"), "{ran:?}");
+    assert_eq!(
+        ran.stderr,
+        "No known secret is called what `--sign-with` says, so its text is taken as the secret itself.\n"
+    );
     let signature = sign(Scheme::CakemailHex, "other-sentinel", DELIVERIES[0].0).1;
     assert_eq!(
         header(&app.next(), "x-cakemail-signature"),
@@ -129,6 +133,21 @@ fn what_cannot_be_sent_so_is_said_before_anything_is() {
             "`--expect ok` is no status",
         ),
         (
+            &["replay", "1", "--expect", "9xx"],
+            2,
+            "`--expect 9xx` is no status",
+        ),
+        (
+            &["replay", "1", "--expect", ">=600"],
+            2,
+            "statuses are 100 to 599",
+        ),
+        (
+            &["replay", "--filter", "status:9xx"],
+            2,
+            "column 8: `status:` takes",
+        ),
+        (
             &["replay", "1", "--rate", "fast"],
             2,
             "`--rate fast` is no rate",
@@ -162,6 +181,10 @@ fn what_cannot_be_sent_so_is_said_before_anything_is() {
         }
         let ran = place.run(&args).coded(code);
         assert!(ran.stderr.contains(said), "{args:?}: {}", ran.stderr);
+        // One sentence is enough.
+        for why in ["is a text", "is not JSON"] {
+            assert!(ran.stderr.matches(why).count() < 2, "{}", ran.stderr);
+        }
     }
     assert!(app.is_idle());
     let empty = Place::new();

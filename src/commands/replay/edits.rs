@@ -51,7 +51,7 @@ pub(super) struct Edited {
 
 /// A delivery that cannot be edited so.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot edit {label}: {source}")]
+#[error("cannot edit {label}")]
 pub struct UneditableError {
     /// Which.
     pub label: String,
@@ -93,6 +93,14 @@ impl Edits {
             headers: headers.collect::<Result<_, _>>()?,
             signing,
         })
+    }
+
+    /// The text of `--sign-with`, which is a label or a secret.
+    pub(super) fn sign_with(&self) -> Option<&str> {
+        match &self.signing {
+            Signing::Anew { with, .. } => with.as_ref().map(SecretString::expose_secret),
+            Signing::Follow | Signing::Without => None,
+        }
     }
 
     /// The edited copy of a delivery; `None` where the edits leave it as it was.

@@ -24,7 +24,7 @@ impl Statuses {
             .collect::<Option<Vec<_>>>()
             .ok_or_else(|| ConfigError {
                 message: format!("`--expect {}` is no status", text.escape_debug()),
-                hint: "write `200`, `2xx`, `<500`, `200..204`, or several with commas".into(),
+                hint: "write `200`, `2xx`, `<500`, `200..204`, or several with commas; statuses are 100 to 599".into(),
             })?;
         Ok(Self {
             text: text.trim().to_owned(),
@@ -37,15 +37,17 @@ impl Statuses {
     }
 }
 
+/// `None` for what no answer can have, too: a test that nothing passes is a slip.
 fn range(text: &str) -> Option<RangeInclusive<u16>> {
-    const ALL: RangeInclusive<u16> = 100..=999;
+    const ALL: RangeInclusive<u16> = 100..=599;
     let status = |text: &str| {
         let digits = text.len() == 3 && text.bytes().all(|b| b.is_ascii_digit());
         let status = text.parse().ok().filter(|status| ALL.contains(status));
         status.filter(|_| digits)
     };
+    let some = |range: RangeInclusive<u16>| (!range.is_empty()).then_some(range);
     if let Some(class) = text.strip_suffix("xx").or(text.strip_suffix("XX")) {
-        let class: u16 = class.parse().ok().filter(|class| (1..=9).contains(class))?;
+        let class: u16 = class.parse().ok().filter(|class| (1..=5).contains(class))?;
         return (text.len() == 3).then_some(class * 100..=class * 100 + 99);
     }
     if let Some((from, to)) = text.split_once("..") {
@@ -59,10 +61,10 @@ fn range(text: &str) -> Option<RangeInclusive<u16>> {
         return Some(*ALL.start()..=status(most.trim())?);
     }
     if let Some(over) = text.strip_prefix('>') {
-        return Some(status(over.trim())? + 1..=*ALL.end());
+        return some(status(over.trim())? + 1..=*ALL.end());
     }
     if let Some(under) = text.strip_prefix('<') {
-        return Some(*ALL.start()..=status(under.trim())? - 1);
+        return some(*ALL.start()..=status(under.trim())? - 1);
     }
     let only = status(text)?;
     Some(only..=only)
@@ -225,7 +227,8 @@ mod tests {
             assert!(!wrong.iter().any(|s| statuses.has(*s)), "{text}");
         }
         for text in [
-            "", "2", "2x", "0xx", "20000", "204..200", "ok", "200,", "<x", "99", "+20",
+            "", "2", "2x", "0xx", "20000", "204..200", "ok", "200,", "<x", "99", "+20", "9xx",
+            "6xx", ">=600", "600", ">599", "<100", "200..999", "2xx,9xx",
         ] {
             assert!(Statuses::read(text).is_err(), "{text}");
         }

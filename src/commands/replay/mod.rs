@@ -10,7 +10,7 @@ mod junit;
 mod plan;
 mod summary;
 
-use std::io::{self, IsTerminal as _};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -26,6 +26,7 @@ use self::plan::{Job, Plan};
 use self::summary::{Record, Summary};
 use super::Outcome;
 use super::api;
+use super::audience::of_others;
 use super::hand::Hand;
 use super::ink::Ink;
 use super::json_output::JsonOutput;
@@ -86,6 +87,9 @@ pub(super) fn run(args: &ReplayArgs, config: Option<&Path>) -> anyhow::Result<Ou
             Source::Store => Hand::open(&setup).await?,
             Source::Files => in_memory(&setup, &mut items).await?,
         };
+        if edits.sign_with().is_some_and(|with| !hand.knows(with)) {
+            say_taken_as_secret();
+        }
         run.face.begin(jobs.len());
         run.clock = Instant::now();
         let ended = drive(&hand, to.as_ref(), &items, &plan, &jobs, |told| {
@@ -145,7 +149,7 @@ impl Run {
         if ended.is_ok() || !self.records.is_empty() {
             self.face.end(&summary, took, &self.records)?;
         }
-        ended?;
+        ended.map_err(of_others)?;
         Ok(if summary.is_fine(expects) {
             Outcome::Fine
         } else {
@@ -163,6 +167,15 @@ fn nothing_sent(why: anyhow::Result<()>, report: Option<Report>) -> anyhow::Resu
         report.write(&junit::document(&[], Some(said), true, now, Duration::ZERO))?;
     }
     why.map(|()| Outcome::No)
+}
+
+/// It is not shown, as it may well be a secret.
+fn say_taken_as_secret() {
+    // Standard error may be closed; what is sent is sent all the same.
+    let _ = writeln!(
+        io::stderr(),
+        "No known secret is called what `--sign-with` says, so its text is taken as the secret itself."
+    );
 }
 
 /// What comes from files is held in memory to be sent; its ids are of no meaning.

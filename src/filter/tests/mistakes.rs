@@ -28,6 +28,8 @@ fn every_mistake_has_a_column() {
         ("header.a@b:y", 8, "a header's name belongs here", None),
         ("é status:9zz", 10, "not `9zz`", None),
         ("status:42", 8, "`status:` takes", None),
+        ("is:marked status:9xx", 18, "not `9xx`", None),
+        ("status:>=600", 8, "not `>=600`", None),
         ("status:timout", 8, "`timeout`", Some("status:timeout")),
         (
             "status:500..400",
