@@ -81,6 +81,7 @@ fn an_edit_is_signed_anew_and_names_its_original() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "it is one table")]
 fn what_cannot_be_sent_so_is_said_before_anything_is() {
     let place = Place::new();
     place.fill();

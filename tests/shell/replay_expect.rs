@@ -190,3 +190,20 @@ fn a_report_says_what_kept_a_run_from_its_end() {
         "{report}"
     );
 }
+
+#[test]
+fn a_report_never_takes_the_place_of_what_is_replayed() {
+    let place = Place::new();
+    place.fill();
+    place
+        .run(&["export", "1", "--as", "fixture", "-o", "one.json"])
+        .coded(0);
+    let before = std::fs::read(place.path().join("one.json")).expect("the fixture");
+    let ran = place.run(&["replay", "one.json", "--to", "1", "--junit", "./one.json"]);
+    let said = ran.coded(2).stderr;
+    assert!(said.contains("is a file that is to be replayed"), "{said}");
+    assert_eq!(
+        std::fs::read(place.path().join("one.json")).unwrap(),
+        before
+    );
+}

@@ -59,6 +59,9 @@ pub(super) fn run(args: &ReplayArgs, config: Option<&Path>) -> anyhow::Result<Ou
         .then(|| JsonOutput::new(&args.json, &json::FIELDS, colour));
     let json = json.transpose()?;
     let path = args.expect.junit.as_deref().filter(|_| !args.dry_run);
+    if let Some(path) = path {
+        is_no_input(path, &args.which)?;
+    }
     let report = path.map(Report::create).transpose()?;
     let (mut items, source) = match gather(&setup, args, &edits) {
         Ok(Some(gathered)) => gathered,
@@ -102,6 +105,27 @@ pub(super) fn run(args: &ReplayArgs, config: Option<&Path>) -> anyhow::Result<Ou
     };
     let ended = runtime().and_then(|runtime| runtime.block_on(run_all));
     run.finish(jobs.len(), ended)
+}
+
+/// Refuses a report in the place of a file that is to be replayed: it would be emptied
+/// before it is read.
+fn is_no_input(report: &Path, files: &[String]) -> Result<(), ConfigError> {
+    let Ok(report) = report.canonicalize() else {
+        return Ok(());
+    };
+    let mut inputs = files
+        .iter()
+        .filter_map(|file| Path::new(file).canonicalize().ok());
+    if inputs.any(|input| input == report) {
+        return Err(ConfigError {
+            message: format!(
+                "`--junit {}` is a file that is to be replayed",
+                report.display()
+            ),
+            hint: "name another file for the report".into(),
+        });
+    }
+    Ok(())
 }
 
 /// A run while it goes on.

@@ -276,11 +276,7 @@ fn the_cure_is_that_of_the_framework_which_the_headers_name() {
         ("user-agent", "GuzzleHttp/7", "$request->getContent()"),
         ("user-agent", "Faraday v2", "request.raw_post"),
         ("user-agent", "axios/1.7", "express.json({ verify:"),
-        (
-            "user-agent",
-            "x",
-            "in Flask `request.get_data()`, in Laravel",
-        ),
+        ("user-agent", "x", "in Flask `request.get_data()`, in PHP"),
     ] {
         let headers: Headers = [(HEX, &*signed), (name, value)].into_iter().collect();
         let found = diagnose(&Case {
