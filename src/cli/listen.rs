@@ -3,9 +3,8 @@
 use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
-use secrecy::SecretString;
 
-use super::shared::{OutputArgs, switch};
+use super::shared::{OutputArgs, SecretArgs, switch};
 
 /// What Host header the app sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -73,19 +72,8 @@ pub struct ListenArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Verifying")]
 pub struct VerifyArgs {
-    /// A webhook's secret, `S` or `NAME=S`; may be repeated. `ps` shows flags: safer are
-    /// `CMHOOK_SECRET`, which holds one verbatim, and files
-    #[arg(short, long, value_name = "S")]
-    pub secret: Vec<SecretString>,
-
-    /// A file with one secret a line
-    #[arg(
-        long,
-        value_name = "FILE",
-        env = "CMHOOK_SECRET_FILE",
-        hide_env_values = true
-    )]
-    pub secret_file: Vec<String>,
+    #[command(flatten)]
+    pub secrets: SecretArgs,
 
     /// Answer 401 to what does not verify, without forwarding it
     #[arg(long, env = "CMHOOK_REJECT_INVALID", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]

@@ -21,6 +21,7 @@ mod listen;
 pub mod listener_client;
 mod man;
 mod mark;
+mod rate;
 mod reader_left;
 pub mod replay;
 pub mod select;

@@ -5,6 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cli::PaceArgs;
+use crate::commands::rate::interval;
 use crate::config::ConfigError;
 
 /// Answers that are waited for at once where the pace is given.
@@ -133,25 +134,6 @@ fn shuffle(jobs: &mut [Job], seed: u64) {
         let other = usize::try_from(random() % among).unwrap_or(last);
         jobs.swap(last, other);
     }
-}
-
-/// `50/s`, `300/m`; a bare number is one a second.
-fn interval(text: &str) -> Result<Duration, ConfigError> {
-    let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
-    let seconds = match unit.trim() {
-        "s" | "sec" | "second" => Some(1.0),
-        "m" | "min" | "minute" => Some(60.0),
-        "h" | "hour" => Some(3600.0),
-        _ => None,
-    };
-    let count = count.trim().parse::<f64>().ok();
-    let count = count.filter(|count| count.is_finite() && *count > 0.0);
-    let interval = seconds.zip(count).map(|(seconds, count)| seconds / count);
-    let interval = interval.and_then(|seconds| Duration::try_from_secs_f64(seconds).ok());
-    interval.ok_or_else(|| ConfigError {
-        message: format!("`--rate {}` is no rate", text.escape_debug()),
-        hint: "write it as `50/s`, `300/m` or `100/h`".into(),
-    })
 }
 
 /// `×10`, `x10`, `10x` or `10`.

@@ -1,7 +1,6 @@
 //! `cmhook trigger`.
 
 mod payloads;
-mod rate;
 mod request;
 mod send;
 mod told;
@@ -70,7 +69,11 @@ async fn send(
     requests: Requests,
     to: Option<Target>,
 ) -> anyhow::Result<Outcome> {
-    let interval = args.sending.rate.as_deref().map(rate::interval);
+    let interval = args
+        .sending
+        .rate
+        .as_deref()
+        .map(crate::commands::rate::interval);
     let interval = interval.transpose()?;
     let settings = &setup.settings;
     let json = told::json(&args.json, settings.output.color)?;

@@ -11,8 +11,8 @@ use crate::config::ConfigError;
 pub(super) fn interval(text: &str) -> Result<Duration, ConfigError> {
     let (count, unit) = text.split_once('/').unwrap_or((text, "s"));
     let unit = match unit.trim() {
-        "s" | "second" => Some(1.0),
-        "m" | "minute" => Some(60.0),
+        "s" | "sec" | "second" => Some(1.0),
+        "m" | "min" | "minute" => Some(60.0),
         "h" | "hour" => Some(3600.0),
         _ => None,
     };
