@@ -36,29 +36,33 @@ impl Hand {
         let path = setup.store()?;
         let policy = Reader::open(path).map(|reader| api::remembered_targets(&reader))?;
         let deadline = Instant::now() + PATIENCE;
+        let settings = StoreSettings {
+            path: Some(path.to_owned()),
+            durable: setup.settings.store.durable,
+            // What a listener keeps is its own affair: nothing may be dropped here.
+            keep: usize::MAX,
+            keep_bytes: usize::MAX,
+        };
         loop {
+            // Its lock tells whether there is a listener. The runtime file alone does not: a
+            // killed one leaves it, and another program may have its port since.
+            let in_use = match Store::open(&settings) {
+                Ok((store, warnings)) => {
+                    say(&warnings);
+                    return Ok(Self::Own(own(setup, store, policy)));
+                }
+                Err(error @ OpenError::InUse { .. }) => error,
+                Err(error) => return Err(error.into()),
+            };
             if let Some(running) = api::find(Some(path))
                 && let Some(client) = ListenerClient::connect(running).await?
             {
                 return Ok(Self::Listener(Box::new(client)));
             }
-            let settings = StoreSettings {
-                path: Some(path.to_owned()),
-                durable: setup.settings.store.durable,
-                // What a listener keeps is its own affair: nothing may be dropped here.
-                keep: usize::MAX,
-                keep_bytes: usize::MAX,
-            };
-            match Store::open(&settings) {
-                Ok((store, warnings)) => {
-                    say(&warnings);
-                    return Ok(Self::Own(own(setup, store, policy)));
-                }
-                Err(OpenError::InUse { .. }) if Instant::now() < deadline => {
-                    tokio::time::sleep(Duration::from_millis(20)).await;
-                }
-                Err(error) => return Err(error.into()),
+            if Instant::now() >= deadline {
+                return Err(in_use.into());
             }
+            tokio::time::sleep(Duration::from_millis(20)).await;
         }
     }
 

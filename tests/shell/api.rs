@@ -284,3 +284,19 @@ fn requests_that_make_no_sense_are_named_and_do_nothing() {
         (&5.into(), &5.into())
     );
 }
+
+#[test]
+fn a_file_that_a_killed_listener_left_is_not_believed() {
+    let place = Place::new();
+    let app = app();
+    let mut listener = place.listener(&["--forward", &app.target()]);
+    send_all(&mut listener);
+    let mut left = running(&place);
+    listener.process.kill();
+    // Somebody else has its port since, takes connections and never answers.
+    let silent = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
+    left["api"] = silent.local_addr().expect("a port").to_string().into();
+    fs::write(runtime_file(&place), left.to_string()).expect("the runtime file");
+    let ran = place.run(&["mark", "5"]).coded(0);
+    assert_eq!(ran.stderr, "Marked 1 delivery.\n");
+}
