@@ -9,14 +9,13 @@ use bytes::Bytes;
 use http::header::{CONNECTION, EXPECT, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Request, Response, StatusCode};
-use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
-use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerBody, own};
+use super::behind::Behind;
 use super::examiner::Examiner;
 use super::forward::{Errand, Forwarder, Head};
 use super::plan::Plan;
@@ -29,7 +28,7 @@ use crate::delivery::{
 };
 use crate::http::body::{self, BodyError, Budget, Limits, Reservation};
 use crate::http::headers;
-use crate::store::{Hold, Recorded, Store};
+use crate::store::{Recorded, Store};
 
 /// Header blocks over this many bytes are refused.
 pub const MAX_HEADERS: usize = 64 << 10;
@@ -39,10 +38,6 @@ const BODY_IDLE: Duration = Duration::from_secs(30);
 /// there is takes about as much again with a thousand of them, so that all of it stays
 /// under 256 MiB beside the ring.
 const BODIES: usize = 128 << 20;
-/// Forwards to one target that run behind an answer at the same time (`--ack`, further
-/// targets), and memory for bodies of a further one's.
-const BEHIND: usize = 64;
-const BEHIND_BODIES: usize = 64 << 20;
 
 /// The pipeline with all that it needs. One serves every door.
 #[derive(Debug)]
@@ -53,7 +48,7 @@ pub struct Intake {
     forwarder: Arc<Forwarder>,
     limits: Limits,
     budget: Arc<Budget>,
-    behind: Vec<Behind>,
+    behind: Arc<Behind>,
     tasks: TaskTracker,
     hurry: CancellationToken,
 }
@@ -64,14 +59,6 @@ struct Whole {
     body: Bytes,
     reservation: Reservation,
     peer: Peer,
-}
-
-/// What may run behind an answer for a target: one that hangs does not hold up the others.
-#[derive(Debug)]
-struct Behind {
-    target: Target,
-    turns: Semaphore,
-    room: Arc<Budget>,
 }
 
 /// Who sent a request.
@@ -131,14 +118,11 @@ impl Intake {
         // One that is received and one that is forwarded always fit.
         let largest = usize::try_from(max_body).unwrap_or(usize::MAX);
         let least = largest.saturating_mul(2);
-        let behind = policy.targets().map(|target| Behind {
-            target: target.clone(),
-            turns: Semaphore::new(BEHIND),
-            room: Budget::of(BEHIND_BODIES.max(largest)),
-        });
+        let tasks = TaskTracker::new();
+        let behind = Behind::new(&store, &forwarder, &policy, largest, &tasks);
         Arc::new(Self {
             store,
-            behind: behind.collect(),
+            behind,
             examiner: Examiner::new(secrets),
             policy,
             forwarder,
@@ -149,7 +133,7 @@ impl Intake {
                 head: 0,
             },
             budget: Budget::new(BODIES.max(least), least, connections),
-            tasks: TaskTracker::new(),
+            tasks,
             hurry,
         })
     }
@@ -307,7 +291,8 @@ impl Intake {
         }
         let awaited = usize::from(!ack).min(targets.len());
         for target in targets.drain(awaited..) {
-            self.forward_behind(&delivery, head.copy(), target, &hold, &reservation);
+            self.behind
+                .forward(&delivery, head.copy(), target, &hold, &reservation);
         }
         let Some(first) = targets.first() else {
             return self.answer(&delivery, StatusCode::OK, "acknowledged at once (--ack)");
@@ -329,50 +314,6 @@ impl Intake {
             return self.unsaved(&delivery);
         }
         answer.unwrap_or_else(|failure| answer_of_failure(&failure))
-    }
-
-    /// Forwards without anybody waiting for the answer.
-    fn forward_behind(
-        self: &Arc<Self>,
-        delivery: &Arc<Delivery>,
-        head: Head,
-        target: Target,
-        hold: &Hold,
-        reservation: &Arc<Reservation>,
-    ) {
-        let Some(at) = self.behind.iter().position(|b| b.target == target) else {
-            return;
-        };
-        // With --ack senders are held off when too much waits. A further target must not do
-        // that to them.
-        let room = if self.policy.ack {
-            Some(Arc::clone(reservation))
-        } else {
-            let size = delivery.request.body.len();
-            Reservation::of(&self.behind[at].room, size).map(Arc::new)
-        };
-        let Some(room) = room else {
-            return Forwarder::decline(&self.store, delivery, &target, hold.again());
-        };
-        let this = Arc::clone(self);
-        let delivery = Arc::clone(delivery);
-        let hold = hold.again();
-        self.tasks.spawn(async move {
-            let _turn = this.behind[at].turns.acquire().await;
-            let errand = Errand {
-                delivery: &delivery,
-                head,
-                target: &target,
-                cause: Cause::Live,
-                hold,
-                room: Some(room),
-                tell: None,
-            };
-            if let Ok(mut answer) = this.forwarder.send(&this.store, errand).await {
-                // Its attempt is recorded when the answer has been read to its end.
-                while let Some(Ok(_)) = answer.body_mut().frame().await {}
-            }
-        });
     }
 
     fn answer(

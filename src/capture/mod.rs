@@ -3,6 +3,7 @@
 
 pub mod again;
 pub mod answer;
+mod behind;
 mod examiner;
 pub mod failure;
 pub mod forward;
