@@ -19,6 +19,7 @@ pub mod lines;
 pub mod payload;
 pub mod report;
 pub mod store;
+pub mod tui;
 pub mod wire;
 
 use std::ffi::OsString;

@@ -21,6 +21,7 @@ const FLOORS: &[(&str, u8)] = &[
     // Faces.
     ("lines", 4),
     ("inspector", 4),
+    ("tui", 4),
     // The main job.
     ("capture", 3),
     // What was delivered.
