@@ -1,15 +1,13 @@
 //! Colours, and how times, sizes and strangers' text are written for people.
 
 use std::borrow::Cow;
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
-use bytesize::ByteSize;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::config::Color;
-use crate::delivery::{Verdict, escape_for_terminal};
+use crate::delivery::{Verdict, escape_for_terminal, value_text, words};
 use crate::lines::coloured;
 
 pub(super) const GREEN: Style = AnsiColor::Green.on_default();
@@ -53,16 +51,15 @@ impl Ink {
 
     /// What verification said, with a mark and words.
     pub(super) fn verdict(&self, verdict: &Verdict) -> String {
-        let (style, text) = match verdict {
-            Verdict::Valid { scheme, secret } => {
-                let text = format!("✓ signed ({scheme}, secret `{}`)", shown(secret));
-                (GREEN, text)
-            }
-            Verdict::Invalid { .. } => (RED, "✗ invalid signature".to_owned()),
-            Verdict::Unsigned => (DIM, "· unsigned".to_owned()),
-            Verdict::Unchecked => (YELLOW, "? signed, no secret known to check it".to_owned()),
+        let (style, mark) = match verdict {
+            Verdict::Valid { .. } => (GREEN, '✓'),
+            Verdict::Invalid { .. } => (RED, '✗'),
+            Verdict::Unsigned => (DIM, '·'),
+            Verdict::Unchecked => (YELLOW, '?'),
         };
-        self.paint(style, &text).into_owned()
+        let words = words::verdict(verdict);
+        self.paint(style, &format!("{mark} {}", shown(&words)))
+            .into_owned()
     }
 }
 
@@ -82,25 +79,5 @@ pub(super) fn shown(text: &str) -> Cow<'_, str> {
 
 /// A header's value, neutralised; what is not UTF-8 is read as Latin-1.
 pub(super) fn value(bytes: &[u8]) -> String {
-    if let Ok(text) = std::str::from_utf8(bytes) {
-        return shown(text).into_owned();
-    }
-    let latin: String = bytes.iter().map(|b| char::from(*b)).collect();
-    shown(&latin).into_owned()
-}
-
-/// `<1ms`, `12ms`, `30.0s`.
-pub(super) fn took(duration: Duration) -> String {
-    if duration < Duration::from_millis(1) {
-        "<1ms".into()
-    } else if duration < Duration::from_secs(10) {
-        format!("{}ms", duration.as_millis())
-    } else {
-        format!("{:.1}s", duration.as_secs_f64())
-    }
-}
-
-/// `431 B`, `1.2 kB`.
-pub(super) fn size(bytes: u64) -> String {
-    ByteSize(bytes).display().si().to_string()
+    shown(&value_text(bytes)).into_owned()
 }

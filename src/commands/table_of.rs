@@ -1,11 +1,10 @@
 //! Deliveries as rows of a table.
 
-use std::time::Duration;
-
 use anstyle::{AnsiColor, Style};
 use jiff::{Timestamp, Zoned};
 
 use super::table::{Cell, Column};
+use crate::delivery::words::took;
 use crate::delivery::{Attempt, Kept, Outcome, Verdict};
 
 const GREEN: Style = AnsiColor::Green.on_default();
@@ -172,14 +171,6 @@ fn clock(at: Timestamp, now: &Zoned) -> String {
     at.strftime(form).to_string()
 }
 
-fn took(duration: Duration) -> String {
-    match duration.as_millis() {
-        0 => "<1ms".to_owned(),
-        ms @ 1..10_000 => format!("{ms}ms"),
-        _ => format!("{:.1}s", duration.as_secs_f64()),
-    }
-}
-
 fn size(bytes: usize) -> String {
     bytesize::ByteSize::b(bytes as u64)
         .display()
@@ -195,6 +186,7 @@ mod tests {
         Answer, Cause, Delivery, Failure, FailureCode, Headers, Received, Scheme,
     };
     use std::sync::Arc;
+    use std::time::Duration;
 
     fn kept(id: u64, at: &str, event: Option<&str>, verdict: Verdict) -> Kept {
         Kept::new(Arc::new(Delivery {

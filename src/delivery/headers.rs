@@ -4,6 +4,7 @@
 //! value would cost more than the bodies. The block is stored as it stands on the
 //! wire (`name: value` lines ending in CR LF), which is also what the journal keeps.
 
+use std::borrow::Cow;
 use std::fmt;
 
 /// Header fields in order, duplicates included. Names are lower-case, as hyper reads
@@ -59,6 +60,14 @@ impl Headers {
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }
+}
+
+/// A value as text; what is not UTF-8 is read as Latin-1, which HTTP once said it is.
+pub fn value_text(value: &[u8]) -> Cow<'_, str> {
+    std::str::from_utf8(value).map_or_else(
+        |_| value.iter().map(|b| char::from(*b)).collect(),
+        Cow::Borrowed,
+    )
 }
 
 impl<N: AsRef<str>, V: AsRef<[u8]>> FromIterator<(N, V)> for Headers {

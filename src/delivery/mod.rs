@@ -10,9 +10,10 @@ mod kept;
 mod notice;
 mod text;
 mod verdict;
+pub mod words;
 
 pub use attempt::{Answer, Attempt, Cause, Failure, FailureCode, Outcome};
-pub use headers::Headers;
+pub use headers::{Headers, value_text};
 pub use kept::Kept;
 pub use notice::{Counts, Notice, OwnAnswer, Refusal, RefusalCode, Warning};
 pub use text::{escape_for_terminal, escape_json_for_terminal, is_unsafe_on_terminal};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use crate::cakemail::event::EventPattern;
-use crate::delivery::{Attempt, FailureCode, Kept, Outcome};
+use crate::delivery::{Attempt, FailureCode, Kept, Outcome, value_text};
 use crate::payload::{self, Path};
 
 use super::bounds::{Bounds, Number, Operand};
@@ -143,14 +143,10 @@ impl Term {
             Self::Path(glob) => {
                 glob.matches(request.path()) || glob.matches(&request.path_and_query)
             }
-            Self::Header(name, test) => request.headers.get_all(name).any(|value| {
-                // HTTP once said that it is Latin-1, and each byte is a character of that.
-                let value = std::str::from_utf8(value).map_or_else(
-                    |_| value.iter().map(|b| char::from(*b)).collect(),
-                    str::to_owned,
-                );
-                test.fits_text(&value)
-            }),
+            Self::Header(name, test) => request
+                .headers
+                .get_all(name)
+                .any(|value| test.fits_text(&value_text(value))),
             Self::Id(bounds) => bounds.contains(&kept.delivery.id),
             Self::After(at) => request.received_at >= *at,
             Self::Before(at) => request.received_at < *at,

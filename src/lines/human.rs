@@ -6,13 +6,13 @@
 //! ```
 
 use std::io::{self, Write};
-use std::time::Duration;
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cakemail::diagnosis;
+use crate::delivery::words::took;
 use crate::delivery::{
     Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Refusal, Verdict, Warning,
     escape_for_terminal,
@@ -46,16 +46,6 @@ fn shown(text: &str) -> String {
         return escaped.into_owned();
     }
     escaped.chars().take(MAX_TEXT).chain(['…']).collect()
-}
-
-fn took(duration: Duration) -> String {
-    if duration < Duration::from_millis(1) {
-        "<1ms".into()
-    } else if duration < Duration::from_secs(10) {
-        format!("{}ms", duration.as_millis())
-    } else {
-        format!("{:.1}s", duration.as_secs_f64())
-    }
 }
 
 impl Human {

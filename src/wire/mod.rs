@@ -7,6 +7,7 @@ mod from;
 mod read;
 mod verification;
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use serde::{Serialize, Serializer};
 pub use read::{Read, bytes, headers, read};
 pub use verification::{FindingObject, Verification};
 
-use crate::delivery::{Headers, escape_json_for_terminal};
+use crate::delivery::{Headers, escape_json_for_terminal, value_text};
 
 /// The version of the shapes, in the `ready` object.
 pub const VERSION: u32 = 1;
@@ -323,13 +324,11 @@ struct HeaderList<'a>(&'a Headers);
 
 impl Serialize for HeaderList<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(self.0.iter().map(|(name, value)| {
-            let value = match std::str::from_utf8(value) {
-                Ok(text) => text.to_owned(),
-                Err(_) => value.iter().map(|b| char::from(*b)).collect(),
-            };
-            [name.to_owned(), value]
-        }))
+        serializer.collect_seq(
+            self.0
+                .iter()
+                .map(|(name, value)| [Cow::Borrowed(name), value_text(value)]),
+        )
     }
 }
 

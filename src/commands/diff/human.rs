@@ -11,8 +11,9 @@
 use std::io::{self, Write};
 
 use super::compare::{BodyChange, HeaderChange, OwnedChange, Pair, RequestChange, ResponseChange};
-use crate::commands::ink::{BOLD, CYAN, DIM, GREEN, Ink, RED, YELLOW, shown, size};
+use crate::commands::ink::{BOLD, CYAN, DIM, GREEN, Ink, RED, YELLOW, shown};
 use crate::delivery::escape_json_for_terminal;
+use crate::delivery::words::size;
 
 /// Values that are longer are cut.
 const MAX_VALUE: usize = 200;

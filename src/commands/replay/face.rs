@@ -21,8 +21,9 @@ use super::plan::Job;
 use super::summary::{Record, Summary, milliseconds};
 use crate::commands::audience::Audience;
 use crate::commands::diff::human;
-use crate::commands::ink::{BOLD, DIM, GREEN, Ink, RED, shown, style_of, took};
+use crate::commands::ink::{BOLD, DIM, GREEN, Ink, RED, shown, style_of};
 use crate::commands::json_output::JsonOutput;
+use crate::delivery::words::took;
 use crate::delivery::{Outcome, Verdict};
 
 /// Names are padded to the longest, up to so many columns.

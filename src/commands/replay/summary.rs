@@ -8,8 +8,8 @@ use serde::Serialize;
 use super::drive::Sent;
 use super::expect::Miss;
 use super::items::Item;
-use crate::commands::ink::took;
 use crate::delivery::Outcome;
+use crate::delivery::words::took;
 
 /// What is remembered of an attempt.
 #[derive(Debug)]

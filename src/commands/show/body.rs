@@ -4,7 +4,8 @@
 use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::commands::ink::{CYAN, DIM, GREEN, Ink, MAGENTA, YELLOW, shown, size, value};
+use crate::commands::ink::{CYAN, DIM, GREEN, Ink, MAGENTA, YELLOW, shown, value};
+use crate::delivery::words::size;
 use crate::delivery::{Headers, escape_json_for_terminal};
 use crate::payload::decode::{Decoded, decoded};
 use crate::payload::pretty::{Token, pretty};

@@ -11,8 +11,9 @@ use super::body;
 use crate::cakemail::diagnosis;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::likely_claims;
-use crate::commands::ink::{BOLD, CYAN, DIM, Ink, RED, YELLOW, shown, size, style_of, took, value};
+use crate::commands::ink::{BOLD, CYAN, DIM, Ink, RED, YELLOW, shown, style_of, value};
 use crate::commands::verify::findings;
+use crate::delivery::words::{size, took};
 use crate::delivery::{Answer, Attempt, Headers, Kept, Outcome, Verdict};
 
 const INDENT: &str = "  ";

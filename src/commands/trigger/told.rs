@@ -12,6 +12,7 @@ use crate::commands::ink::{self, Ink};
 use crate::commands::json_output::JsonOutput;
 use crate::config::{Color, ConfigError};
 use crate::delivery::Failure;
+use crate::delivery::words::took;
 
 /// The fields of [`SentObject`].
 const FIELDS: [&str; 6] = ["type", "event", "target", "status", "took_ms", "error"];
@@ -118,7 +119,7 @@ impl Told {
 
     fn line(&self, sent: &Sent) -> String {
         let event = ink::shown(sent.event.as_deref().unwrap_or("-"));
-        let took = ink::took(sent.took);
+        let took = took(sent.took);
         let width = self.width;
         let (head, rest) = match &sent.answer {
             Ok(answer) => {
@@ -168,12 +169,12 @@ impl Told {
         }
         self.took.sort_unstable();
         if let Some(max) = self.took.last() {
-            let part = |percent: usize| ink::took(self.took[(self.took.len() - 1) * percent / 100]);
+            let part = |percent: usize| took(self.took[(self.took.len() - 1) * percent / 100]);
             parts.push(format!(
                 "p50 {}, p95 {}, max {}",
                 part(50),
                 part(95),
-                ink::took(*max)
+                took(*max)
             ));
         }
         parts.join("; ")
