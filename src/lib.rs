@@ -9,6 +9,7 @@ pub mod cakemail;
 pub mod capture;
 pub mod cli;
 pub mod commands;
+pub mod compare;
 pub mod config;
 pub mod delivery;
 pub mod export;

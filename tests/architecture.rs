@@ -31,6 +31,7 @@ const FLOORS: &[(&str, u8)] = &[
     ("http", 1),
     // Pure: no runtime, no I/O, time passed in.
     ("filter", 0),
+    ("compare", 0),
     ("export", 0),
     ("wire", 0),
     ("payload", 0),
@@ -45,6 +46,9 @@ const BESIDE: &[(&str, &str)] = &[
     ("report", "commands"),
     ("report", "cli"),
     ("cakemail", "delivery"),
+    ("payload", "delivery"),
+    ("compare", "delivery"),
+    ("compare", "payload"),
     ("wire", "delivery"),
     ("filter", "delivery"),
     ("filter", "payload"),
@@ -174,7 +178,7 @@ fn the_lowest_floor_is_pure() {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let mut files = Vec::new();
     for folder in [
-        "wire", "delivery", "cakemail", "filter", "payload", "export",
+        "wire", "delivery", "cakemail", "filter", "payload", "export", "compare",
     ] {
         sources(&root.join(folder), &mut files);
     }

@@ -1,10 +1,12 @@
 //! Payloads as JSON text: finding values in them and changing those, without parsing and
 //! writing the rest anew.
 
+pub mod body;
 pub mod decode;
 pub mod diff;
 pub mod edit;
 mod find;
+pub mod hex;
 mod path;
 pub mod pretty;
 mod scan;

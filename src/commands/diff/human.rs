@@ -10,8 +10,8 @@
 
 use std::io::{self, Write};
 
-use super::compare::{BodyChange, HeaderChange, OwnedChange, Pair, RequestChange, ResponseChange};
 use crate::commands::ink::{BOLD, CYAN, DIM, GREEN, Ink, RED, YELLOW, shown};
+use crate::compare::{BodyChange, HeaderChange, OwnedChange, Pair, RequestChange, ResponseChange};
 use crate::delivery::escape_json_for_terminal;
 use crate::delivery::words::size;
 
@@ -73,12 +73,15 @@ fn headers(out: &mut impl Write, ink: &Ink, changes: &[HeaderChange]) -> io::Res
             _ => ink.paint(YELLOW, "~"),
         };
         writeln!(out, "  {} {}", sign, ink.paint(CYAN, &name))?;
-        // They were made harmless when they were read.
         for old in &change.old {
-            writeln!(out, "    {}", ink.paint(RED, &format!("- {old}")))?;
+            writeln!(out, "    {}", ink.paint(RED, &format!("- {}", shown(old))))?;
         }
         for new in &change.new {
-            writeln!(out, "    {}", ink.paint(GREEN, &format!("+ {new}")))?;
+            writeln!(
+                out,
+                "    {}",
+                ink.paint(GREEN, &format!("+ {}", shown(new)))
+            )?;
         }
     }
     Ok(())

@@ -3,7 +3,7 @@
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
 
-use super::compare::{
+use crate::compare::{
     BodyChange, HeaderChange, Line, OwnedChange, Pair, RequestChange, ResponseChange,
 };
 use crate::delivery::escape_json_for_terminal;

@@ -1,13 +1,12 @@
 //! `cmhook diff`.
 
-pub(super) mod compare;
 pub(super) mod human;
 pub(super) mod json;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
+use std::time::Duration;
 
-use self::compare::{RequestChange, ResponseChange};
 use self::json::{DiffObject, SideObject};
 use super::Outcome;
 use super::ink::{GREEN, Ink, RED, shown};
@@ -15,8 +14,12 @@ use super::json_output::JsonOutput;
 use super::select::{Named, choose, named};
 use super::setup::{Setup, color};
 use crate::cli::DiffArgs;
+use crate::compare::{RequestChange, ResponseChange, Rules};
 use crate::config::ConfigError;
 use crate::delivery::{Attempt, Kept};
+
+/// Lines are compared for so long before the result gets coarser.
+pub(super) const PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) fn run(args: &DiffArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let setup = Setup::read(config, &args.store, |raw| {
@@ -27,8 +30,12 @@ pub(super) fn run(args: &DiffArgs, config: Option<&Path>) -> anyhow::Result<Outc
     let Some((a, b)) = sides(&asked, &kept)? else {
         return Ok(Outcome::No);
     };
-    let request = RequestChange::of(&a.kept.delivery, &b.kept.delivery, &args.ignore);
-    let response = ResponseChange::of(a.attempt(), b.attempt(), &args.ignore);
+    let rules = Rules {
+        ignore: &args.ignore,
+        patience: PATIENCE,
+    };
+    let request = RequestChange::of(&a.kept.delivery, &b.kept.delivery, &rules);
+    let response = ResponseChange::of(a.attempt(), b.attempt(), &rules);
     let same = request.is_none() && response.is_none();
     let color = setup.settings.output.color;
     if args.json.wanted() {

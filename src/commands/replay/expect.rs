@@ -2,7 +2,8 @@
 
 use std::ops::RangeInclusive;
 
-use crate::commands::diff::compare::{BodyChange, bodies};
+use crate::commands::diff::PATIENCE;
+use crate::compare::{BodyChange, bodies};
 use crate::config::ConfigError;
 use crate::delivery::{Answer, Attempt, Outcome};
 
@@ -169,6 +170,7 @@ fn changed(before: &Answer, answer: &Answer) -> Option<BodyChange> {
     let change = bodies(
         (&before.headers, &before.body),
         (&answer.headers, &answer.body),
+        PATIENCE,
     );
     (change != BodyChange::Same).then_some(change)
 }

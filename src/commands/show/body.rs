@@ -1,13 +1,14 @@
 //! A body for people: JSON laid out, a form as a table, text as it is, and the rest as a
 //! hex dump.
 
-use std::borrow::Cow;
 use std::io::{self, Write};
 
-use crate::commands::ink::{CYAN, DIM, GREEN, Ink, MAGENTA, YELLOW, shown, value};
+use crate::commands::ink::{CYAN, DIM, GREEN, Ink, MAGENTA, YELLOW, shown};
 use crate::delivery::words::size;
 use crate::delivery::{Headers, escape_json_for_terminal};
+use crate::payload::body::{as_text, encodings, fields, is_form};
 use crate::payload::decode::{Decoded, decoded};
+use crate::payload::hex::rows;
 use crate::payload::pretty::{Token, pretty};
 
 /// Bytes that are shown of a body which had an encoding. It may become a million times its
@@ -15,8 +16,6 @@ use crate::payload::pretty::{Token, pretty};
 const MAX_DECODED: usize = 4 << 20;
 /// Bytes of a hex dump.
 const MAX_DUMPED: usize = 4 << 10;
-/// Bytes in a row of it.
-const ROW: usize = 16;
 
 /// Writes a body, each line behind `indent`, and what was done to it before.
 ///
@@ -32,12 +31,16 @@ pub(in crate::commands) fn write(
     if body.is_empty() {
         return remark(out, ink, indent, "(empty)");
     }
-    let encodings: Vec<_> = headers.get_all("content-encoding").map(value).collect();
-    let encodings = encodings.join(", ");
+    let encodings = encodings(headers);
     match decoded(&encodings, body, MAX_DECODED) {
         Ok(None) => plain(out, ink, headers, body, indent),
         Ok(Some(Decoded { body, truncated })) => {
-            remark(out, ink, indent, &format!("({encodings}, decoded)"))?;
+            remark(
+                out,
+                ink,
+                indent,
+                &format!("({}, decoded)", shown(&encodings)),
+            )?;
             plain(out, ink, headers, &body, indent)?;
             if truncated {
                 let shown = size(body.len() as u64);
@@ -71,7 +74,7 @@ fn plain(
         return writeln!(out);
     }
     // The indentation of the first line is there already.
-    match text_of(body) {
+    match as_text(body) {
         Some(text) if is_form(headers) => form(out, ink, text, indent),
         Some(text) => lines(out, text, indent),
         None => dump(out, ink, body, indent),
@@ -94,13 +97,6 @@ fn json(out: &mut impl Write, ink: &Ink, indent: &str, token: Token<'_>) -> io::
     out.write_all(ink.paint(style, &text).as_bytes())
 }
 
-/// The body as text, unless it holds what no text does.
-pub(in crate::commands) fn text_of(body: &[u8]) -> Option<&str> {
-    let text = std::str::from_utf8(body).ok()?;
-    let is_binary = |c: char| c.is_ascii_control() && !matches!(c, '\t' | '\n' | '\r' | '\x1b');
-    (!text.contains(is_binary)).then_some(text)
-}
-
 fn lines(out: &mut impl Write, text: &str, indent: &str) -> io::Result<()> {
     for (at, line) in text.lines().enumerate() {
         if at > 0 {
@@ -117,16 +113,9 @@ fn lines(out: &mut impl Write, text: &str, indent: &str) -> io::Result<()> {
     Ok(())
 }
 
-fn is_form(headers: &Headers) -> bool {
-    let kind = headers.get("content-type").unwrap_or_default();
-    let kind = String::from_utf8_lossy(kind).to_ascii_lowercase();
-    kind.starts_with("application/x-www-form-urlencoded")
-}
-
 fn form(out: &mut impl Write, ink: &Ink, text: &str, indent: &str) -> io::Result<()> {
     const WIDEST: usize = 24;
-    let fields: Vec<(Cow<'_, str>, Cow<'_, str>)> =
-        form_urlencoded::parse(text.trim().as_bytes()).collect();
+    let fields: Vec<_> = fields(text).collect();
     let wide = |name: &str| shown(name).chars().count();
     let width = fields.iter().map(|(name, _)| wide(name)).max();
     let width = width.unwrap_or_default().min(WIDEST);
@@ -141,28 +130,15 @@ fn form(out: &mut impl Write, ink: &Ink, text: &str, indent: &str) -> io::Result
     Ok(())
 }
 
-/// `00000000  7b 22 65 …  |{"e…|`, as hexdump writes it.
 fn dump(out: &mut impl Write, ink: &Ink, body: &[u8], indent: &str) -> io::Result<()> {
     let some = &body[..body.len().min(MAX_DUMPED)];
-    for (at, row) in some.chunks(ROW).enumerate() {
+    for (at, row) in rows(some).enumerate() {
         if at > 0 {
             out.write_all(indent.as_bytes())?;
         }
-        let place = format!("{:08x}", at * ROW);
-        write!(out, "{} ", ink.paint(DIM, &place))?;
-        for column in 0..ROW {
-            let gap = if column == ROW / 2 { "  " } else { " " };
-            match row.get(column) {
-                Some(byte) => write!(out, "{gap}{byte:02x}")?,
-                None => write!(out, "{gap}  ")?,
-            }
-        }
-        let letter = |byte: &u8| match byte {
-            b' '..=b'~' => char::from(*byte),
-            _ => '.',
-        };
-        let letters: String = row.iter().map(letter).collect();
-        writeln!(out, "  |{letters}|")?;
+        let place = row.place();
+        let (digits, letters) = (row.digits(), row.letters());
+        writeln!(out, "{}  {digits}  |{letters}|", ink.paint(DIM, &place))?;
     }
     match body.len() - some.len() {
         0 => Ok(()),

@@ -1,6 +1,6 @@
 //! `cmhook show`.
 
-pub(super) mod body;
+mod body;
 mod detail;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
@@ -15,6 +15,7 @@ use crate::cakemail::signature::Secret;
 use crate::cli::{SelectArgs, ShowArgs};
 use crate::config::ConfigError;
 use crate::delivery::{self, Answer, Attempt, Headers, Kept};
+use crate::payload::body::as_text;
 use crate::wire::Object;
 
 pub(super) fn run(args: &ShowArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
@@ -138,7 +139,7 @@ impl Show<'_> {
 
     /// The bytes and nothing else, unless a terminal would act on them.
     fn exact(&self, out: &mut impl Write, bytes: &[u8]) -> anyhow::Result<()> {
-        let harmless = body::text_of(bytes).is_some_and(|text| {
+        let harmless = as_text(bytes).is_some_and(|text| {
             let acts = |c: char| !"\t\r\n".contains(c) && delivery::is_unsafe_on_terminal(c);
             !text.contains(acts)
         });

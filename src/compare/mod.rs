@@ -5,54 +5,72 @@ use std::time::Duration;
 
 use similar::TextDiff;
 
-use crate::commands::ink;
-use crate::commands::show::body::text_of;
-use crate::delivery::{Attempt, Delivery, Headers, Outcome};
+use crate::delivery::{Attempt, Delivery, Headers, Outcome, value_text};
+use crate::payload::body::{as_text, encodings};
 use crate::payload::decode::{Decoded, decoded};
 use crate::payload::diff::{Change, Difference, diff};
 
 /// Bodies with an encoding are compared without it, up to this many bytes.
 const MAX_DECODED: usize = 4 << 20;
-/// Lines are compared for so long before the result gets coarser.
-const PATIENCE: Duration = Duration::from_secs(2);
+
+/// How two things are compared.
+#[derive(Debug, Clone, Copy)]
+pub struct Rules<'a> {
+    /// Headers that are passed over, in any case.
+    pub ignore: &'a [String],
+    /// Lines are compared for so long before the result gets coarser.
+    pub patience: Duration,
+}
 
 /// A header whose values differ.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct HeaderChange {
-    pub(super) name: String,
-    pub(super) old: Vec<String>,
-    pub(super) new: Vec<String>,
+pub struct HeaderChange {
+    /// In lower case.
+    pub name: String,
+    /// Its values in the first as they came; none where it has none.
+    pub old: Vec<String>,
+    /// Those in the second.
+    pub new: Vec<String>,
 }
 
 /// How two bodies differ.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::commands) enum BodyChange {
+pub enum BodyChange {
     /// Not at all.
     Same,
     /// Both are JSON of the same value, written otherwise from this byte on.
     Spelling(usize),
     /// Both are JSON.
     Json {
+        /// Where their values differ; at least one.
         changes: Vec<OwnedChange>,
+        /// Whether there are more.
         truncated: bool,
     },
     /// Both are text: a unified diff without its head.
     Text(Vec<Line>),
     /// From this byte on.
     Bytes {
+        /// The first byte that differs, or the length of the shorter.
         at: usize,
+        /// Bytes of the first, decoded.
         old_size: usize,
+        /// Bytes of the second, decoded.
         new_size: usize,
     },
 }
 
 /// A value that differs, see [`Change`]. Of decoded bodies nothing else is left.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::commands) struct OwnedChange {
-    pub(super) path: String,
-    pub(super) kind: &'static str,
-    pub(super) old: Option<String>,
-    pub(super) new: Option<String>,
+pub struct OwnedChange {
+    /// As in [`Change::path`].
+    pub path: String,
+    /// The word for what became of it.
+    pub kind: &'static str,
+    /// As in [`Change::old`].
+    pub old: Option<String>,
+    /// As in [`Change::new`].
+    pub new: Option<String>,
 }
 
 impl From<Change<'_>> for OwnedChange {
@@ -68,44 +86,58 @@ impl From<Change<'_>> for OwnedChange {
 
 /// A line of a diff, with its sign: `@`, `-`, `+` or a space.
 #[derive(Debug, PartialEq, Eq)]
-pub(in crate::commands) struct Line {
-    pub(super) sign: char,
-    pub(super) text: String,
+pub struct Line {
+    /// What it is.
+    pub sign: char,
+    /// The line without its sign and end.
+    pub text: String,
 }
 
 /// What differs in two values of the same kind.
-pub(super) type Pair = Option<(String, String)>;
+pub type Pair = Option<(String, String)>;
 
 /// How two requests differ.
 #[derive(Debug)]
-pub(super) struct RequestChange {
-    pub(super) method: Pair,
-    pub(super) path: Pair,
-    pub(super) headers: Vec<HeaderChange>,
-    pub(super) payload: BodyChange,
+pub struct RequestChange {
+    /// The methods.
+    pub method: Pair,
+    /// Paths with their queries.
+    pub path: Pair,
+    /// In the order of the first, then what only the second has.
+    pub headers: Vec<HeaderChange>,
+    /// The bodies.
+    pub payload: BodyChange,
 }
 
 /// How two responses differ.
 #[derive(Debug)]
-pub(super) struct ResponseChange {
+pub struct ResponseChange {
     /// Status, or the failure's code, or `none` where nothing was sent.
-    pub(super) outcome: Pair,
-    pub(super) headers: Vec<HeaderChange>,
-    pub(super) body: BodyChange,
+    pub outcome: Pair,
+    /// As of requests, but for `date`.
+    pub headers: Vec<HeaderChange>,
+    /// As much of the bodies as was kept.
+    pub body: BodyChange,
 }
 
 impl RequestChange {
-    pub(super) fn of(old: &Delivery, new: &Delivery, ignore: &[String]) -> Self {
+    /// Compares two requests.
+    pub fn of(old: &Delivery, new: &Delivery, rules: &Rules<'_>) -> Self {
         let (old, new) = (&old.request, &new.request);
         Self {
             method: pair(&old.method, &new.method),
             path: pair(&old.path_and_query, &new.path_and_query),
-            headers: headers(&old.headers, &new.headers, ignore, ""),
-            payload: bodies((&old.headers, &old.body), (&new.headers, &new.body)),
+            headers: headers(&old.headers, &new.headers, rules.ignore, ""),
+            payload: bodies(
+                (&old.headers, &old.body),
+                (&new.headers, &new.body),
+                rules.patience,
+            ),
         }
     }
 
-    pub(super) fn is_none(&self) -> bool {
+    /// Whether nothing differs.
+    pub fn is_none(&self) -> bool {
         self.method.is_none()
             && self.path.is_none()
             && self.headers.is_empty()
@@ -114,7 +146,8 @@ impl RequestChange {
 }
 
 impl ResponseChange {
-    pub(super) fn of(old: Option<&Attempt>, new: Option<&Attempt>, ignore: &[String]) -> Self {
+    /// Compares what came of two attempts, of which there may be none.
+    pub fn of(old: Option<&Attempt>, new: Option<&Attempt>, rules: &Rules<'_>) -> Self {
         let nothing = (Headers::default(), bytes::Bytes::new());
         let parts = |attempt: Option<&Attempt>| match attempt.map(|attempt| &attempt.outcome) {
             Some(Outcome::Answered(answer)) => (answer.headers.clone(), answer.body.clone()),
@@ -123,12 +156,17 @@ impl ResponseChange {
         let (old_parts, new_parts) = (parts(old), parts(new));
         Self {
             outcome: pair(&outcome(old), &outcome(new)),
-            headers: headers(&old_parts.0, &new_parts.0, ignore, "date"),
-            body: bodies((&old_parts.0, &old_parts.1), (&new_parts.0, &new_parts.1)),
+            headers: headers(&old_parts.0, &new_parts.0, rules.ignore, "date"),
+            body: bodies(
+                (&old_parts.0, &old_parts.1),
+                (&new_parts.0, &new_parts.1),
+                rules.patience,
+            ),
         }
     }
 
-    pub(super) fn is_none(&self) -> bool {
+    /// Whether nothing differs.
+    pub fn is_none(&self) -> bool {
         self.outcome.is_none() && self.headers.is_empty() && self.body == BodyChange::Same
     }
 }
@@ -156,7 +194,11 @@ fn headers(old: &Headers, new: &Headers, ignore: &[String], also: &str) -> Vec<H
     }
     let changed = names.into_iter().filter_map(|name| {
         let same = old.get_all(&name).eq(new.get_all(&name));
-        let values = |of: &Headers| of.get_all(&name).map(ink::value).collect::<Vec<_>>();
+        let values = |of: &Headers| {
+            of.get_all(&name)
+                .map(|value| value_text(value).into_owned())
+                .collect::<Vec<_>>()
+        };
         (!same).then(|| HeaderChange {
             old: values(old),
             new: values(new),
@@ -167,7 +209,7 @@ fn headers(old: &Headers, new: &Headers, ignore: &[String], also: &str) -> Vec<H
 }
 
 /// Compares two bodies with the headers that say what they are.
-pub(in crate::commands) fn bodies(old: (&Headers, &[u8]), new: (&Headers, &[u8])) -> BodyChange {
+pub fn bodies(old: (&Headers, &[u8]), new: (&Headers, &[u8]), patience: Duration) -> BodyChange {
     if old.1 == new.1 {
         return BodyChange::Same;
     }
@@ -184,8 +226,8 @@ pub(in crate::commands) fn bodies(old: (&Headers, &[u8]), new: (&Headers, &[u8])
         let changes = changes.into_iter().map(Into::into).collect();
         return BodyChange::Json { changes, truncated };
     }
-    if let (Some(old), Some(new)) = (text_of(old), text_of(new)) {
-        return BodyChange::Text(lines(old, new));
+    if let (Some(old), Some(new)) = (as_text(old), as_text(new)) {
+        return BodyChange::Text(lines(old, new, patience));
     }
     BodyChange::Bytes {
         at,
@@ -195,11 +237,7 @@ pub(in crate::commands) fn bodies(old: (&Headers, &[u8]), new: (&Headers, &[u8])
 }
 
 fn readable<'b>(headers: &Headers, body: &'b [u8]) -> Cow<'b, [u8]> {
-    let encodings: Vec<_> = headers
-        .get_all("content-encoding")
-        .map(ink::value)
-        .collect();
-    match decoded(&encodings.join(","), body, MAX_DECODED) {
+    match decoded(&encodings(headers), body, MAX_DECODED) {
         Ok(Some(Decoded {
             body,
             truncated: false,
@@ -209,8 +247,8 @@ fn readable<'b>(headers: &Headers, body: &'b [u8]) -> Cow<'b, [u8]> {
 }
 
 /// A unified diff with three lines around each change.
-fn lines(old: &str, new: &str) -> Vec<Line> {
-    let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(old, new);
+fn lines(old: &str, new: &str, patience: Duration) -> Vec<Line> {
+    let diff = TextDiff::configure().timeout(patience).diff_lines(old, new);
     let mut lines = Vec::new();
     for hunk in diff.unified_diff().context_radius(3).iter_hunks() {
         lines.push(Line {
@@ -238,7 +276,7 @@ mod tests {
 
     fn change(old: &[u8], new: &[u8]) -> BodyChange {
         let none = Headers::default();
-        bodies((&none, old), (&none, new))
+        bodies((&none, old), (&none, new), Duration::from_secs(2))
     }
 
     #[test]
