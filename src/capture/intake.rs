@@ -143,6 +143,11 @@ impl Intake {
         &self.tasks
     }
 
+    /// How many forwards are under way, replays and further targets included.
+    pub fn in_flight(&self) -> usize {
+        self.store.holds()
+    }
+
     /// The store behind it.
     pub const fn store(&self) -> &Store {
         &self.store

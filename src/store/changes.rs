@@ -69,8 +69,7 @@ impl Store {
         let kept = state.ring.get(id).cloned()?;
         state.ring.hold(id);
         drop(state);
-        let store = self.clone();
-        Some((kept, Hold { store, id }))
+        Some((kept, Hold::new(self, id)))
     }
 
     /// Ready once everything that was recorded and changed before is in the journal.
@@ -87,11 +86,6 @@ impl Store {
         if let Some(journal) = &self.shared.journal {
             journal.push(Op::Text(key, text));
         }
-    }
-
-    /// All that is kept, oldest first.
-    pub fn all(&self) -> Vec<Kept> {
-        self.state().ring.iter().cloned().collect()
     }
 }
 

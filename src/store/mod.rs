@@ -9,9 +9,11 @@ mod changes;
 mod connection;
 mod error;
 mod file;
+mod hold;
 mod identity;
 mod journal;
 mod lock;
+mod look;
 mod notes;
 mod notices;
 mod op;
@@ -26,12 +28,14 @@ mod warnings;
 mod writer;
 
 use std::collections::VecDeque;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use tokio::sync::oneshot;
 
 pub use error::{OpenError, is_damage};
+pub use hold::Hold;
 pub use notices::{Gap, Notices};
 pub use reader::{Readable, Reader};
 pub use reading::Limits;
@@ -69,6 +73,8 @@ struct Shared {
     notices: Publisher,
     journal: Option<Journal>,
     path: Option<PathBuf>,
+    // How many `Hold`s there are.
+    holds: AtomicUsize,
 }
 
 #[derive(Debug)]
@@ -122,33 +128,6 @@ impl Commit {
         saved
             .await
             .unwrap_or_else(|_| Err("the journal's thread has ended".into()))
-    }
-}
-
-/// Keeps a delivery in the ring while it is being forwarded.
-#[derive(Debug)]
-pub struct Hold {
-    store: Store,
-    id: u64,
-}
-
-impl Hold {
-    /// A second one for the same delivery.
-    pub fn again(&self) -> Self {
-        let mut state = self.store.state();
-        state.ring.hold(self.id);
-        drop(state);
-        Self {
-            store: self.store.clone(),
-            id: self.id,
-        }
-    }
-}
-
-impl Drop for Hold {
-    fn drop(&mut self) {
-        let mut state = self.store.state();
-        state.ring.release(self.id);
     }
 }
 
@@ -206,6 +185,7 @@ impl Store {
                 notices,
                 journal,
                 path: settings.path.clone(),
+                holds: AtomicUsize::new(0),
             }),
         };
         Ok((store, warnings))
@@ -242,10 +222,7 @@ impl Store {
         Recorded {
             delivery,
             saved: Commit(saved),
-            hold: Hold {
-                store: self.clone(),
-                id,
-            },
+            hold: Hold::new(self, id),
         }
     }
 
@@ -312,39 +289,6 @@ impl Store {
             ended: state.ended,
         };
         (snapshot, self.shared.notices.subscribe())
-    }
-
-    /// The delivery of that id with its attempts, if it is still in the ring.
-    pub fn get(&self, id: u64) -> Option<Kept> {
-        self.state().ring.get(id).cloned()
-    }
-
-    /// What has happened since the start.
-    pub fn counts(&self) -> Counts {
-        self.state().counts
-    }
-
-    /// How many deliveries are in the ring.
-    pub fn len(&self) -> usize {
-        self.state().ring.iter().len()
-    }
-
-    /// Whether the ring is empty.
-    pub fn is_empty(&self) -> bool {
-        self.len() == 0
-    }
-
-    /// The journal's file; `None` where everything is in memory only.
-    pub fn path(&self) -> Option<&Path> {
-        self.shared.path.as_deref()
-    }
-
-    /// Whether the journal's last write failed.
-    pub fn is_failing(&self) -> bool {
-        self.shared
-            .journal
-            .as_ref()
-            .is_some_and(Journal::is_failing)
     }
 
     /// Writes to the journal whenever the caller's thread has nothing else to do, see

@@ -106,11 +106,15 @@ impl Notices {
     /// # Errors
     /// Where some were passed over.
     pub fn wait(&mut self) -> Result<Notice, Gap> {
-        match self.0.blocking_recv() {
-            Ok(queued) => queued.notice.ok_or(Gap),
-            Err(RecvError::Lagged(_)) => Err(Gap),
-            Err(RecvError::Closed) => Ok(Notice::End),
-        }
+        of(self.0.blocking_recv())
+    }
+
+    /// The same for a task. Nothing is lost where it is dropped before it is ready.
+    ///
+    /// # Errors
+    /// Where some were passed over.
+    pub async fn next(&mut self) -> Result<Notice, Gap> {
+        of(self.0.recv().await)
     }
 
     /// The next notice, if there is one already.
@@ -124,6 +128,14 @@ impl Notices {
             Err(TryRecvError::Lagged(_)) => Err(Gap),
             Err(TryRecvError::Closed) => Ok(Some(Notice::End)),
         }
+    }
+}
+
+fn of(received: Result<Queued, RecvError>) -> Result<Notice, Gap> {
+    match received {
+        Ok(queued) => queued.notice.ok_or(Gap),
+        Err(RecvError::Lagged(_)) => Err(Gap),
+        Err(RecvError::Closed) => Ok(Notice::End),
     }
 }
 
