@@ -12,6 +12,7 @@ use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use secrecy::{ExposeSecret as _, SecretString};
 use sha2::Sha256;
+use subtle::ConstantTimeEq as _;
 
 use crate::delivery::Scheme;
 
@@ -73,6 +74,12 @@ impl Secret {
     /// The value of the scheme's header for `body`.
     pub fn sign(&self, scheme: Scheme, body: &[u8]) -> String {
         encode(scheme, &self.digest(body))
+    }
+
+    /// Whether both are the same secret, whatever their labels. Compared in constant time.
+    pub fn is_same(&self, other: &Self) -> bool {
+        let (own, other) = (self.expose().as_bytes(), other.expose().as_bytes());
+        own.ct_eq(other).into()
     }
 
     /// The secret itself, for the diagnosis of secrets that are nearly right.

@@ -9,8 +9,11 @@ use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 
+pub use super::again_error::AgainError;
+use super::controls::Controls;
 use super::forward::{Errand, Forwarder, Head};
 use super::intake::now;
+use super::targets;
 use crate::cakemail::event;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::verify;
@@ -26,8 +29,7 @@ pub const REPLAY_OF: &str = "cmhook-replay-of";
 #[derive(Debug, Clone)]
 pub struct Again {
     store: Store,
-    secrets: Arc<[Secret]>,
-    policy: Arc<Policy>,
+    controls: Controls,
     forwarder: Arc<Forwarder>,
 }
 
@@ -58,72 +60,12 @@ pub struct Sign {
     pub scheme: Option<Scheme>,
 }
 
-/// Why something could not be sent or taken in.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum AgainError {
-    /// There is no such delivery.
-    #[error("there is no delivery #{0}")]
-    NoDelivery(u64),
-    /// There are not so many deliveries: the newest but so many was asked for.
-    #[error("there is no delivery `last~{0}`")]
-    NoLast(usize),
-    /// Nobody has said where to.
-    #[error("there is no target to send to")]
-    NoTarget,
-    /// There is nothing to sign with.
-    #[error("no secret is known to sign with")]
-    NoSecret,
-    /// That secret is not known.
-    #[error("no known secret is called `{}`", .0.escape_debug())]
-    UnknownSecret(String),
-    /// It cannot be sent over HTTP.
-    #[error("`{}` is not a method of HTTP", .0.escape_debug())]
-    Method(String),
-    /// It could not be kept.
-    #[error("the store cannot be written: {0}")]
-    Unsaved(Arc<str>),
-}
-
-impl AgainError {
-    /// The word for it in JSON.
-    pub const fn code(&self) -> &'static str {
-        match self {
-            Self::NoDelivery(_) | Self::NoLast(_) => "no_delivery",
-            Self::NoTarget => "no_target",
-            Self::NoSecret | Self::UnknownSecret(_) => "no_secret",
-            Self::Method(_) => "method",
-            Self::Unsaved(_) => "store",
-        }
-    }
-
-    /// What to do about it.
-    pub const fn hint(&self) -> &'static str {
-        match self {
-            Self::NoDelivery(_) | Self::NoLast(_) => "`cmhook list` shows those that there are",
-            Self::NoTarget => "say where with `--to PORT` or `--to URL`",
-            Self::NoSecret => {
-                "give it with `--sign-with`, `--secret` or CMHOOK_SECRET, or send it with `--unsigned`"
-            }
-            Self::UnknownSecret(_) => "use the label of a secret that the listener knows",
-            Self::Method(_) => "use one such as POST",
-            Self::Unsaved(_) => "free space on the disk or check its permissions",
-        }
-    }
-}
-
 impl Again {
     /// One for these parts, which a listener's pipeline may share.
-    pub const fn new(
-        store: Store,
-        secrets: Arc<[Secret]>,
-        policy: Arc<Policy>,
-        forwarder: Arc<Forwarder>,
-    ) -> Self {
+    pub const fn new(store: Store, controls: Controls, forwarder: Arc<Forwarder>) -> Self {
         Self {
             store,
-            secrets,
-            policy,
+            controls,
             forwarder,
         }
     }
@@ -133,24 +75,39 @@ impl Again {
         &self.store
     }
 
+    /// What can be changed while a listener runs. To change targets or secrets, see
+    /// [`Again::set_forward`] and [`Again::add_secret`].
+    pub const fn controls(&self) -> &Controls {
+        &self.controls
+    }
+
     /// What it signs and verifies with.
-    pub fn secrets(&self) -> &[Secret] {
-        &self.secrets
+    pub fn secrets(&self) -> Arc<[Secret]> {
+        self.controls.secrets()
     }
 
     /// What says where a delivery goes.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    pub fn policy(&self) -> Arc<Policy> {
+        self.controls.policy()
+    }
+
+    /// Forwards to these targets from now on, see [`Controls::set_forward`], and remembers
+    /// them for commands that come when there is no listener any more.
+    pub fn set_forward(&self, targets: Vec<Target>) {
+        self.controls.set_forward(targets);
+        targets::remember(&self.store, &self.controls.policy());
     }
 
     /// Where a delivery of that event goes when it is sent again: where it would go when it
     /// comes in, and of several targets to the first.
-    pub fn target(&self, event: Option<&str>) -> Option<&Target> {
-        let mut routes = self.policy.routes.iter();
+    pub fn target(&self, event: Option<&str>) -> Option<Target> {
+        let policy = self.controls.policy();
+        let mut routes = policy.routes.iter();
         routes
             .find(|(pattern, _)| event.is_some_and(|event| pattern.matches(event)))
             .map(|(_, target)| target)
-            .or(self.policy.forward.first())
+            .or(policy.forward.first())
+            .cloned()
     }
 
     /// Sends a kept delivery once more, byte for byte, and returns the attempt when it has
@@ -190,7 +147,7 @@ impl Again {
             peer: peer.unwrap_or_else(|| "127.0.0.1:0".into()),
             method: draft.method,
             path_and_query: draft.path_and_query,
-            verdict: verify(&self.secrets, &headers, &draft.body),
+            verdict: verify(&self.secrets(), &headers, &draft.body),
             headers,
             body: draft.body,
             event,
@@ -211,7 +168,7 @@ impl Again {
     /// Where it could not be kept.
     pub async fn take_in(&self, kept: Kept) -> Result<Arc<Delivery>, AgainError> {
         let mut request = kept.delivery.request.clone();
-        let verdict = verify(&self.secrets, &request.headers, &request.body);
+        let verdict = verify(&self.secrets(), &request.headers, &request.body);
         if verdict.is_valid() {
             request.verdict = verdict;
         }
@@ -238,6 +195,7 @@ impl Again {
     ) -> Result<Arc<Attempt>, AgainError> {
         let request = &delivery.request;
         let target = to
+            .cloned()
             .or_else(|| self.target(request.event.as_deref()))
             .ok_or(AgainError::NoTarget)?;
         let mut fields: HeaderMap = headers::from_kept(&request.headers);
@@ -255,7 +213,7 @@ impl Again {
                 extensions: Extensions::new(),
                 peer: ip_of(&request.peer),
             },
-            target,
+            target: &target,
             cause: Cause::Replay,
             hold,
             room: None,
@@ -283,12 +241,13 @@ impl Again {
             Some(Verdict::Valid { scheme, secret }) => (Some(*scheme), Some(&**secret)),
             _ => (None, None),
         };
-        let called = |label: &str| self.secrets.iter().find(|s| &**s.label() == label);
+        let secrets = self.secrets();
+        let called = |label: &str| secrets.iter().find(|s| &**s.label() == label);
         let secret = match &sign.secret {
             Some(label) => called(label).ok_or_else(|| AgainError::UnknownSecret(label.clone()))?,
             None => with
                 .and_then(called)
-                .or_else(|| secret_for(&self.secrets, event))
+                .or_else(|| secret_for(&secrets, event))
                 .ok_or(AgainError::NoSecret)?,
         };
         let scheme = sign.scheme.or(was);

@@ -1,13 +1,13 @@
 //! Forwards that run behind an answer: all of them with `--ack`, else those to further targets.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use http_body_util::BodyExt as _;
 use tokio::sync::Semaphore;
 use tokio_util::task::TaskTracker;
 
 use super::forward::{Errand, Forwarder, Head};
-use crate::config::{Policy, Target};
+use crate::config::Target;
 use crate::delivery::{Cause, Delivery};
 use crate::http::body::{Budget, Reservation};
 use crate::store::{Hold, Store};
@@ -23,8 +23,9 @@ pub(super) struct Behind {
     store: Store,
     forwarder: Arc<Forwarder>,
     tasks: TaskTracker,
-    ack: bool,
-    places: Vec<Place>,
+    // The largest body, in bytes.
+    largest: usize,
+    places: Mutex<Vec<Arc<Place>>>,
 }
 
 /// What may run behind an answer for a target: one that hangs does not hold up the others.
@@ -36,47 +37,55 @@ struct Place {
 }
 
 impl Behind {
-    /// For the policy's targets; `largest` is the largest body, in bytes.
+    /// For any target; `largest` is the largest body, in bytes.
     pub(super) fn new(
         store: &Store,
         forwarder: &Arc<Forwarder>,
-        policy: &Policy,
         largest: usize,
         tasks: &TaskTracker,
     ) -> Arc<Self> {
-        let places = policy.targets().map(|target| Place {
-            target: target.clone(),
-            turns: Semaphore::new(BEHIND),
-            room: Budget::of(BEHIND_BODIES.max(largest)),
-        });
         Arc::new(Self {
             store: store.clone(),
             forwarder: Arc::clone(forwarder),
             tasks: tasks.clone(),
-            ack: policy.ack,
-            places: places.collect(),
+            largest,
+            places: Mutex::default(),
         })
     }
 
-    /// Forwards without anybody waiting for the answer.
+    /// The target's place, which is made when it is first needed.
+    fn place(&self, target: &Target) -> Arc<Place> {
+        let places = self.places.lock();
+        let mut places = places.unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = places.iter().find(|place| place.target == *target) {
+            return Arc::clone(place);
+        }
+        // Those that nothing uses are as good as new ones.
+        places.retain(|place| Arc::strong_count(place) > 1);
+        let place = Arc::new(Place {
+            target: target.clone(),
+            turns: Semaphore::new(BEHIND),
+            room: Budget::of(BEHIND_BODIES.max(self.largest)),
+        });
+        places.push(Arc::clone(&place));
+        place
+    }
+
+    /// Forwards without anybody waiting for the answer. With `reservation` (`--ack`) what
+    /// waits counts as a sender's own, and senders are held off when it is too much. A
+    /// further target must not do that to them, and has room of its own.
     pub(super) fn forward(
         self: &Arc<Self>,
         delivery: &Arc<Delivery>,
         head: Head,
         target: Target,
         hold: &Hold,
-        reservation: &Arc<Reservation>,
+        reservation: Option<&Arc<Reservation>>,
     ) {
-        let Some(at) = self.places.iter().position(|place| place.target == target) else {
-            return;
-        };
-        // With --ack senders are held off when too much waits. A further target must not do
-        // that to them.
-        let room = if self.ack {
-            Some(Arc::clone(reservation))
-        } else {
-            let size = delivery.request.body.len();
-            Reservation::of(&self.places[at].room, size).map(Arc::new)
+        let place = self.place(&target);
+        let room = match reservation {
+            Some(reservation) => Some(Arc::clone(reservation)),
+            None => Reservation::of(&place.room, delivery.request.body.len()).map(Arc::new),
         };
         let Some(room) = room else {
             return Forwarder::decline(&self.store, delivery, &target, hold.again());
@@ -85,7 +94,7 @@ impl Behind {
         let delivery = Arc::clone(delivery);
         let hold = hold.again();
         self.tasks.spawn(async move {
-            let _turn = this.places[at].turns.acquire().await;
+            let _turn = place.turns.acquire().await;
             let errand = Errand {
                 delivery: &delivery,
                 head,

@@ -1,8 +1,7 @@
 //! The pipeline that every delivery passes: read, verify, record, forward, answer.
 
-use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,13 +15,14 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerBody, own};
 use super::behind::Behind;
+use super::controls::Controls;
 use super::examiner::Examiner;
 use super::forward::{Errand, Forwarder, Head};
+use super::peer::{HangUp, Peer};
 use super::plan::Plan;
 use super::refusal::{line_of, refusal_of};
 use super::unstoppable::Unstoppable;
-use crate::cakemail::signature::Secret;
-use crate::config::{Policy, Target};
+use crate::config::Target;
 use crate::delivery::{
     Cause, Delivery, Failure, FailureCode, OwnAnswer, Received, Refusal, RefusalCode,
 };
@@ -43,8 +43,8 @@ const BODIES: usize = 128 << 20;
 #[derive(Debug)]
 pub struct Intake {
     store: Store,
+    controls: Controls,
     examiner: Examiner,
-    policy: Arc<Policy>,
     forwarder: Arc<Forwarder>,
     limits: Limits,
     budget: Arc<Budget>,
@@ -61,55 +61,11 @@ struct Whole {
     peer: Peer,
 }
 
-/// Who sent a request.
-#[derive(Debug, Clone)]
-pub struct Peer {
-    /// The address of its socket.
-    pub address: SocketAddr,
-    /// The same as text.
-    pub text: Arc<str>,
-}
-
-impl From<SocketAddr> for Peer {
-    fn from(address: SocketAddr) -> Self {
-        Self {
-            address,
-            text: address.to_string().into(),
-        }
-    }
-}
-
-/// Records a request whose sender hung up while its body was being read: the service's
-/// future is just dropped then.
-struct HangUp<'a> {
-    intake: &'a Intake,
-    peer: &'a Peer,
-    parts: &'a Parts,
-    whole: bool,
-    progress: &'a AtomicUsize,
-}
-
-impl Drop for HangUp<'_> {
-    fn drop(&mut self) {
-        if !self.whole {
-            let received = self.progress.load(Ordering::Relaxed);
-            self.intake.refuse(
-                self.peer,
-                Some(&line_of(self.parts)),
-                RefusalCode::Incomplete,
-                None,
-                format!("the sender hung up after {received} bytes of the body"),
-            );
-        }
-    }
-}
-
 impl Intake {
     /// A pipeline for these connections. `hurry` makes it give up waiting for apps.
     pub fn new(
         store: Store,
-        secrets: Arc<[Secret]>,
-        policy: Arc<Policy>,
+        controls: Controls,
         forwarder: Arc<Forwarder>,
         max_body: u64,
         connections: TaskTracker,
@@ -119,12 +75,12 @@ impl Intake {
         let largest = usize::try_from(max_body).unwrap_or(usize::MAX);
         let least = largest.saturating_mul(2);
         let tasks = TaskTracker::new();
-        let behind = Behind::new(&store, &forwarder, &policy, largest, &tasks);
+        let behind = Behind::new(&store, &forwarder, largest, &tasks);
         Arc::new(Self {
             store,
             behind,
-            examiner: Examiner::new(secrets),
-            policy,
+            examiner: Examiner::new(controls.clone()),
+            controls,
             forwarder,
             limits: Limits {
                 max: max_body,
@@ -228,7 +184,7 @@ impl Intake {
             peer,
         } = whole;
         let kept_headers = headers::to_kept(&parts.headers);
-        let (verdict, event) = self.examiner.examine(&kept_headers, &body).await;
+        let (verdict, event, _) = self.examiner.examine(&kept_headers, &body).await;
         let recorded = self.store.record(Received {
             received_at: now(),
             peer: (&*peer.text).into(),
@@ -250,10 +206,12 @@ impl Intake {
             extensions: parts.extensions,
             peer: Some(peer.address.ip()),
         };
-        match Plan::of(&self.policy, &recorded.delivery) {
+        let policy = self.controls.policy();
+        match Plan::of(&policy, &recorded.delivery) {
             Plan::Answer(status, reason) => self.keep(recorded, status, reason).await,
             Plan::Forward(targets) => {
-                self.forward(recorded, head, targets, Arc::new(reservation))
+                let reservation = Arc::new(reservation);
+                self.forward(recorded, head, targets, policy.ack, reservation)
                     .await
             }
         }
@@ -277,6 +235,7 @@ impl Intake {
         recorded: Recorded,
         head: Head,
         mut targets: Vec<Target>,
+        ack: bool,
         reservation: Arc<Reservation>,
     ) -> Response<AnswerBody> {
         let Recorded {
@@ -284,7 +243,6 @@ impl Intake {
             saved,
             hold,
         } = recorded;
-        let ack = self.policy.ack;
         // While the journal fails, no app is asked before the delivery is safe: its
         // sender will be told to try again.
         let mut saved = Some(saved);
@@ -296,8 +254,9 @@ impl Intake {
         }
         let awaited = usize::from(!ack).min(targets.len());
         for target in targets.drain(awaited..) {
+            let reservation = ack.then_some(&reservation);
             self.behind
-                .forward(&delivery, head.copy(), target, &hold, &reservation);
+                .forward(&delivery, head.copy(), target, &hold, reservation);
         }
         let Some(first) = targets.first() else {
             return self.answer(&delivery, StatusCode::OK, "acknowledged at once (--ack)");

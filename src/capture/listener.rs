@@ -16,8 +16,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::AnswerBody;
-use super::intake::{Intake, MAX_HEADERS, Peer};
+use super::intake::{Intake, MAX_HEADERS};
 use super::paced::{Paced, Paces};
+use super::peer::Peer;
 use super::wire_watch::{Watch, Watched};
 use crate::delivery::{RefusalCode, Warning};
 use crate::http::port_owner;

@@ -2,15 +2,19 @@
 //! the app, and its sender is answered.
 
 pub mod again;
+mod again_error;
 pub mod answer;
 mod behind;
+pub mod controls;
 mod examiner;
 pub mod failure;
 pub mod forward;
 pub mod intake;
 pub mod listener;
 mod paced;
+pub mod peer;
 mod plan;
 mod refusal;
+pub mod targets;
 mod unstoppable;
 mod wire_watch;

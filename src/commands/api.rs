@@ -1,20 +1,18 @@
-//! The running listener's local API, and what is remembered for commands that come later.
+//! The running listener's local API, and how other commands find it.
 
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::again::Again;
-use crate::config::Policy;
 use crate::delivery::Warning;
 use crate::inspector::{self, About, Running, RuntimeFile, Token};
-use crate::store::{Reader, Store};
+use crate::store::Store;
 
 /// The API's socket, before it is served.
 pub(super) struct Opened {
@@ -82,7 +80,6 @@ impl Opened {
     pub(super) fn serve(self, again: Again, stop: CancellationToken) -> Serving {
         let about = About {
             url: self.url,
-            targets: again.policy().targets().map(ToString::to_string).collect(),
             store: again.store().path().map(|path| path.display().to_string()),
         };
         let tasks = TaskTracker::new();
@@ -139,49 +136,5 @@ pub(super) fn settle(store: &Path) {
     };
     if let Err(error) = ask() {
         tracing::debug!("the listener that the runtime file names does not answer: {error}");
-    }
-}
-
-const TARGETS: &str = "targets";
-
-/// Where a store's last listener forwarded to.
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Targets {
-    forward: Vec<String>,
-    routes: Vec<(String, String)>,
-}
-
-/// Keeps in the store where its listener forwards to. One that forwards nowhere changes
-/// nothing.
-pub(super) fn remember_targets(store: &Store, policy: &Policy) {
-    if policy.targets().next().is_none() {
-        return;
-    }
-    let targets = Targets {
-        forward: policy.forward.iter().map(ToString::to_string).collect(),
-        routes: policy
-            .routes
-            .iter()
-            .map(|(pattern, target)| (pattern.to_string(), target.to_string()))
-            .collect(),
-    };
-    if let Ok(text) = serde_json::to_string(&targets) {
-        store.remember(TARGETS, text);
-    }
-}
-
-/// What [`remember_targets`] kept, as a policy that says nothing else.
-pub(super) fn remembered_targets(reader: &Reader) -> Policy {
-    let text = reader.text(TARGETS).unwrap_or_default();
-    let targets: Targets = serde_json::from_str(&text).unwrap_or_default();
-    let parsed = |text: &String| text.parse().ok();
-    Policy {
-        forward: targets.forward.iter().filter_map(parsed).collect(),
-        routes: targets
-            .routes
-            .iter()
-            .filter_map(|(glob, target)| Some((glob.parse().ok()?, target.parse().ok()?)))
-            .collect(),
-        ..Policy::default()
     }
 }

@@ -10,7 +10,9 @@ use super::api;
 use super::listener_client::ListenerClient;
 use super::setup::Setup;
 use crate::capture::again::{Again, AgainError, Draft};
+use crate::capture::controls::Controls;
 use crate::capture::forward::Forwarder;
+use crate::capture::targets;
 use crate::config::{Policy, StoreSettings, Target};
 use crate::delivery::{Attempt, Delivery, Kept, Warning};
 use crate::store::{OpenError, Reader, Store};
@@ -34,7 +36,7 @@ impl Hand {
     /// Where there is no store, or it cannot be used, or its listener does not answer.
     pub(super) async fn open(setup: &Setup) -> anyhow::Result<Self> {
         let path = setup.store()?;
-        let policy = Reader::open(path).map(|reader| api::remembered_targets(&reader))?;
+        let policy = Reader::open(path).map(|reader| targets::remembered(&reader))?;
         let deadline = Instant::now() + PATIENCE;
         let settings = StoreSettings {
             path: Some(path.to_owned()),
@@ -73,7 +75,7 @@ impl Hand {
     /// None that is known.
     pub(super) fn in_memory(setup: &Setup) -> anyhow::Result<Self> {
         let policy = match setup.reader() {
-            Ok(reader) => api::remembered_targets(&reader),
+            Ok(reader) => targets::remembered(&reader),
             Err(_) => Policy::default(),
         };
         let (store, _) = Store::open(&StoreSettings {
@@ -204,8 +206,7 @@ fn own(setup: &Setup, store: Store, policy: Policy) -> Again {
     let forwarder = Forwarder::new(setup.settings.forward.clone(), &policy, Vec::new());
     Again::new(
         store,
-        setup.settings.secrets.clone().into(),
-        Arc::new(policy),
+        Controls::new(policy, setup.settings.secrets.clone()),
         Arc::new(forwarder),
     )
 }

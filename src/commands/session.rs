@@ -14,9 +14,11 @@ use super::signals::Signals;
 use super::start_error::StartError;
 use crate::cakemail::signature::Secret;
 use crate::capture::again::Again;
+use crate::capture::controls::Controls;
 use crate::capture::forward::{Forwarder, own_port};
 use crate::capture::intake::Intake;
 use crate::capture::listener;
+use crate::capture::targets;
 use crate::config::{OutputSettings, Settings};
 use crate::delivery::Warning;
 use crate::lines::{self, Block, Lines};
@@ -84,7 +86,7 @@ impl Session {
             .map_err(|error| warnings.push(error))
             .ok();
         announce(&settings, &store, &url, address, warnings).map_err(StartError::Output)?;
-        api::remember_targets(&store, &settings.policy);
+        targets::remember(&store, &settings.policy);
 
         let (stop, hurry, closed) = (
             CancellationToken::new(),
@@ -103,12 +105,11 @@ impl Session {
         let own = [Some(address), api.as_ref().map(api::Opened::address)];
         let own = own.into_iter().flatten().collect();
         let forwarder = Arc::new(Forwarder::new(settings.forward, &settings.policy, own));
-        let (secrets, policy) = (settings.secrets.into(), Arc::new(settings.policy));
+        let controls = Controls::new(settings.policy, settings.secrets);
         let connections = TaskTracker::new();
         let intake = Intake::new(
             store.clone(),
-            Arc::clone(&secrets),
-            Arc::clone(&policy),
+            controls.clone(),
             Arc::clone(&forwarder),
             settings.max_body,
             connections.clone(),
@@ -120,7 +121,7 @@ impl Session {
             connections.clone(),
             stop.clone(),
         ));
-        let again = Again::new(store.clone(), secrets, policy, forwarder);
+        let again = Again::new(store.clone(), controls, forwarder);
         let api = api.map(|api| api.serve(again, stop.clone()));
         Ok(Self {
             url,

@@ -32,8 +32,6 @@ const HEADERS_WITHIN: Duration = Duration::from_secs(30);
 pub struct About {
     /// Where deliveries arrive.
     pub url: String,
-    /// Every target.
-    pub targets: Vec<String>,
     /// The store's file; `None` where everything is in memory only.
     pub store: Option<String>,
 }

@@ -125,20 +125,20 @@ struct Status<'a> {
     version: &'a str,
     pid: u32,
     url: &'a str,
-    targets: &'a [String],
+    targets: Vec<String>,
     store: Option<&'a str>,
     kept: usize,
     secrets: Vec<&'a str>,
 }
 
 async fn status(State(parts): State<Parts>) -> Response {
-    let secrets = parts.again.secrets();
+    let (policy, secrets) = (parts.again.policy(), parts.again.secrets());
     let status = Status {
         v: wire::VERSION,
         version: env!("CARGO_PKG_VERSION"),
         pid: std::process::id(),
         url: &parts.about.url,
-        targets: &parts.about.targets,
+        targets: policy.targets().map(ToString::to_string).collect(),
         store: parts.about.store.as_deref(),
         kept: parts.again.store().len(),
         secrets: secrets.iter().map(|secret| &**secret.label()).collect(),

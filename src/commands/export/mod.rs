@@ -9,10 +9,10 @@ use anyhow::Context as _;
 use http::Uri;
 
 use super::Outcome;
-use super::api::remembered_targets;
 use super::select::{Needed, select};
 use super::setup::Setup;
 use crate::cakemail::signature::Secret;
+use crate::capture::targets;
 use crate::cli::{ExportArgs, FormatArg};
 use crate::config::{ConfigError, Policy, Target};
 use crate::delivery::{Kept, is_unsafe_on_terminal};
@@ -44,7 +44,7 @@ pub(super) fn run(args: &ExportArgs, config: Option<&Path>) -> anyhow::Result<Ou
         None
     };
     let policy = match format {
-        FormatArg::Curl => remembered_targets(&setup.reader()?),
+        FormatArg::Curl => targets::remembered(&setup.reader()?),
         _ => Policy::default(),
     };
     let export = Export {

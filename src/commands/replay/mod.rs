@@ -25,13 +25,13 @@ use self::junit::Report;
 use self::plan::{Job, Plan};
 use self::summary::{Record, Summary};
 use super::Outcome;
-use super::api;
 use super::audience::of_others;
 use super::hand::Hand;
 use super::ink::Ink;
 use super::json_output::JsonOutput;
 use super::setup::{Setup, color, runtime, with_secrets};
 use crate::capture::again::AgainError;
+use crate::capture::targets;
 use crate::cli::ReplayArgs;
 use crate::config::{BadTarget, ConfigError, Policy, Target};
 
@@ -234,7 +234,7 @@ fn dry_run(
     face: &Face,
 ) -> anyhow::Result<Outcome> {
     let policy = match (to, setup.reader()) {
-        (None, Ok(reader)) => api::remembered_targets(&reader),
+        (None, Ok(reader)) => targets::remembered(&reader),
         _ => Policy::default(),
     };
     for job in jobs {
