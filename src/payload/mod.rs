@@ -11,7 +11,8 @@ mod path;
 pub mod pretty;
 mod scan;
 mod style;
+pub mod tree;
 
 pub use find::{elements_of, find, text_of};
 pub use path::{BadPath, Path, Step};
-pub use scan::NotJson;
+pub use scan::{Kind, NotJson};

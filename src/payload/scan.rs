@@ -48,17 +48,23 @@ impl<'a> Text<'a> {
     }
 }
 
-/// What kind of value begins with this byte.
+/// A kind of value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Kind {
+pub enum Kind {
+    /// `{…}`
     Object,
+    /// `[…]`
     Array,
+    /// `"…"`
     Text,
+    /// `-1.5e+3`
     Number,
+    /// `true`, `false` or `null`
     Word,
 }
 
 impl Kind {
+    /// Of the value that begins at `at`.
     pub(super) fn at(text: &str, at: usize) -> Self {
         match text.as_bytes().get(at) {
             Some(b'{') => Self::Object,
