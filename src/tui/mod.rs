@@ -6,4 +6,5 @@
 
 #![allow(dead_code)] // until the screen is wired up
 
+mod content;
 mod text;
