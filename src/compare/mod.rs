@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use similar::TextDiff;
 
-use crate::delivery::{Attempt, Delivery, Headers, Outcome, value_text};
+use crate::delivery::words::size;
+use crate::delivery::{Attempt, Delivery, Headers, Outcome, escape_json_for_terminal, value_text};
 use crate::payload::body::{as_text, encodings};
 use crate::payload::decode::{Decoded, decoded};
 use crate::payload::diff::{Change, Difference, diff};
@@ -58,6 +59,43 @@ pub enum BodyChange {
         /// Bytes of the second, decoded.
         new_size: usize,
     },
+}
+
+impl BodyChange {
+    /// Where bytes differ and no values or lines can be named: which.
+    pub fn in_words(&self) -> Option<String> {
+        match self {
+            Self::Spelling(at) => Some(format!(
+                "the same values, written otherwise from byte {at} on"
+            )),
+            Self::Bytes {
+                at,
+                old_size,
+                new_size,
+            } => Some(format!(
+                "other bytes from byte {at} on, {} before and {} now",
+                size(*old_size as u64),
+                size(*new_size as u64)
+            )),
+            Self::Same | Self::Json { .. } | Self::Text(_) => None,
+        }
+    }
+}
+
+/// The start of a value on one line, fit for a terminal; `ellipsis` stands for the rest.
+pub fn brief(json: &str, ellipsis: &str) -> String {
+    // In characters.
+    const LONGEST: usize = 200;
+    let mut start: String = json.chars().take(LONGEST).collect();
+    if start.len() < json.len() {
+        start.push_str(ellipsis);
+    }
+    // Between the parts of a value there may be line ends, which are no part of it.
+    let one_line: Vec<_> = start
+        .split(['\n', '\r', '\t'])
+        .map(str::trim_start)
+        .collect();
+    escape_json_for_terminal(&one_line.join(" ")).into_owned()
 }
 
 /// A value that differs, see [`Change`]. Of decoded bodies nothing else is left.

@@ -11,7 +11,7 @@ use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cakemail::diagnosis;
+use crate::cakemail::diagnosis::{self, AppRefusal};
 use crate::delivery::words::took;
 use crate::delivery::{
     Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Refusal, Verdict, Warning,
@@ -210,23 +210,14 @@ impl Human {
 
 /// What can be said of an app's 401 or 403.
 fn why_refused(delivery: &Delivery, answer: &Headers) -> Vec<String> {
-    let request = &delivery.request;
-    match &request.verdict {
-        Verdict::Valid { scheme, secret } => {
-            diagnosis::why_rejected(*scheme, secret, answer, request.path(), &request.body)
-                .lines()
-                .collect()
-        }
-        Verdict::Unchecked => vec![
+    match diagnosis::why_refused(&delivery.request, answer) {
+        Some(AppRefusal { why: Some(why), .. }) => why.lines().collect(),
+        Some(AppRefusal { why: None, .. }) => vec![
             "with the webhook's secret cmhook can tell whether the signature is right: --secret S"
                 .to_owned(),
         ],
-        Verdict::Unsigned => vec![
-            "it carries no signature, so an app that checks signatures is right to refuse it"
-                .to_owned(),
-        ],
         // Why it is invalid stands above.
-        Verdict::Invalid { .. } => Vec::new(),
+        None => Vec::new(),
     }
 }
 

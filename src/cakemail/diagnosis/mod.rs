@@ -11,7 +11,7 @@ mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use rejection::{Rejection, why_rejected};
+pub use rejection::{AppRefusal, Rejection, why_refused};
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -4,7 +4,48 @@ use serde_json::Value;
 
 use super::{Finding, MAX_BODY};
 use crate::cakemail::serializer::Serializer;
-use crate::delivery::{Headers, Scheme};
+use crate::delivery::{Headers, Received, Scheme, Verdict};
+
+/// What can be said of an app's 401 or 403.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AppRefusal {
+    /// What it refused, without a final period.
+    pub title: &'static str,
+    /// Why. `None` where more could be said if the webhook's secret were known.
+    pub why: Option<Rejection>,
+}
+
+/// What can be said of an app that answers 401 or 403 to this request. Nothing of an invalid
+/// signature, which the app is right to refuse: its verdict says why it is invalid.
+pub fn why_refused(request: &Received, answer: &Headers) -> Option<AppRefusal> {
+    let (title, why) = match &request.verdict {
+        Verdict::Valid { scheme, secret } => (
+            "Your app refused a delivery whose signature is right",
+            Some(why_rejected(
+                *scheme,
+                secret,
+                answer,
+                request.path(),
+                &request.body,
+            )),
+        ),
+        Verdict::Unsigned => (
+            "Your app refused a delivery without a signature",
+            Some(Rejection {
+                statement:
+                    "it carries no signature, so an app that checks signatures is right to refuse it"
+                        .to_owned(),
+                findings: Vec::new(),
+            }),
+        ),
+        Verdict::Unchecked => (
+            "Your app refused a delivery whose signature was not checked",
+            None,
+        ),
+        Verdict::Invalid { .. } => return None,
+    };
+    Some(AppRefusal { title, why })
+}
 
 /// What can be said of an app that refuses a right signature.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -26,7 +67,7 @@ impl Rejection {
 /// What usually goes wrong in an app that answers 401 or 403 to a delivery whose
 /// signature is right, from what its answer tells of the framework and from what
 /// re-serialising would change in these very bytes.
-pub fn why_rejected(
+pub(super) fn why_rejected(
     scheme: Scheme,
     label: &str,
     answer: &Headers,

@@ -11,12 +11,9 @@
 use std::io::{self, Write};
 
 use crate::commands::ink::{BOLD, CYAN, DIM, GREEN, Ink, RED, YELLOW, shown};
-use crate::compare::{BodyChange, HeaderChange, OwnedChange, Pair, RequestChange, ResponseChange};
-use crate::delivery::escape_json_for_terminal;
-use crate::delivery::words::size;
-
-/// Values that are longer are cut.
-const MAX_VALUE: usize = 200;
+use crate::compare::{
+    BodyChange, HeaderChange, OwnedChange, Pair, RequestChange, ResponseChange, brief,
+};
 
 /// Writes how two requests differ, where they do.
 ///
@@ -97,11 +94,6 @@ pub(in crate::commands) fn body(
     change: &BodyChange,
 ) -> io::Result<()> {
     match change {
-        BodyChange::Same => Ok(()),
-        BodyChange::Spelling(at) => writeln!(
-            out,
-            "  the same values, written otherwise from byte {at} on"
-        ),
         BodyChange::Json { changes, truncated } => {
             for change in changes {
                 value(out, ink, change)?;
@@ -124,16 +116,10 @@ pub(in crate::commands) fn body(
             }
             Ok(())
         }
-        BodyChange::Bytes {
-            at,
-            old_size,
-            new_size,
-        } => writeln!(
-            out,
-            "  other bytes from byte {at} on, {} before and {} now",
-            size(*old_size as u64),
-            size(*new_size as u64)
-        ),
+        _ => match change.in_words() {
+            Some(words) => writeln!(out, "  {words}"),
+            None => Ok(()),
+        },
     }
 }
 
@@ -149,11 +135,11 @@ fn value(out: &mut impl Write, ink: &Ink, change: &OwnedChange) -> io::Result<()
             out,
             "  {} {path}  {} → {}",
             ink.paint(YELLOW, "~"),
-            ink.paint(RED, &cut(old)),
-            ink.paint(GREEN, &cut(new))
+            ink.paint(RED, &brief(old, "…")),
+            ink.paint(GREEN, &brief(new, "…"))
         ),
         (Some(old), None) => {
-            let old = cut(old);
+            let old = brief(old, "…");
             writeln!(
                 out,
                 "  {} {path}  {}",
@@ -162,7 +148,7 @@ fn value(out: &mut impl Write, ink: &Ink, change: &OwnedChange) -> io::Result<()
             )
         }
         (None, Some(new)) => {
-            let new = cut(new);
+            let new = brief(new, "…");
             writeln!(
                 out,
                 "  {} {path}  {}",
@@ -172,18 +158,4 @@ fn value(out: &mut impl Write, ink: &Ink, change: &OwnedChange) -> io::Result<()
         }
         (None, None) => Ok(()),
     }
-}
-
-/// A value on one line.
-fn cut(json: &str) -> String {
-    let mut start: String = json.chars().take(MAX_VALUE).collect();
-    if start.len() < json.len() {
-        start.push('…');
-    }
-    // Between the parts of a value there may be line ends, which are no part of it.
-    let one_line: Vec<_> = start
-        .split(['\n', '\r', '\t'])
-        .map(str::trim_start)
-        .collect();
-    escape_json_for_terminal(&one_line.join(" ")).into_owned()
 }

@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use super::body;
-use crate::cakemail::diagnosis;
+use crate::cakemail::diagnosis::{self, AppRefusal};
 use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::likely_claims;
 use crate::commands::ink::{BOLD, CYAN, DIM, Ink, RED, YELLOW, shown, style_of, value};
@@ -68,33 +68,10 @@ pub(super) fn write(
 /// What can be said of an app's 401 or 403.
 fn refusal(out: &mut impl Write, ink: &Ink, kept: &Kept, answer: &Answer) -> io::Result<()> {
     let request = &kept.delivery.request;
-    let (title, why) = match &request.verdict {
-        Verdict::Valid { scheme, secret } => (
-            "Your app refused a delivery whose signature is right",
-            diagnosis::why_rejected(
-                *scheme,
-                secret,
-                &answer.headers,
-                request.path(),
-                &request.body,
-            )
-            .lines()
-            .collect(),
-        ),
-        Verdict::Unsigned => (
-            "Your app refused a delivery without a signature",
-            vec![
-                "it carries no signature, so an app that checks signatures is right to refuse it"
-                    .to_owned(),
-            ],
-        ),
-        Verdict::Unchecked => (
-            "Your app refused a delivery whose signature was not checked",
-            vec![with_the_secret(kept)],
-        ),
-        // Why it is invalid stands at the top.
-        Verdict::Invalid { .. } => return Ok(()),
+    let Some(AppRefusal { title, why }) = diagnosis::why_refused(request, &answer.headers) else {
+        return Ok(());
     };
+    let why = why.map_or_else(|| vec![with_the_secret(kept)], |why| why.lines().collect());
     section(out, ink, title)?;
     for line in why {
         writeln!(out, "{INDENT}{}", ink.paint(YELLOW, &shown(&line)))?;

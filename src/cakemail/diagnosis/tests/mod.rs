@@ -379,7 +379,7 @@ proptest! {
         });
         let said = format!("{found:?}");
         prop_assert!(!said.contains("sentinel"), "{said}");
-        let _ = why_rejected(Scheme::ApiBase64, "a", &headers, "/", &body);
+        let _ = rejection::why_rejected(Scheme::ApiBase64, "a", &headers, "/", &body);
     }
 
     #[test]
