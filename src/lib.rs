@@ -40,6 +40,7 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     let mut json = commands::asks_for_json(&cli).unwrap_or(false);
     start_log(cli.verbose);
     match commands::run(cli, &mut json) {
+        _ if tui::terminal::panicked() => ExitCode::from(101),
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
         Err(error) => report::report(&error, json),

@@ -20,6 +20,7 @@ use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
 use crate::export::read::ReadError;
 use crate::store::{self, OpenError};
+use crate::tui::terminal;
 use crate::wire::{Message, Object};
 
 /// It could not start or do its work.
@@ -62,19 +63,23 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
             say_as_json(&problem.code, &message, &problem.hint);
         }
     };
-    if !at_once {
+    if at_once {
+        say_soon(say);
+    } else {
         say();
-        return exit;
     }
-    // Whoever should read this may have stopped reading, and the lines before it may be
-    // waiting for that.
+    exit
+}
+
+/// Says it, but waits for a second at most: whoever should read this may have stopped reading,
+/// and the lines before it may be waiting for that.
+fn say_soon(say: impl FnOnce() + Send + 'static) {
     let (done, finished) = std::sync::mpsc::channel();
     std::thread::spawn(move || {
         say();
         let _ = done.send(());
     });
     let _ = finished.recv_timeout(Duration::from_secs(1));
-    exit
 }
 
 fn say_as_json(code: &str, message: &str, hint: &str) {
@@ -240,17 +245,26 @@ fn has_dashed_secret(args: &[OsString]) -> bool {
 }
 
 /// Says of a panic what a user can do with it. It ends one connection or task; the
-/// others go on.
+/// others go on, unless there is a screen: then it is the end, and the terminal is given back
+/// before a word is said.
 pub fn install_panic_hook() {
     std::panic::set_hook(Box::new(|info| {
         let place = info
             .location()
             .map_or_else(String::new, |at| format!(" at {}:{}", at.file(), at.line()));
         let what = info.payload_as_str().unwrap_or("no message");
-        let _ = writeln!(
-            io::stderr().lock(),
-            "error: internal error{place}: {}\n hint: this is a bug in cmhook; please report it with the line above",
-            escape_for_terminal(what)
-        );
+        let what = escape_for_terminal(what).into_owned();
+        let say = move || {
+            let _ = writeln!(
+                io::stderr().lock(),
+                "error: internal error{place}: {what}\n hint: this is a bug in cmhook; please report it with the line above"
+            );
+        };
+        if !terminal::ends_with_a_panic() {
+            return say();
+        }
+        terminal::give_back();
+        say_soon(say);
+        terminal::end_after_panic();
     }));
 }

@@ -7,4 +7,5 @@
 #![allow(dead_code)] // until the screen is wired up
 
 mod content;
+pub mod terminal;
 mod text;

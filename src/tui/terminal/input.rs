@@ -1,0 +1,241 @@
+//! What comes from the terminal, read on a thread of its own.
+//!
+//! crossterm knows what the bytes mean, but its reader has two faults: at the end of a lost
+//! terminal it reads for ever, and it cannot be stopped while a child has the terminal. So
+//! this waits by itself, and asks crossterm only when there is something to read.
+
+use std::io::{self, Read as _, Write as _};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use crossterm::event::{self, Event, KeyEvent, KeyEventKind, MouseEvent};
+use tokio::sync::mpsc::Sender;
+
+use super::tty::Tty;
+
+/// Something that came from the terminal or happened to it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(in crate::tui) enum Input {
+    /// A key was pressed, or repeats. A stop that is asked for from outside (SIGTSTP) is
+    /// `Ctrl-Z` too.
+    Key(KeyEvent),
+    /// Text was pasted.
+    Paste(String),
+    Mouse(MouseEvent),
+    /// It has another size now.
+    Resize,
+    /// The process was stopped and goes on, maybe in the foreground now:
+    /// [`take_back`](super::Terminal::take_back) is due.
+    Continued,
+    /// The terminal is gone. Nothing comes after this.
+    Lost,
+}
+
+/// How long a look at what was read may take. With 0 crossterm looks at nothing.
+const LOOK: Duration = Duration::from_millis(1);
+/// How often it may be readable with nothing to read before it is taken for lost.
+const EMPTY: u32 = 10;
+
+/// Reads the keyboard until it is dropped.
+pub(super) struct Keyboard {
+    gate: Arc<Gate>,
+    wake: io::PipeWriter,
+}
+
+#[derive(Default)]
+struct Gate {
+    state: Mutex<State>,
+    changed: Condvar,
+}
+
+#[derive(Default)]
+struct State {
+    held: bool,
+    reading: bool,
+    ended: bool,
+}
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keyboard {
+    pub(super) fn start(to: Sender<Input>) -> io::Result<Self> {
+        let (woken, wake) = io::pipe()?;
+        let gate = Arc::new(Gate::default());
+        let reader = Reader {
+            gate: Arc::clone(&gate),
+            woken,
+            to,
+        };
+        std::thread::Builder::new()
+            .name("keyboard".into())
+            .spawn(move || reader.read_on())?;
+        Ok(Self { gate, wake })
+    }
+
+    /// Stops reading. Returns when nothing is read any more; or after a moment, if half of an
+    /// escape sequence came and the rest is waited for.
+    pub(super) fn hold(&self) {
+        let mut state = self.gate.lock();
+        state.held = true;
+        let moment = Duration::from_millis(200);
+        let changed = &self.gate.changed;
+        drop(changed.wait_timeout_while(state, moment, |state| state.reading));
+        self.look();
+    }
+
+    /// Reads again, and looks again whether the terminal is in the foreground.
+    pub(super) fn go_on(&self) {
+        self.gate.lock().held = false;
+        self.look();
+    }
+
+    fn look(&self) {
+        let _ = (&self.wake).write(b"!");
+    }
+}
+
+impl Drop for Keyboard {
+    fn drop(&mut self) {
+        self.gate.lock().ended = true;
+        self.look();
+    }
+}
+
+/// What a wait found.
+enum Found {
+    Readable,
+    Woken,
+    Lost,
+}
+
+struct Reader {
+    gate: Arc<Gate>,
+    woken: io::PipeReader,
+    to: Sender<Input>,
+}
+
+impl Reader {
+    fn read_on(mut self) {
+        let mut empty = 0;
+        loop {
+            let state = self.gate.lock();
+            if state.ended {
+                return;
+            }
+            let held = state.held;
+            drop(state);
+            // From the background, to read stops the process.
+            match self.wait(!held && Tty::is_ours()) {
+                Found::Woken => {}
+                Found::Lost => break,
+                Found::Readable => match self.read() {
+                    Err(_) => break,
+                    Ok(0) => {
+                        empty += 1;
+                        if empty == EMPTY {
+                            break;
+                        }
+                    }
+                    Ok(_) => empty = 0,
+                },
+            }
+        }
+        let _ = self.to.blocking_send(Input::Lost);
+    }
+
+    /// Reads all that is there, unless it is held; says how much that was.
+    fn read(&self) -> io::Result<usize> {
+        let mut count = 0;
+        loop {
+            let mut state = self.gate.lock();
+            if state.held || state.ended || !Tty::is_ours() {
+                return Ok(count.max(1));
+            }
+            state.reading = true;
+            drop(state);
+            let event = next();
+            self.gate.lock().reading = false;
+            self.gate.changed.notify_all();
+            let Some(event) = event? else {
+                return Ok(count);
+            };
+            count += 1;
+            if let Some(input) = input(event)
+                && self.to.blocking_send(input).is_err()
+            {
+                // Nobody listens: the screen is about to end, and this with it.
+                self.gate.lock().ended = true;
+                return Ok(count);
+            }
+        }
+    }
+
+    #[cfg(unix)]
+    fn wait(&mut self, read: bool) -> Found {
+        use rustix::event::{PollFd, PollFlags, poll};
+        let stdin = rustix::stdio::stdin();
+        let keys = if read {
+            PollFlags::IN
+        } else {
+            PollFlags::empty()
+        };
+        let mut both = [
+            PollFd::new(&stdin, keys),
+            PollFd::new(&self.woken, PollFlags::IN),
+        ];
+        match poll(&mut both, None) {
+            Err(rustix::io::Errno::INTR) => return Found::Woken,
+            Err(_) => return Found::Lost,
+            Ok(_) => {}
+        }
+        let (keys, wake) = (both[0].revents(), both[1].revents());
+        if keys.intersects(PollFlags::HUP | PollFlags::ERR | PollFlags::NVAL) {
+            return Found::Lost;
+        }
+        if wake.contains(PollFlags::IN) {
+            let _ = self.woken.read(&mut [0; 64]);
+            return Found::Woken;
+        }
+        Found::Readable
+    }
+
+    #[cfg(not(unix))]
+    fn wait(&mut self, read: bool) -> Found {
+        let turn = Duration::from_millis(50);
+        if !read {
+            std::thread::sleep(turn);
+            return Found::Woken;
+        }
+        match event::poll(turn) {
+            Ok(true) => Found::Readable,
+            Ok(false) => Found::Woken,
+            Err(_) => Found::Lost,
+        }
+    }
+}
+
+/// The next of what crossterm has read; `None` if there is nothing more.
+fn next() -> io::Result<Option<Event>> {
+    match event::poll(LOOK) {
+        Ok(false) => Ok(None),
+        Ok(true) => event::read().map(Some),
+        Err(error) if error.kind() == io::ErrorKind::Interrupted => Ok(None),
+        Err(error) => Err(error),
+    }
+}
+
+fn input(event: Event) -> Option<Input> {
+    match event {
+        Event::Key(key) if key.kind == KeyEventKind::Release => None,
+        Event::Key(key) => Some(Input::Key(key)),
+        Event::Paste(text) => Some(Input::Paste(text)),
+        Event::Mouse(mouse) => Some(Input::Mouse(mouse)),
+        // Elsewhere it is the signal that says so, whatever the keyboard does.
+        Event::Resize(..) if cfg!(not(unix)) => Some(Input::Resize),
+        Event::Resize(..) | Event::FocusGained | Event::FocusLost => None,
+    }
+}
