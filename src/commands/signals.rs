@@ -1,7 +1,9 @@
 //! The signals that ask for a stop.
 
-/// SIGINT, SIGTERM, SIGHUP; Ctrl-C elsewhere.
+/// SIGINT, SIGTERM, SIGHUP, and SIGQUIT while there is a screen; Ctrl-C elsewhere.
 pub(super) struct Signals {
+    #[cfg(unix)]
+    quit: Option<tokio::signal::unix::Signal>,
     #[cfg(unix)]
     streams: [tokio::signal::unix::Signal; 3],
     // `nohup` asks for that from the start, and listening to a signal would undo it.
@@ -17,6 +19,7 @@ impl Signals {
             // Read before the handlers below are there.
             let ignore_hangup = ignores_hangup();
             Ok(Self {
+                quit: None,
                 streams: [
                     signal(SignalKind::interrupt())?,
                     signal(SignalKind::terminate())?,
@@ -27,6 +30,18 @@ impl Signals {
         }
         #[cfg(not(unix))]
         Ok(Self {})
+    }
+
+    /// SIGQUIT asks for a stop too from now on. Without a screen it ends the process at once,
+    /// as `Ctrl-\` is meant to; with one that would leave the terminal as the screen has it.
+    #[allow(dead_code, reason = "until the screen is wired up")]
+    pub(super) fn stop_at_quit(&mut self) -> std::io::Result<()> {
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            self.quit = Some(signal(SignalKind::quit())?);
+        }
+        Ok(())
     }
 
     /// From now on: a terminal that is closed says so twice or more, by itself and through
@@ -43,10 +58,17 @@ impl Signals {
         #[cfg(unix)]
         {
             let [interrupt, terminate, hangup] = &mut self.streams;
+            let quit = async {
+                match &mut self.quit {
+                    Some(quit) => quit.recv().await,
+                    None => std::future::pending().await,
+                }
+            };
             tokio::select! {
                 _ = interrupt.recv() => {}
                 _ = terminate.recv() => {}
                 _ = hangup.recv(), if !self.ignore_hangup => {}
+                _ = quit => {}
             }
         }
         #[cfg(not(unix))]
