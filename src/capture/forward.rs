@@ -2,30 +2,28 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, OnceLock};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 use http::{Extensions, Method, Request, Response, StatusCode, Uri, Version};
-use http_body_util::{BodyExt as _, Full};
-use hyper::body::{Body as _, Incoming};
+use http_body_util::Full;
+use hyper::body::Incoming;
 use jiff::Timestamp;
-use tokio::sync::{OwnedSemaphorePermit, Semaphore, oneshot};
+use tokio::sync::{Semaphore, oneshot};
 
 use super::answer::{AnswerBody, End, Rest};
 use super::failure;
+use super::own_port::leads_to;
+use super::start::{KEEP_BODY, Permitted, Start, read_start};
 use crate::config::{ForwardSettings, HostHeader, Policy, Target};
 use crate::delivery::{Answer, Attempt, Cause, Delivery, Failure, Outcome};
-use crate::http::body::{Reservation, is_misframed};
-use crate::http::client::{Trust, connector, reaches, resolve};
+use crate::http::body::Reservation;
+use crate::http::client::{Trust, connector};
 use crate::http::headers;
 use crate::http::pool::Client;
 use crate::store::{Hold, Store};
 
-/// Bytes of an answer's body that are kept with its attempt.
-const KEEP_BODY: usize = 1 << 20;
-/// The same where too many answers are larger than this at once.
-const KEEP_SMALL: usize = 64 << 10;
 /// Answers of which more is kept at the same time. Each may take 3 MiB until its sender
 /// has read it, and a thousand senders who do not read can ask for one at once.
 const LARGE_ANSWERS: usize = 24;
@@ -192,6 +190,16 @@ impl Forwarder {
         })
     }
 
+    /// Whether the target is cmhook itself, of which nothing is ever asked.
+    pub async fn is_own(&self, target: &Target) -> bool {
+        for own in &self.own {
+            if leads_to(target, *own).await {
+                return true;
+            }
+        }
+        false
+    }
+
     /// Sends a delivery to a target. The attempt is recorded when the answer has come
     /// to its end, which for a large one is after this returns.
     ///
@@ -217,6 +225,11 @@ impl Forwarder {
             let failure = failure::unsendable(target);
             return Err(begun.fail(failure));
         };
+        // Otherwise a handshake would be tried with it before that is found out.
+        if target.is_https() && self.is_own(target).await {
+            let failure = failure::looped(target);
+            return Err(begun.fail(failure));
+        }
         let is_head = head.method == Method::HEAD;
         let mut request = Request::new(Full::new(delivery.request.body.clone()));
         *request.method_mut() = head.method;
@@ -293,7 +306,7 @@ impl Forwarder {
                 let size = bytes.len() as u64;
                 begun.finish(Outcome::Answered(answer(bytes.clone(), size)));
                 AnswerBody::whole(match permit {
-                    Some(permit) => Bytes::from_owner(Permitted(bytes, permit)),
+                    Some(permit) => Bytes::from_owner(Permitted::new(bytes, permit)),
                     None => bytes,
                 })
             }
@@ -364,103 +377,4 @@ fn forwarded_headers(fields: &mut HeaderMap, peer: Option<IpAddr>) {
     if !fields.contains_key(PROTO) {
         fields.insert(PROTO, HeaderValue::from_static("http"));
     }
-}
-
-/// An answer's body as far as it is read before the sender gets any of it. The permit is
-/// for one that is larger than a small one.
-enum Start {
-    Whole(Bytes, Option<OwnedSemaphorePermit>),
-    Part(Bytes, Option<OwnedSemaphorePermit>),
-}
-
-/// A large answer, which counts as one until its sender has read it.
-struct Permitted(
-    Bytes,
-    #[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit,
-);
-
-impl AsRef<[u8]> for Permitted {
-    fn as_ref(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-/// An answer that ends before its end.
-struct Broken {
-    received: u64,
-    is_misframed: bool,
-}
-
-impl Broken {
-    fn failure(&self, target: &Target) -> Failure {
-        if self.is_misframed {
-            failure::misframed(target, self.received)
-        } else {
-            failure::broke_off(target, self.received)
-        }
-    }
-}
-
-/// Reads until the end or until there is more than is kept.
-async fn read_start(body: &mut Incoming, large: &Arc<Semaphore>) -> Result<Start, Broken> {
-    let mut permit = None;
-    let mut first: Option<Bytes> = None;
-    let mut more = BytesMut::new();
-    let mut seen = 0;
-    while !body.is_end_stream() {
-        match body.frame().await {
-            None => break,
-            Some(Err(error)) => {
-                return Err(Broken {
-                    received: seen as u64,
-                    is_misframed: is_misframed(&error),
-                });
-            }
-            Some(Ok(frame)) => {
-                let Ok(data) = frame.into_data() else {
-                    continue;
-                };
-                seen += data.len();
-                if first.is_none() && more.is_empty() {
-                    first = Some(data);
-                } else {
-                    if let Some(first) = first.take() {
-                        more.extend_from_slice(&first);
-                    }
-                    more.extend_from_slice(&data);
-                }
-            }
-        }
-        if seen > KEEP_SMALL && permit.is_none() {
-            permit = Arc::clone(large).try_acquire_owned().ok();
-        }
-        if seen > KEEP_BODY || (seen > KEEP_SMALL && permit.is_none()) {
-            return Ok(Start::Part(exactly(first, &more), permit));
-        }
-    }
-    Ok(Start::Whole(exactly(first, &more), permit))
-}
-
-/// A copy of its exact size: what hyper hands out keeps its read buffer alive.
-fn exactly(first: Option<Bytes>, more: &[u8]) -> Bytes {
-    first.map_or_else(
-        || Bytes::copy_from_slice(more),
-        |first| Bytes::copy_from_slice(&first),
-    )
-}
-
-/// The first target that is the listener itself, found by its address.
-pub async fn own_port(policy: &Policy, own: SocketAddr) -> Option<Target> {
-    for target in policy.targets().filter(|t| t.port() == own.port()) {
-        let host = target.host().to_owned();
-        let Ok(Ok(addresses)) =
-            tokio::time::timeout(Duration::from_secs(2), resolve(&host, own.port())).await
-        else {
-            continue;
-        };
-        if addresses.iter().any(|address| reaches(*address, own)) {
-            return Some(target.clone());
-        }
-    }
-    None
 }

@@ -206,8 +206,8 @@ impl Intake {
             extensions: parts.extensions,
             peer: Some(peer.address.ip()),
         };
-        let policy = self.controls.policy();
-        match Plan::of(&policy, &recorded.delivery) {
+        let (policy, paused) = (self.controls.policy(), self.controls.is_paused());
+        match Plan::of(&policy, paused, &recorded.delivery) {
             Plan::Answer(status, reason) => self.keep(recorded, status, reason).await,
             Plan::Forward(targets) => {
                 let reservation = Arc::new(reservation);

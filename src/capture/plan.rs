@@ -16,14 +16,21 @@ pub(super) enum Plan {
 }
 
 impl Plan {
-    /// The policy's word on a delivery.
-    pub(super) fn of(policy: &Policy, delivery: &Delivery) -> Self {
+    /// The policy's word on a delivery, and that of a pause. What does not verify is turned
+    /// away in a pause too: it is not to be sent again.
+    pub(super) fn of(policy: &Policy, paused: bool, delivery: &Delivery) -> Self {
         let event = delivery.request.event.as_deref();
         let matches = |pattern: &EventPattern| event.is_some_and(|event| pattern.matches(event));
         if policy.reject_invalid && !delivery.request.verdict.is_valid() {
             return Self::Answer(
                 StatusCode::UNAUTHORIZED,
                 "kept, rejected because its signature does not verify (--reject-invalid)",
+            );
+        }
+        if paused {
+            return Self::Answer(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "kept, not forwarded while forwarding is paused",
             );
         }
         if let Some(status) = policy.status {

@@ -1,0 +1,30 @@
+//! Targets that are cmhook itself.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use crate::config::{Policy, Target};
+use crate::http::client::{reaches, resolve};
+
+/// The first target that is the listener itself, found by its address.
+pub async fn own_port(policy: &Policy, own: SocketAddr) -> Option<Target> {
+    for target in policy.targets() {
+        if leads_to(target, own).await {
+            return Some(target.clone());
+        }
+    }
+    None
+}
+
+/// Whether the target is a listener on `own`. Its name is looked up only where the port is
+/// the same.
+pub(super) async fn leads_to(target: &Target, own: SocketAddr) -> bool {
+    if target.port() != own.port() {
+        return false;
+    }
+    let found = resolve(target.host(), own.port());
+    match tokio::time::timeout(Duration::from_secs(2), found).await {
+        Ok(Ok(addresses)) => addresses.iter().any(|address| reaches(*address, own)),
+        _ => false,
+    }
+}
