@@ -16,6 +16,7 @@ use crate::http::body::is_misframed;
 pub(super) const KEEP_BODY: usize = 1 << 20;
 /// The same where too many answers are larger than this at once.
 const KEEP_SMALL: usize = 64 << 10;
+
 /// An answer's body as far as it is read before the sender gets any of it. The permit is
 /// for one that is larger than a small one.
 pub(super) enum Start {

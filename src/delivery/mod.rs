@@ -23,7 +23,7 @@ use bytes::Bytes;
 use jiff::Timestamp;
 
 /// One HTTP request that reached cmhook, byte for byte. Never changed after it is
-/// recorded.
+/// recorded, but for its verdict: with a secret that is added later it is made anew.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Delivery {
     /// Grows by one, starts at 1, never reused within a store. Shown as `#42`.
@@ -49,7 +49,7 @@ pub struct Received {
     pub body: Bytes,
     /// The value of `event` at the top of a JSON payload, as it was written.
     pub event: Option<Box<str>>,
-    /// What verification said when the delivery came in.
+    /// What verification says, with the secrets that were known last.
     pub verdict: Verdict,
     /// The delivery that this one is an edited copy of. `None` for what came from a sender.
     pub original: Option<u64>,

@@ -17,6 +17,8 @@ pub enum Notice {
     Answered(Arc<OwnAnswer>),
     /// A request was turned away before it became a delivery.
     Refused(Arc<Refusal>),
+    /// A delivery's verdict was made anew; the bytes are those of before.
+    Judged(Arc<Delivery>),
     /// Deliveries were deleted, ids ascending.
     Deleted(Arc<[u64]>),
     /// A delivery was marked, or its mark was taken away.
@@ -36,7 +38,7 @@ impl Notice {
     /// Bytes that are held with it, near enough to bound a queue by.
     pub fn weight(&self) -> usize {
         match self {
-            Self::Delivery(delivery) => delivery.request.weight(),
+            Self::Delivery(delivery) | Self::Judged(delivery) => delivery.request.weight(),
             Self::Attempt(attempt) => attempt.weight(),
             Self::Deleted(ids) => ids.len() * size_of::<u64>(),
             Self::Answered(_)
@@ -150,11 +152,22 @@ impl Counts {
     /// Counts one delivery by its verdict.
     pub const fn add_delivery(&mut self, verdict: &Verdict) {
         self.received += 1;
+        *self.of(verdict) += 1;
+    }
+
+    /// Counts one delivery, which is counted already, by its new verdict.
+    pub const fn rejudge(&mut self, before: &Verdict, now: &Verdict) {
+        let count = self.of(before);
+        *count = count.saturating_sub(1);
+        *self.of(now) += 1;
+    }
+
+    const fn of(&mut self, verdict: &Verdict) -> &mut u64 {
         match verdict {
-            Verdict::Valid { .. } => self.valid += 1,
-            Verdict::Invalid { .. } => self.invalid += 1,
-            Verdict::Unsigned => self.unsigned += 1,
-            Verdict::Unchecked => self.unchecked += 1,
+            Verdict::Valid { .. } => &mut self.valid,
+            Verdict::Invalid { .. } => &mut self.invalid,
+            Verdict::Unsigned => &mut self.unsigned,
+            Verdict::Unchecked => &mut self.unchecked,
         }
     }
 }

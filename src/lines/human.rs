@@ -83,7 +83,19 @@ impl Human {
         let columns = name.chars().count();
         self.name_width = self.name_width.max(columns.min(NAME_COLUMNS));
         let padding = " ".repeat(self.name_width.saturating_sub(columns));
-        let verdict = match &request.verdict {
+        writeln!(
+            out,
+            "{}  --> {}{padding}  {}  {}",
+            self.time(request.received_at),
+            self.paint(BOLD, &name),
+            self.paint(DIM, &format!("#{}", delivery.id)),
+            self.verdict(&request.verdict),
+        )
+    }
+
+    /// `✓ signed (cakemail-hex)`
+    fn verdict(&self, verdict: &Verdict) -> String {
+        match verdict {
             Verdict::Valid { scheme, .. } if !self.name_secrets => {
                 self.paint(GREEN, &format!("✓ signed ({scheme})"))
             }
@@ -99,14 +111,7 @@ impl Human {
                 YELLOW,
                 "? signed, but no secret is known to check it with (--secret)",
             ),
-        };
-        writeln!(
-            out,
-            "{}  --> {}{padding}  {}  {verdict}",
-            self.time(request.received_at),
-            self.paint(BOLD, &name),
-            self.paint(DIM, &format!("#{}", delivery.id)),
-        )
+        }
     }
 
     /// `<-- 200 POST http://localhost:3000/webhooks/cakemail  #42  12ms`, and what to do
@@ -185,6 +190,22 @@ impl Human {
             shown(refusal.request.as_deref().unwrap_or("a request")),
             self.paint(RED, &format!("refused{status}")),
             shown(&refusal.reason),
+        )
+    }
+
+    /// `---  #42  ✓ signed (cakemail-hex)`, where a verdict became a valid one. Of one that
+    /// is wrong in another way there is nothing new to say.
+    pub(super) fn judged(&self, out: &mut impl Write, delivery: &Delivery) -> io::Result<()> {
+        let verdict = &delivery.request.verdict;
+        if !verdict.is_valid() {
+            return Ok(());
+        }
+        writeln!(
+            out,
+            "{}  ---  {}  {}",
+            self.time(Timestamp::now()),
+            self.paint(DIM, &format!("#{}", delivery.id)),
+            self.verdict(verdict),
         )
     }
 

@@ -220,7 +220,7 @@ impl Writer {
         } in &kept[from..]
         {
             if *id > self.last_delivery
-                && let Some(delivery) = delivery.upgrade()
+                && let Some(delivery) = delivery.upgrade().or_else(|| self.kept(*id))
             {
                 self.delivery(out, &delivery)?;
             }
@@ -234,6 +234,11 @@ impl Writer {
         Ok(())
     }
 
+    /// The delivery as it is now: with a new verdict it is another one in memory.
+    fn kept(&self, id: u64) -> Option<Arc<Delivery>> {
+        self.store.get(id).map(|kept| kept.delivery)
+    }
+
     fn print(&mut self, out: &mut impl Write, notice: &Notice) -> io::Result<()> {
         match notice {
             Notice::Delivery(delivery) => self.delivery(out, delivery),
@@ -245,6 +250,10 @@ impl Writer {
             Notice::Refused(refusal) => match &mut self.style {
                 Style::Json => json(out, &Object::from(&**refusal)),
                 Style::Human(human) => human.refusal(out, refusal),
+            },
+            Notice::Judged(delivery) => match &mut self.style {
+                Style::Json => json(out, &Object::verdict_of(delivery)),
+                Style::Human(human) => human.judged(out, delivery),
             },
             Notice::Deleted(ids) => match &mut self.style {
                 Style::Json => json(out, &Object::Deleted { ids }),

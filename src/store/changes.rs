@@ -1,12 +1,14 @@
 //! Changes to what is kept: deleting and marking deliveries, and taking hold of one to send
 //! it again.
 
+use std::sync::Arc;
+
 use tokio::sync::oneshot;
 
 use super::notes::Note;
 use super::op::Op;
 use super::{Commit, Hold, Store};
-use crate::delivery::{Kept, Notice};
+use crate::delivery::{Kept, Notice, Verdict};
 
 impl Store {
     /// Deletes deliveries with all that belongs to them, and returns the ids of those that
@@ -63,6 +65,24 @@ impl Store {
         true
     }
 
+    /// Gives a delivery a new verdict, and tells whether it has. A valid one stays as it is:
+    /// secrets are only ever added, so whoever says otherwise has not known them all.
+    pub fn rejudge(&self, id: u64, verdict: Verdict) -> bool {
+        let mut state = self.state();
+        let Some((delivery, before)) = state.ring.rejudge(id, verdict) else {
+            return false;
+        };
+        if id > state.found_id {
+            let now = &delivery.request.verdict;
+            state.counts.rejudge(&before, now);
+        }
+        if let Some(journal) = &self.shared.journal {
+            journal.push(Op::Verdict(Arc::clone(&delivery)));
+        }
+        self.publish(|| Notice::Judged(delivery));
+        true
+    }
+
     /// A delivery with its attempts, which stays in the ring as long as it is held.
     pub fn hold(&self, id: u64) -> Option<(Kept, Hold)> {
         let mut state = self.state();
@@ -93,7 +113,7 @@ impl Store {
 mod tests {
     use super::*;
     use crate::config::StoreSettings;
-    use crate::delivery::{Headers, Received, Verdict};
+    use crate::delivery::{Counts, Headers, Received, Scheme};
     use crate::store::Reader;
 
     fn received(original: Option<u64>) -> Received {
@@ -141,6 +161,63 @@ mod tests {
         assert_eq!(expected[0].delivery.request.original, Some(1));
         assert_eq!(store.clear(), [2, 4]);
         assert_eq!(store.record(received(None)).delivery.id, 5);
+        store.close();
+    }
+
+    #[test]
+    fn a_new_verdict_is_counted_told_and_kept() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.db");
+        let settings = StoreSettings {
+            path: Some(path.clone()),
+            durable: false,
+            keep: 100,
+            keep_bytes: usize::MAX,
+        };
+        let valid = || Verdict::Valid {
+            scheme: Scheme::ApiBase64,
+            secret: "late".into(),
+        };
+        let (store, _) = Store::open(&settings).unwrap();
+        let unchecked = Received {
+            verdict: Verdict::Unchecked,
+            ..received(Some(7))
+        };
+        let _ = store.record(unchecked.clone());
+        store.close();
+
+        let (store, _) = Store::open(&settings).unwrap();
+        let before = store.record(unchecked).delivery;
+        let (_, mut notices) = store.subscribe();
+        assert!(store.rejudge(1, valid()) && store.rejudge(2, valid()));
+        // Not again, not back, and not what is not there.
+        assert!(!store.rejudge(2, valid()) && !store.rejudge(2, Verdict::Unchecked));
+        assert!(!store.rejudge(9, valid()));
+        for id in [1, 2] {
+            let notice = notices.look().unwrap();
+            let Some(Notice::Judged(delivery)) = notice else {
+                panic!("{notice:?}");
+            };
+            assert_eq!((delivery.id, &delivery.request.verdict), (id, &valid()));
+            assert_eq!(delivery.request.body, before.request.body);
+        }
+        assert!(matches!(notices.look(), Ok(None)));
+        // The first one came in the run before.
+        let expected = Counts {
+            received: 1,
+            valid: 1,
+            ..Counts::default()
+        };
+        assert_eq!(store.counts(), expected);
+        store.close();
+        let expected = store.all();
+        assert_eq!(expected[0].delivery.request.verdict, valid());
+        assert_eq!(expected[0].delivery.request.original, Some(7));
+        let reader = Reader::open(&path).unwrap();
+        assert_eq!(reader.all().unwrap().kept, expected);
+        drop((reader, store));
+        let (store, warnings) = Store::open(&settings).unwrap();
+        assert_eq!((store.all(), warnings.len()), (expected, 0));
         store.close();
     }
 }

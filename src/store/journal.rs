@@ -47,7 +47,7 @@ enum Sleep {
 #[derive(Debug)]
 struct Queue {
     ops: Vec<Op>,
-    // The deliveries in `ops`, and their bytes.
+    // The deliveries and verdicts in `ops`, and their bytes.
     deliveries: usize,
     weight: usize,
     // Attempts; nobody waits for these, so that they gather for longer.
@@ -166,6 +166,13 @@ impl Journal {
                     Some(here) if self.may_write_here(&queue) => here.notify_one(),
                     _ => urgent = true,
                 }
+            }
+            Op::Verdict(_) => {
+                // Many come at once, which is work for the thread.
+                queue.deliveries += 1;
+                queue.weight += op.weight();
+                queue.ops.push(op);
+                urgent = true;
             }
             Op::Evict(_) | Op::Reserve(_) | Op::Note(..) | Op::Text(..) => {
                 queue.wants_all |= matches!(op, Op::Evict(_));

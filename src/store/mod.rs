@@ -81,6 +81,8 @@ struct Shared {
 struct State {
     ring: Ring,
     last_id: u64,
+    // What is after it came in this run and is counted.
+    found_id: u64,
     reserved: u64,
     evicted: Gone,
     refusals: VecDeque<Arc<Refusal>>,
@@ -176,6 +178,7 @@ impl Store {
                 state: Mutex::new(State {
                     ring,
                     last_id,
+                    found_id: last_id,
                     reserved: last_id + RESERVE,
                     evicted: Gone::default(),
                     refusals: VecDeque::new(),

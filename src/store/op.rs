@@ -15,6 +15,8 @@ pub type Saved = oneshot::Receiver<Result<(), Arc<str>>>;
 pub enum Op {
     /// A delivery, and whom to tell.
     Delivery(Arc<Delivery>, oneshot::Sender<Result<(), Arc<str>>>),
+    /// A delivery's new verdict.
+    Verdict(Arc<Delivery>),
     /// An attempt.
     Attempt(Arc<Attempt>),
     /// Deliveries that left the ring, ids ascending.
@@ -33,7 +35,8 @@ impl Op {
     /// Bytes of its bodies, near enough.
     pub fn weight(&self) -> usize {
         match self {
-            Self::Delivery(delivery, _) => delivery.request.body.len(),
+            // The whole row is written again.
+            Self::Delivery(delivery, _) | Self::Verdict(delivery) => delivery.request.body.len(),
             Self::Attempt(attempt) => attempt.weight(),
             Self::Evict(_)
             | Self::Reserve(_)

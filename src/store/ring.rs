@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::delivery::{Attempt, Kept};
+use crate::delivery::{Attempt, Delivery, Kept, Verdict};
 
 #[derive(Debug)]
 struct Entry {
@@ -101,6 +101,21 @@ impl Ring {
         Some(kept)
     }
 
+    /// Gives a delivery another verdict, and returns it with the one of before. `None` where
+    /// it is not there, has that verdict already, or is valid.
+    pub fn rejudge(&mut self, id: u64, verdict: Verdict) -> Option<(Arc<Delivery>, Verdict)> {
+        let at = self.position(id)?;
+        let delivery = &mut self.entries[at].kept.delivery;
+        let before = &delivery.request.verdict;
+        if before.is_valid() || *before == verdict {
+            return None;
+        }
+        let mut judged = Delivery::clone(delivery);
+        let before = std::mem::replace(&mut judged.request.verdict, verdict);
+        *delivery = Arc::new(judged);
+        Some((Arc::clone(delivery), before))
+    }
+
     /// The delivery of that id.
     pub fn get(&self, id: u64) -> Option<&Kept> {
         self.position(id).map(|at| &self.entries[at].kept)
@@ -150,7 +165,7 @@ impl Ring {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::{Delivery, Headers, Received, Verdict};
+    use crate::delivery::{Headers, Received};
     use bytes::Bytes;
     use jiff::Timestamp;
 

@@ -175,6 +175,23 @@ pub fn insert_delivery(db: &Connection, delivery: &Delivery) -> rusqlite::Result
     Ok(())
 }
 
+/// Writes a delivery's new verdict; what has been evicted meanwhile stays away.
+pub fn update_verdict(db: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
+    let verdict = &delivery.request.verdict;
+    let (scheme, detail) = scheme_and_detail(verdict);
+    db.prepare_cached(
+        "UPDATE deliveries SET verdict=?2, scheme=?3, detail=?4, crc=?5 WHERE id=?1",
+    )?
+    .execute(params![
+        delivery.id.cast_signed(),
+        verdict.status(),
+        scheme,
+        detail,
+        crc_of(delivery),
+    ])?;
+    Ok(())
+}
+
 /// Writes an attempt.
 pub fn insert_attempt(db: &Connection, attempt: &Attempt) -> rusqlite::Result<()> {
     let (answer, failure) = match &attempt.outcome {
@@ -451,6 +468,22 @@ mod tests {
             let db = database();
             insert_delivery(&db, &delivery).unwrap();
             prop_assert_eq!(read_delivery(&db), Ok(delivery));
+        }
+
+        #[test]
+        fn a_new_verdict_comes_back_with_all_else_as_it_was(
+            mut delivery in delivery(),
+            verdict in verdict(),
+        ) {
+            let db = database();
+            insert_delivery(&db, &delivery).unwrap();
+            delivery.request.verdict = verdict;
+            update_verdict(&db, &delivery).unwrap();
+            prop_assert_eq!(read_delivery(&db), Ok(delivery.clone()));
+            db.execute("DELETE FROM deliveries", []).unwrap();
+            update_verdict(&db, &delivery).unwrap();
+            let count = db.query_row("SELECT count(*) FROM deliveries", [], |row| row.get(0));
+            prop_assert_eq!(count, Ok(0));
         }
 
         #[test]

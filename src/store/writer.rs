@@ -87,9 +87,9 @@ impl Writer {
     /// these, and because what failed may be what can never be written.
     pub fn write(&mut self, mut ops: Vec<Op>, failing: &AtomicBool) {
         if !self.backlog.is_empty() {
-            // What is evicted may be waiting there.
-            let is_eviction = |op: &mut Op| matches!(op, Op::Evict(_));
-            self.backlog.extend(ops.extract_if(.., is_eviction));
+            // The deliveries that these are about may be waiting there.
+            let is_behind = |op: &mut Op| matches!(op, Op::Evict(_) | Op::Verdict(_));
+            self.backlog.extend(ops.extract_if(.., is_behind));
         }
         let delivers = ops.iter().any(|op| matches!(op, Op::Delivery(..)));
         if ops.is_empty() || self.write_all(ops, failing) {
@@ -322,6 +322,7 @@ fn transaction(db: &Connection, batch: &[Op]) -> rusqlite::Result<()> {
     for op in batch {
         match op {
             Op::Delivery(delivery, _) => rows::insert_delivery(db, delivery)?,
+            Op::Verdict(delivery) => rows::update_verdict(db, delivery)?,
             Op::Attempt(attempt) => rows::insert_attempt(db, attempt)?,
             Op::Reserve(id) => rows::reserve(db, *id)?,
             Op::Evict(ids) => evict(db, ids)?,
@@ -351,4 +352,50 @@ fn evict(db: &Connection, ids: &[u64]) -> rusqlite::Result<()> {
             .execute(params![first.cast_signed(), last.cast_signed()])?;
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{Delivery, Headers, Received, Verdict};
+
+    #[test]
+    fn a_verdict_waits_for_its_delivery_where_that_could_not_be_written() {
+        let db = Connection::open_in_memory().unwrap();
+        db.execute_batch(rows::SCHEMA).unwrap();
+        let limit = |db: &Connection, pages: &str| {
+            let sql = format!("PRAGMA max_page_count={pages}");
+            db.query_row(&sql, [], |_| Ok(())).unwrap();
+        };
+        limit(&db, "1");
+        let mut delivery = Delivery {
+            id: 1,
+            request: Received {
+                received_at: jiff::Timestamp::UNIX_EPOCH,
+                peer: "127.0.0.1:1".into(),
+                method: "POST".into(),
+                path_and_query: "/".into(),
+                headers: Headers::default(),
+                body: vec![0; 1 << 20].into(),
+                event: None,
+                verdict: Verdict::Unchecked,
+                original: None,
+            },
+        };
+        let mut writer = Writer::new(Path::new("none"), db, |_| {});
+        let failing = AtomicBool::new(false);
+        let (waiter, _) = oneshot::channel();
+        writer.write(
+            vec![Op::Delivery(Arc::new(delivery.clone()), waiter)],
+            &failing,
+        );
+        assert!(writer.is_behind());
+        limit(&writer.db, "100000");
+        delivery.request.verdict = Verdict::Unsigned;
+        writer.write(vec![Op::Verdict(Arc::new(delivery.clone()))], &failing);
+        assert!(!writer.is_behind() && !failing.into_inner());
+        let sql = format!("SELECT {} FROM deliveries", rows::DELIVERY_COLUMNS);
+        let read = writer.db.query_row(&sql, [], rows::delivery_of).unwrap();
+        assert_eq!(read, Ok(delivery));
+    }
 }

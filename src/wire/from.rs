@@ -54,6 +54,16 @@ impl<'a> From<&'a delivery::Verdict> for VerdictObject<'a> {
     }
 }
 
+impl<'a> Object<'a> {
+    /// The delivery's new verdict.
+    pub fn verdict_of(delivery: &'a Delivery) -> Self {
+        Self::Verdict {
+            delivery: delivery.id,
+            verdict: (&delivery.request.verdict).into(),
+        }
+    }
+}
+
 impl<'a> From<&'a Delivery> for DeliveryObject<'a> {
     fn from(delivery: &'a Delivery) -> Self {
         let request = &delivery.request;
@@ -164,5 +174,37 @@ impl From<&Counts> for Object<'_> {
             evicted: counts.evicted,
             unsaved: counts.unsaved,
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::{Headers, Received, Scheme, Verdict};
+
+    #[test]
+    fn a_new_verdict_is_said_in_the_shape_that_a_deliverys_has() {
+        let delivery = Delivery {
+            id: 41,
+            request: Received {
+                received_at: jiff::Timestamp::UNIX_EPOCH,
+                peer: "127.0.0.1:1".into(),
+                method: "POST".into(),
+                path_and_query: "/".into(),
+                headers: Headers::default(),
+                body: bytes::Bytes::new(),
+                event: None,
+                verdict: Verdict::Valid {
+                    scheme: Scheme::CakemailHex,
+                    secret: "bounces".into(),
+                },
+                original: None,
+            },
+        };
+        let mut line = Vec::new();
+        Object::verdict_of(&delivery).write_line(&mut line).unwrap();
+        // The line of the example in docs/json.md.
+        let expected = r#"{"type":"verdict","delivery":41,"verdict":{"status":"valid","scheme":"cakemail-hex","secret":"bounces","reason":null}}"#;
+        assert_eq!(std::str::from_utf8(&line).unwrap().trim_end(), expected);
     }
 }

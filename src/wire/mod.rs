@@ -41,6 +41,13 @@ pub enum Object<'a> {
     Answer(AnswerObject<'a>),
     /// A request did not become a delivery.
     Refused(RefusedObject<'a>),
+    /// A delivery's verdict was made anew.
+    Verdict {
+        /// The delivery's id.
+        delivery: u64,
+        /// The new one.
+        verdict: VerdictObject<'a>,
+    },
     /// Deliveries were deleted.
     Deleted {
         /// Their ids, ascending.
