@@ -6,14 +6,19 @@
 mod flow;
 pub(super) mod folds;
 pub(super) mod glyphs;
+pub(super) mod head;
+pub(super) mod headers;
 mod hex;
 pub(super) mod payload;
+pub(super) mod raw;
+pub(super) mod response;
 #[cfg(test)]
 mod samples;
 mod tree;
 
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::cakemail::diagnosis::Finding;
 use crate::delivery::escape_for_terminal;
 use crate::tui::text::{Line, Role};
 
@@ -27,6 +32,30 @@ const MAX_NAME: usize = 24;
 /// A remark of cmhook's own about what is shown.
 fn remark(text: impl AsRef<str>) -> Line {
     Line::of(Role::Dim, text)
+}
+
+/// A message as a sentence: a capital letter first, unless that is part of a name, and a
+/// period at its end.
+fn sentence(message: &str) -> String {
+    let first = message.split(' ').next().unwrap_or_default();
+    let mut out = String::with_capacity(message.len() + 1);
+    let mut letters = message.chars();
+    if first.bytes().all(|byte| byte.is_ascii_lowercase()) {
+        out.extend(letters.next().map(|letter| letter.to_ascii_uppercase()));
+    }
+    out.push_str(letters.as_str());
+    if !message.ends_with(['.', '!', '?', ':']) {
+        out.push('.');
+    }
+    out
+}
+
+/// What was found, and below it what to do about it.
+fn finding(finding: &Finding) -> [Line; 2] {
+    [
+        Line::of(Role::Warn, sentence(&finding.message)),
+        Line::of(Role::Dim, "  fix: ").with(Role::Accent, &finding.fix),
+    ]
 }
 
 /// `1 value`, `20,000 values`.
@@ -70,6 +99,19 @@ fn gap(column: usize, width: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn messages_become_sentences() {
+        for (message, shown) in [
+            ("nothing listens there", "Nothing listens there."),
+            ("json.dumps adds a space", "json.dumps adds a space."),
+            ("X-Signature does not match", "X-Signature does not match."),
+            ("is it?", "Is it?"),
+            ("", "."),
+        ] {
+            assert_eq!(sentence(message), shown);
+        }
+    }
 
     #[test]
     fn counts_are_grouped() {

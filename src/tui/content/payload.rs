@@ -97,6 +97,40 @@ impl Payload {
     }
 }
 
+/// A body with how it is looked at.
+#[derive(Debug, Clone, Copy)]
+pub(in crate::tui) struct Shown<'a> {
+    /// The body.
+    pub(in crate::tui) payload: &'a Payload,
+    /// What of its tree is folded.
+    pub(in crate::tui) folds: &'a Folds,
+    /// See [`Payload::lines`].
+    pub(in crate::tui) as_text: bool,
+}
+
+impl Shown<'_> {
+    /// See [`Payload::lines`].
+    pub(in crate::tui) fn lines(&self, glyphs: &Glyphs) -> Vec<Line> {
+        self.payload.lines(self.folds, self.as_text, glyphs)
+    }
+}
+
+/// A body as it came: text, or a dump of what is none.
+pub(super) fn plain(body: &[u8]) -> Vec<Line> {
+    let mut lines = Vec::new();
+    let shape = if body.len() > MAX_WHOLE {
+        start(body, &mut lines)
+    } else {
+        text_or_bytes(body)
+    };
+    lines.extend(match shape {
+        Shape::Text(text) => flow::text(&text),
+        Shape::Bytes(start, length) => hex::lines(&start, length),
+        Shape::Empty | Shape::Json(_) | Shape::Form(_) => Vec::new(),
+    });
+    lines
+}
+
 /// What a body without encodings is, and what is to be said of it.
 fn shape(headers: &Headers, body: &[u8], remarks: &mut Vec<Line>) -> Shape {
     if body.len() > MAX_WHOLE {
@@ -110,9 +144,15 @@ fn shape(headers: &Headers, body: &[u8], remarks: &mut Vec<Line>) -> Shape {
         }
         Err(_) => {}
     }
+    match text_or_bytes(body) {
+        Shape::Text(text) if is_form(headers) => Shape::Form(text),
+        other => other,
+    }
+}
+
+fn text_or_bytes(body: &[u8]) -> Shape {
     match as_text(body) {
         Some("") => Shape::Empty,
-        Some(text) if is_form(headers) => Shape::Form(text.into()),
         Some(text) => Shape::Text(text.into()),
         None => bytes(body),
     }
