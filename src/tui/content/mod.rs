@@ -3,6 +3,9 @@
 //! How wide the panel is, which line is at its top and what a role looks like is the view's.
 //! So lines are as long as what they say, within [`MAX_LINES`] and [`MAX_LINE`].
 
+pub(super) mod attempts;
+mod changes;
+pub(super) mod compare;
 mod flow;
 pub(super) mod folds;
 pub(super) mod glyphs;
