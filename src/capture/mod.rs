@@ -15,6 +15,7 @@ pub mod own_port;
 mod paced;
 pub mod peer;
 mod plan;
+pub mod reach;
 mod refusal;
 mod start;
 pub mod targets;

@@ -41,6 +41,10 @@ pub struct OutputArgs {
     #[arg(short, long, env = "CMHOOK_QUIET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub quiet: Option<bool>,
 
+    /// Write lines on a terminal too, in place of the screen
+    #[arg(long, env = "CMHOOK_NO_TUI", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
+    pub no_tui: Option<bool>,
+
     /// When to colour
     #[arg(
         long,

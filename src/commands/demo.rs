@@ -43,6 +43,10 @@ const EVENTS: [&str; 9] = [
     "campaign.cancelled",
 ];
 
+/// What to look out for.
+const NOTE: &str =
+    "The demo's app hashes JSON.stringify(body), the usual mistake: see what cmhook says of it";
+
 pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
     let interval = config::duration("--interval", &args.interval)?;
     let mut random = [0; 24];
@@ -57,9 +61,7 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
             let _ = writeln!(std::io::stderr(), "{text}");
         }
     };
-    say(
-        "The demo's app hashes JSON.stringify(body), the usual mistake: see what cmhook says of it.\n",
-    );
+    say(&format!("{NOTE}.\n"));
     block_on(async move {
         let app = TcpListener::bind((std::net::Ipv4Addr::LOCALHOST, 0))
             .await
@@ -74,7 +76,8 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
             ephemeral: Some(true),
             ..with_output(Raw::default(), &args.output)
         };
-        let session = Session::start(config::resolve(raw, ConfigFiles::default())?).await?;
+        let session =
+            Session::start(config::resolve(raw, ConfigFiles::default())?, Some(NOTE)).await?;
         tokio::spawn(serve_app(app, secret.clone()));
         let url = session.url.clone();
         session

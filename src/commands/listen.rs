@@ -12,7 +12,7 @@ pub(super) fn run(args: ListenArgs, config: Option<&Path>, json: &mut bool) -> a
     *json = flags.json.or(files.json()).unwrap_or(false);
     let settings = config::resolve(flags, files)?;
     block_on(async {
-        let session = Session::start(settings).await?;
+        let session = Session::start(settings, None).await?;
         session.run(std::future::pending()).await
     })
 }
@@ -56,6 +56,7 @@ fn raw(args: ListenArgs) -> Raw {
 pub(super) fn with_output(mut raw: Raw, output: &OutputArgs) -> Raw {
     raw.json = output.json;
     raw.quiet = output.quiet;
+    raw.no_tui = output.no_tui;
     raw.color = output.color.map(|color| match color {
         ColorArg::Auto => Color::Auto,
         ColorArg::Always => Color::Always,

@@ -10,6 +10,7 @@ mod delete;
 mod demo;
 mod diff;
 mod export;
+mod face;
 mod hand;
 mod import;
 mod ink;

@@ -10,9 +10,9 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::api;
+use super::face::{Face, Greeting, Reachable};
 use super::signals::Signals;
 use super::start_error::StartError;
-use crate::cakemail::signature::Secret;
 use crate::capture::again::Again;
 use crate::capture::controls::Controls;
 use crate::capture::forward::Forwarder;
@@ -20,11 +20,9 @@ use crate::capture::intake::Intake;
 use crate::capture::listener;
 use crate::capture::own_port::own_port;
 use crate::capture::targets;
-use crate::config::{OutputSettings, Settings};
-use crate::delivery::Warning;
-use crate::lines::{self, Block, Lines};
+use crate::config::Settings;
 use crate::store::Store;
-use crate::wire;
+use crate::tui::terminal::{PanicWatch, on_panic};
 
 /// How long a stop waits for what is in flight, and then for its 503s. Together with
 /// closing the journal this stays under the 5 seconds that are promised.
@@ -60,8 +58,8 @@ pub(super) struct Session {
 struct Parts {
     store: Store,
     intake: Arc<Intake>,
-    output: OutputSettings,
-    lines: Lines,
+    face: Face,
+    _panics: Option<PanicWatch>,
     connections: TaskTracker,
     stop: CancellationToken,
     hurry: CancellationToken,
@@ -70,15 +68,16 @@ struct Parts {
 }
 
 impl Session {
-    /// Takes the port, opens the store, says so, and accepts deliveries.
-    pub(super) async fn start(settings: Settings) -> anyhow::Result<Self> {
+    /// Takes the port, opens the store, says so, and accepts deliveries; on a terminal it
+    /// opens the screen. `note` is what the screen is to say at first.
+    pub(super) async fn start(settings: Settings, note: Option<&str>) -> anyhow::Result<Self> {
         let socket = listener::bind(settings.listen)?;
         let address = socket.local_addr().context("cannot tell the port")?;
         if let Some(target) = own_port(&settings.policy, address).await {
             return Err(StartError::OwnPort(target.to_string()).into());
         }
         // From the `Ready` line on a signal means a clean stop.
-        let signals = Signals::new().context("cannot listen for signals")?;
+        let mut signals = Signals::new().context("cannot listen for signals")?;
         let (store, mut warnings) = Store::open(&settings.store)?;
         tracing::debug!("took {address} and opened the store, {} kept", store.len());
         let url = url_of(address);
@@ -86,7 +85,8 @@ impl Session {
             .await
             .map_err(|error| warnings.push(error))
             .ok();
-        announce(&settings, &store, &url, address, warnings).map_err(StartError::Output)?;
+        let greeting = Greeting::new(&settings, &store, &url, address, warnings, note)
+            .map_err(StartError::Output)?;
         targets::remember(&store, &settings.policy);
 
         let (stop, hurry, closed) = (
@@ -94,13 +94,6 @@ impl Session {
             CancellationToken::new(),
             CancellationToken::new(),
         );
-        let lines = lines::start(
-            &store,
-            settings.output,
-            settings.secrets.len(),
-            closed.clone(),
-        )
-        .context("cannot start the thread that writes lines")?;
         let writing = store.clone();
         tokio::spawn(async move { writing.write_here().await });
         let own = [Some(address), api.as_ref().map(api::Opened::address)];
@@ -122,16 +115,29 @@ impl Session {
             connections.clone(),
             stop.clone(),
         ));
-        let again = Again::new(store.clone(), controls, forwarder);
-        let api = api.map(|api| api.serve(again, stop.clone()));
+        let again = Again::new(store.clone(), controls, Arc::clone(&forwarder));
+        let api = api.map(|api| api.serve(again.clone(), stop.clone()));
+        let reachable = Reachable {
+            again,
+            intake: Arc::clone(&intake),
+            forwarder,
+            stop: stop.clone(),
+        };
+        let panics = greeting.is_screen().then(|| on_panic(closed.clone()));
+        if greeting.is_screen() {
+            signals
+                .stop_at_quit()
+                .context("cannot listen for signals")?;
+        }
+        let face = greeting.open(reachable, closed.clone())?;
         Ok(Self {
             url,
             signals,
             parts: Parts {
                 store,
                 intake,
-                output: settings.output,
-                lines,
+                face,
+                _panics: panics,
                 connections,
                 stop,
                 hurry,
@@ -178,11 +184,11 @@ impl Parts {
             let _ = tokio::time::timeout(HURRY, idle).await;
         }
         tracing::debug!("nothing is in flight any more, closing the store");
-        let (store, lines, output) = (self.store, self.lines, self.output);
+        let (store, face) = (self.store, self.face);
         let closing = tokio::task::spawn_blocking(move || {
             store.close();
             let counts = store.counts();
-            lines.finish(output, counts, &store, deadline)
+            face.finish(counts, &store, deadline)
         });
         closing.await.unwrap_or(Ok(()))
     }
@@ -197,98 +203,4 @@ fn url_of(address: SocketAddr) -> String {
         SocketAddr::V6(v6) => format!("[{}]", v6.ip()),
     };
     format!("http://{host}:{}/", address.port())
-}
-
-fn announce(
-    settings: &Settings,
-    store: &Store,
-    url: &str,
-    address: SocketAddr,
-    mut warnings: Vec<Warning>,
-) -> std::io::Result<()> {
-    let policy = &settings.policy;
-    for doubt in &settings.doubts {
-        warnings.push(Warning {
-            code: "doubt",
-            message: doubt.clone(),
-            hint: String::new(),
-        });
-    }
-    if !address.ip().is_loopback() {
-        warnings.push(Warning {
-            code: "public",
-            message: format!("`{address}` can be reached from other machines"),
-            hint: "`--listen 127.0.0.1:PORT` keeps it to this one".into(),
-        });
-    }
-    let path = store.path().map(|path| path.display().to_string());
-    let kept = store.len();
-    let targets: Vec<String> = policy.targets().map(ToString::to_string).collect();
-    let block = Block {
-        url: url.to_owned(),
-        targets: described_targets(settings),
-        secrets: described_secrets(&settings.secrets),
-        store: match &path {
-            Some(path) => format!("{path} ({kept} kept)"),
-            None => "in memory only (--ephemeral)".to_owned(),
-        },
-        warnings,
-    };
-    let ready = wire::Ready {
-        v: wire::VERSION,
-        version: env!("CARGO_PKG_VERSION"),
-        url,
-        target: targets.first().map(String::as_str),
-        targets: &targets,
-        secrets: settings.secrets.len(),
-        store: path.as_deref(),
-        kept,
-        pid: std::process::id(),
-    };
-    lines::announce(settings.output, &block, ready)
-}
-
-fn described_targets(settings: &Settings) -> Vec<String> {
-    let policy = &settings.policy;
-    if let Some(status) = policy.status {
-        return vec![format!(
-            "nowhere, every delivery is answered {} (--status)",
-            status.as_u16()
-        )];
-    }
-    let events: Vec<_> = policy.events.iter().map(ToString::to_string).collect();
-    let only = if events.is_empty() {
-        String::new()
-    } else {
-        format!(" (only {})", events.join(", "))
-    };
-    let mut lines: Vec<_> = policy
-        .forward
-        .iter()
-        .enumerate()
-        .map(|(at, target)| match at {
-            0 => format!("{target}{only}"),
-            _ => format!("{target}{only} (its answer is only kept)"),
-        })
-        .collect();
-    lines.extend(
-        policy
-            .routes
-            .iter()
-            .map(|(pattern, target)| format!("{target} (for {pattern})")),
-    );
-    if lines.is_empty() {
-        lines.push("nowhere, deliveries are kept and answered 200 (--forward PORT)".into());
-    }
-    lines
-}
-
-fn described_secrets(secrets: &[Secret]) -> String {
-    match secrets {
-        [] => "none, so signatures are not checked (--secret S)".to_owned(),
-        known => {
-            let labels: Vec<_> = known.iter().map(|s| s.label().to_string()).collect();
-            format!("{} ({})", known.len(), labels.join(", "))
-        }
-    }
 }

@@ -34,7 +34,6 @@ impl Signals {
 
     /// SIGQUIT asks for a stop too from now on. Without a screen it ends the process at once,
     /// as `Ctrl-\` is meant to; with one that would leave the terminal as the screen has it.
-    #[allow(dead_code, reason = "until the screen is wired up")]
     pub(super) fn stop_at_quit(&mut self) -> std::io::Result<()> {
         #[cfg(unix)]
         {

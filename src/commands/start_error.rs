@@ -13,6 +13,9 @@ pub enum StartError {
     /// Its lines went to a full disk, for example.
     #[error("cannot write to standard output")]
     Output(#[source] std::io::Error),
+    /// The terminal is not one that a screen can be drawn on.
+    #[error("cannot open the screen on this terminal")]
+    Screen(#[source] std::io::Error),
 }
 
 impl StartError {
@@ -21,13 +24,14 @@ impl StartError {
             Self::OwnPort(_) => "loop",
             Self::Forced => "forced",
             Self::Output(_) => "output",
+            Self::Screen(_) => "screen",
         }
     }
 
     pub(crate) const fn exit(&self) -> u8 {
         match self {
             Self::OwnPort(_) => 2,
-            Self::Forced | Self::Output(_) => 1,
+            Self::Forced | Self::Output(_) | Self::Screen(_) => 1,
         }
     }
 
@@ -38,6 +42,7 @@ impl StartError {
             Self::Output(_) => {
                 "it was stopped for that; what came in is in the store, and `--quiet` writes no lines"
             }
+            Self::Screen(_) => "`--no-tui` writes lines in its place",
         }
     }
 }

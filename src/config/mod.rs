@@ -128,6 +128,8 @@ pub struct Raw {
     pub json: Option<bool>,
     /// No lines for deliveries.
     pub quiet: Option<bool>,
+    /// Lines on a terminal too, in place of the screen.
+    pub no_tui: Option<bool>,
     /// When to colour.
     pub color: Option<Color>,
 }
@@ -191,6 +193,8 @@ pub struct OutputSettings {
     pub json: bool,
     /// No lines for deliveries.
     pub quiet: bool,
+    /// Lines on a terminal too, in place of the screen.
+    pub no_tui: bool,
     /// When to colour.
     pub color: Color,
 }

@@ -84,6 +84,7 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
         output: OutputSettings {
             json: pick!(json).unwrap_or(false),
             quiet: pick!(quiet).unwrap_or(false),
+            no_tui: pick!(no_tui).unwrap_or(false),
             color: pick!(color).unwrap_or_default(),
         },
         policy,

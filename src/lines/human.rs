@@ -255,7 +255,10 @@ pub fn warning(out: &mut impl Write, warning: &Warning) -> io::Result<()> {
 }
 
 /// What happened, after a stop.
-pub(super) fn farewell(out: &mut impl Write, counts: &Counts) -> io::Result<()> {
+///
+/// # Errors
+/// Those of `out`.
+pub fn farewell(out: &mut impl Write, counts: &Counts) -> io::Result<()> {
     let plural = if counts.received == 1 {
         "delivery"
     } else {

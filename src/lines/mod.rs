@@ -22,7 +22,7 @@ use crate::delivery::{Attempt, Counts, Delivery, Kept, Notice};
 use crate::store::{Gap, Notices, Store};
 use crate::wire::{Object, Ready};
 use human::Human;
-pub use human::{Block, warning as warn};
+pub use human::{Block, farewell, warning as warn};
 
 /// How the face writes.
 #[derive(Debug)]

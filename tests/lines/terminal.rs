@@ -36,7 +36,7 @@ impl Terminal {
         let home = home();
         let clean = command(home.path());
         let mut builder = CommandBuilder::new(clean.get_program());
-        builder.args(["listen", "--listen", "0", "--ephemeral"]);
+        builder.args(["listen", "--no-tui", "--listen", "0", "--ephemeral"]);
         builder.args(args);
         builder.cwd(home.path());
         for (name, value) in clean.get_envs() {

@@ -69,6 +69,11 @@ impl Glyphs {
         times: "x",
     };
 
+    /// Those for a terminal that shows more than ASCII, or does not.
+    pub(in crate::tui) const fn of(unicode: bool) -> Self {
+        if unicode { Self::UNICODE } else { Self::ASCII }
+    }
+
     /// The mark of a verdict, and what it is.
     pub(in crate::tui) const fn verdict(&self, verdict: &Verdict) -> (Role, &'static str) {
         match verdict {

@@ -9,7 +9,7 @@ use crate::tui::text::{Line, Role};
 pub(super) const MAX_DUMPED: usize = 64 << 10;
 
 /// `00000000  7b 22 65 …  |{"e…|`, and how much there is beyond, of `length` bytes in all.
-pub(super) fn lines(body: &[u8], length: usize) -> Vec<Line> {
+pub(in crate::tui) fn lines(body: &[u8], length: usize) -> Vec<Line> {
     let some = &body[..body.len().min(MAX_DUMPED)];
     let mut lines: Vec<Line> = rows(some)
         .map(|row| {

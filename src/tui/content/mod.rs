@@ -11,12 +11,13 @@ pub(super) mod folds;
 pub(super) mod glyphs;
 pub(super) mod head;
 pub(super) mod headers;
-mod hex;
+pub(super) mod hex;
 pub(super) mod payload;
 pub(super) mod raw;
 pub(super) mod response;
 #[cfg(test)]
 mod samples;
+pub(super) mod signature;
 mod tree;
 
 use unicode_width::UnicodeWidthStr as _;

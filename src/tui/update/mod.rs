@@ -1,0 +1,102 @@
+//! What happens, and what it does to the model.
+
+mod act;
+mod dialogs;
+mod mouse;
+mod search;
+
+use crossterm::event::KeyEvent;
+
+use super::dialog::Answer;
+use super::keys;
+use super::layout::Pane;
+use super::model::Model;
+use super::msg::{Effect, Msg};
+
+/// Changes the model by what has happened; the result is to be done.
+pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
+    match msg {
+        Msg::Key(key) => return press(model, key),
+        Msg::Paste(text) => return paste(model, &text),
+        Msg::Mouse(event) => return mouse::mouse(model, event),
+        Msg::Resized(columns, rows) => model.size = (columns, rows),
+        Msg::Now(now) => {
+            model.now = now;
+            model.beat.go_on(now);
+            if model
+                .remark
+                .as_ref()
+                .is_some_and(|(_, until)| *until <= now)
+            {
+                model.remark = None;
+            }
+        }
+        Msg::Snapshot(kept, refusals) => {
+            model.list.reset(&kept);
+            model.refusals = refusals.into();
+        }
+        Msg::Arrived(kept) => {
+            model.beat.add(kept.delivery.request.received_at);
+            search::touch(model, kept.delivery.id);
+            model.list.arrive(&kept);
+        }
+        Msg::Changed(kept) => {
+            search::touch(model, kept.delivery.id);
+            model.list.change(&kept);
+            if model.detail.id() == Some(kept.delivery.id) {
+                model.detail.open(Some(kept));
+            }
+        }
+        Msg::Gone(ids) => model.list.keep_only(|id| ids.binary_search(&id).is_err()),
+        Msg::Evicted(oldest) => model.list.keep_from(oldest),
+        Msg::Answered(answer) => model.list.answer(&answer),
+        Msg::Refused(refusal) => model.refuse(refusal),
+        Msg::Warned(warning) => model.warn(warning),
+        Msg::Status(status) => model.status = *status,
+        Msg::Opened(kept) => model.detail.open(kept),
+        Msg::Found(found) => return search::found(model, *found),
+        Msg::Explained(id, explained) => model.detail.explain(id, *explained),
+        Msg::Done(said) => model.say(said),
+        Msg::Select(id) => model.list.select(id),
+        Msg::Progress(progress) => act::progress(model, progress),
+    }
+    None
+}
+
+fn press(model: &mut Model, key: KeyEvent) -> Option<Effect> {
+    if let Some(dialog) = &mut model.dialog {
+        return match dialog.key(key) {
+            Answer::Stay => None,
+            Answer::Close => {
+                model.dialog = None;
+                None
+            }
+            Answer::Do(effect) => {
+                model.dialog = None;
+                Some(effect)
+            }
+        };
+    }
+    // A remark has been read when the next key comes.
+    model.remark = None;
+    if model.prompt.is_some() {
+        return search::key(model, key);
+    }
+    let action = keys::resolve(&model.places(), key)?;
+    act::act(model, action)
+}
+
+fn paste(model: &mut Model, text: &str) -> Option<Effect> {
+    if let Some(dialog) = &mut model.dialog {
+        dialog.paste(text);
+        return None;
+    }
+    let prompt = model.prompt.as_mut()?;
+    prompt.paste(text);
+    search::typed(model)
+}
+
+/// Gives the keys to the other pane.
+fn turn_to(model: &mut Model, pane: Pane) {
+    model.pane = pane;
+}

@@ -1,0 +1,190 @@
+//! The header.
+//!
+//! ```text
+//!  cmhook  http://127.0.0.1:4400/ → localhost:3000 ●   ▁▁▂▅▂▁▁▃█▂  128 in · 3 failed · 1 invalid · 2 secrets
+//!  ✗ localhost:3000 is down since 10:31:58: connection refused; is the app running?
+//! ```
+
+use jiff::Timestamp;
+use ratatui::layout::Rect;
+
+use super::paint::Canvas;
+use crate::tui::model::{Model, Notice};
+use crate::tui::status::Reach;
+use crate::tui::text::{Line, Role};
+
+/// Columns of the sparkline, where there is room.
+const SPARK: usize = 20;
+const LEVELS: [&str; 8] = ["▁", "▂", "▃", "▄", "▅", "▆", "▇", "█"];
+const ASCII_LEVELS: [&str; 8] = ["_", ".", ".", "-", "-", "=", "=", "#"];
+
+/// Draws it.
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
+    if area.is_empty() {
+        return;
+    }
+    let counts = counts(model);
+    let spark = spark(model, canvas.unicode);
+    // What there is least room for goes first.
+    let whole = place(model, canvas.unicode, true);
+    let short = place(model, canvas.unicode, false);
+    let room = usize::from(area.width).saturating_sub(2);
+    let with_spark = join(&spark, &counts);
+    let (left, right) = if whole.width() + with_spark.width() + 2 <= room {
+        (whole, with_spark)
+    } else if whole.width() + counts.width() + 2 <= room {
+        (whole, counts)
+    } else {
+        (short, counts)
+    };
+    let inner = Rect {
+        x: area.x + 1,
+        width: area.width.saturating_sub(2),
+        ..area
+    };
+    let taken = canvas.line(inner, 0, &left);
+    let rest = Rect {
+        x: inner.x + taken,
+        width: inner.width.saturating_sub(taken),
+        ..inner
+    };
+    if usize::from(rest.width) > right.width() {
+        canvas.line_at_end(rest, 0, &right);
+    }
+    if let Some(notice) = model.notice() {
+        let line = told(notice, model, canvas.unicode);
+        canvas.line(inner, 1, &line);
+    }
+}
+
+fn join(left: &Line, right: &Line) -> Line {
+    let mut line = left.clone().with(Role::Plain, "  ");
+    line.pieces.extend(right.pieces.iter().cloned());
+    line
+}
+
+/// Where deliveries arrive and where they go.
+fn place(model: &Model, unicode: bool, with_url: bool) -> Line {
+    let status = &model.status;
+    let mut line = Line::of(Role::Strong, "cmhook");
+    if with_url {
+        line = line
+            .with(Role::Plain, "  ")
+            .with(Role::Plain, &model.about.url);
+    }
+    line = line.with(Role::Dim, if unicode { " → " } else { " -> " });
+    match (status.answers, status.targets.split_first()) {
+        (Some(own), _) => line.with(Role::Plain, format!("answers {own}")),
+        (None, None) => line.with(Role::Dim, "kept only, answers 200"),
+        (None, Some((first, others))) => {
+            let first = first.trim_start_matches("http://").trim_end_matches('/');
+            line = line.with(Role::Plain, first);
+            if !others.is_empty() {
+                line = line.with(Role::Dim, format!(" +{}", others.len()));
+            }
+            if status.paused {
+                return line.with(Role::Warn, " paused");
+            }
+            match status.reach {
+                Reach::Unknown => line.with(Role::Dim, if unicode { " ○" } else { " ?" }),
+                Reach::Up => line.with(Role::Good, if unicode { " ●" } else { " up" }),
+                Reach::Down { .. } => {
+                    line.with(Role::Bad, if unicode { " ✗ down" } else { " down" })
+                }
+            }
+        }
+    }
+}
+
+fn counts(model: &Model) -> Line {
+    let counts = &model.status.counts;
+    let failing = model.list.failing(model.since);
+    let mut line = Line::of(Role::Plain, format!("{} in", counts.received));
+    for (count, word, role) in [
+        (failing as u64, "failed", Role::Bad),
+        (counts.invalid, "invalid", Role::Bad),
+        (counts.refused, "refused", Role::Warn),
+        (counts.unsaved, "unsaved", Role::Bad),
+    ] {
+        if count > 0 {
+            line = line
+                .with(Role::Dim, " · ")
+                .with(role, format!("{count} {word}"));
+        }
+    }
+    let (role, secrets) = match model.status.secrets.len() {
+        0 => (Role::Warn, "no secret".to_owned()),
+        1 => (Role::Dim, "1 secret".to_owned()),
+        many => (Role::Dim, format!("{many} secrets")),
+    };
+    line.with(Role::Dim, " · ").with(role, secrets)
+}
+
+/// Deliveries of the last minute, three seconds a column.
+fn spark(model: &Model, unicode: bool) -> Line {
+    let seconds: Vec<u64> = model.beat.counts().collect();
+    let each = seconds.len().div_ceil(SPARK).max(1);
+    let columns: Vec<u64> = seconds.chunks(each).map(|part| part.iter().sum()).collect();
+    let most = columns.iter().copied().max().unwrap_or(0).max(1);
+    let levels = if unicode { LEVELS } else { ASCII_LEVELS };
+    let mut text = String::new();
+    for count in columns {
+        // None is the lowest; the most is the highest.
+        let level = (count * 7).div_ceil(most);
+        let level = usize::try_from(level).unwrap_or(7).min(7);
+        text.push_str(levels[level]);
+    }
+    Line::of(Role::Dim, text)
+}
+
+/// What has to be said, in words.
+fn told(notice: Notice<'_>, model: &Model, unicode: bool) -> Line {
+    let (cross, dot) = if unicode {
+        ("✗ ", "! ")
+    } else {
+        ("x ", "! ")
+    };
+    match notice {
+        Notice::Failing => Line::of(Role::Bad, cross).with(
+            Role::Bad,
+            "the store cannot be written: senders are told 503 until it works again (! says why)",
+        ),
+        Notice::Paused => Line::of(Role::Warn, dot).with(
+            Role::Warn,
+            "forwarding is paused: deliveries are kept and answered 503, p goes on",
+        ),
+        Notice::Down {
+            since,
+            message,
+            hint,
+        } => {
+            let mut line = Line::of(Role::Bad, cross)
+                .with(Role::Bad, message)
+                .with(Role::Dim, format!(", since {}", time(model, since)));
+            if !hint.is_empty() {
+                line = line.with(Role::Dim, format!("; {hint}"));
+            }
+            line
+        }
+        Notice::Warning(warning) => {
+            let line = Line::of(Role::Warn, dot).with(Role::Warn, &warning.message);
+            if warning.hint.is_empty() {
+                line
+            } else {
+                line.with(Role::Dim, format!("; {}", warning.hint))
+            }
+        }
+        Notice::Evicted(count) => Line::of(
+            Role::Dim,
+            format!(
+                "the oldest {count} made room for newer ones; --keep and --keep-bytes keep more"
+            ),
+        ),
+        Notice::Note(note) => Line::of(Role::Dim, note),
+    }
+}
+
+fn time(model: &Model, at: Timestamp) -> String {
+    let local = at.to_zoned(model.about.zone.clone());
+    local.strftime("%H:%M:%S").to_string()
+}

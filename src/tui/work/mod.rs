@@ -1,0 +1,112 @@
+//! Doing what the model asks for, beside the screen's thread.
+//!
+//! What sends runs on the listener's own runtime and through its own parts; what takes the
+//! processor for a while runs on threads beside it. Everything comes back as a message.
+
+mod clipboard;
+mod edit;
+mod export;
+mod replays;
+mod search;
+
+use std::sync::Arc;
+
+use tokio::runtime::Handle;
+use tokio::sync::mpsc;
+
+use super::content::signature::explain;
+use super::msg::{Effect, Msg, Said};
+use crate::capture::again::Again;
+use crate::capture::intake::Intake;
+use crate::store::Store;
+
+/// Does it.
+#[derive(Debug, Clone)]
+pub(super) struct Worker {
+    again: Again,
+    intake: Arc<Intake>,
+    /// The listener's runtime.
+    runtime: Handle,
+    results: mpsc::UnboundedSender<Msg>,
+    replays: replays::Replays,
+}
+
+impl Worker {
+    pub(super) fn new(
+        again: Again,
+        intake: Arc<Intake>,
+        runtime: Handle,
+        results: mpsc::UnboundedSender<Msg>,
+    ) -> Self {
+        Self {
+            again,
+            intake,
+            runtime,
+            results,
+            replays: replays::Replays::default(),
+        }
+    }
+
+    pub(super) const fn store(&self) -> &Store {
+        self.again.store()
+    }
+
+    pub(super) const fn again(&self) -> &Again {
+        &self.again
+    }
+
+    /// Forwards under way.
+    pub(super) fn in_flight(&self) -> usize {
+        self.intake.in_flight()
+    }
+
+    /// Begins to do something. What has to do with the terminal is not among it.
+    pub(super) fn begin(&self, effect: Effect) {
+        match effect {
+            Effect::Search {
+                number,
+                text,
+                filter,
+            } => self.search(number, text, filter),
+            Effect::Explain(id) => self.explain(id),
+            Effect::Replay(id) => self.replay(id),
+            Effect::ReplayAll(ids) => self.replay_all(ids),
+            Effect::StopReplays => self.replays.stop(),
+            Effect::Mark(id, marked) if self.store().mark(id, marked) => {}
+            Effect::Mark(id, _) => self.say(Said::bad(format!("#{id} is kept no longer"))),
+            Effect::Pause(paused) => self.again.controls().pause(paused),
+            Effect::Delete(ids) => {
+                let gone = self.store().delete(&ids);
+                self.say(Said::fine(format!("Deleted {}", counted(gone.len()))));
+            }
+            Effect::Clear => {
+                let gone = self.store().clear();
+                self.say(Said::fine(format!("Deleted {}", counted(gone.len()))));
+            }
+            _ => {}
+        }
+    }
+
+    fn explain(&self, id: u64) {
+        let Some(kept) = self.store().get(id) else {
+            return;
+        };
+        let (secrets, results) = (self.again.secrets(), self.results.clone());
+        self.runtime.spawn_blocking(move || {
+            let explained = explain(&kept, &secrets);
+            let _ = results.send(Msg::Explained(id, Box::new(explained)));
+        });
+    }
+
+    fn say(&self, said: Said) {
+        // The screen may just have been closed.
+        let _ = self.results.send(Msg::Done(said));
+    }
+}
+
+fn counted(deliveries: usize) -> String {
+    match deliveries {
+        1 => "1 delivery".into(),
+        many => format!("{many} deliveries"),
+    }
+}
