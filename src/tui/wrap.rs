@@ -64,8 +64,8 @@ fn end_of(cells: &[Cell<'_>], start: usize, width: usize) -> usize {
     if end == cells.len() {
         return end;
     }
-    // A word is not broken for less than a third of a line.
-    let least = start + count * 2 / 3;
+    // A word is not broken, unless that leaves half of the line empty.
+    let least = start + count / 2;
     let space = (least..end).rev().find(|at| cells[*at].text == " ");
     space.map_or(end, |at| at + 1)
 }
