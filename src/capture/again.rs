@@ -13,6 +13,7 @@ pub use super::again_error::AgainError;
 use super::controls::Controls;
 use super::forward::{Errand, Forwarder, Head};
 use super::intake::now;
+use super::rejudge;
 use super::targets;
 use crate::cakemail::event;
 use crate::cakemail::signature::Secret;
@@ -141,18 +142,20 @@ impl Again {
             None => draft.headers,
             Some(sign) => self.sign(sign, &draft, event.as_deref(), original.as_ref())?,
         };
+        let secrets = self.secrets();
         let peer = original.map(|kept| kept.delivery.request.peer.clone());
         let recorded = self.store.record(Received {
             received_at: now(),
             peer: peer.unwrap_or_else(|| "127.0.0.1:0".into()),
             method: draft.method,
             path_and_query: draft.path_and_query,
-            verdict: verify(&self.secrets(), &headers, &draft.body),
+            verdict: verify(&secrets, &headers, &draft.body),
             headers,
             body: draft.body,
             event,
             original: draft.original,
         });
+        rejudge::if_outdated(&self.store, &self.controls, &recorded.delivery, &secrets);
         recorded.saved.wait().await.map_err(AgainError::Unsaved)?;
         let delivery = recorded.delivery;
         let attempt = self
@@ -168,11 +171,13 @@ impl Again {
     /// Where it could not be kept.
     pub async fn take_in(&self, kept: Kept) -> Result<Arc<Delivery>, AgainError> {
         let mut request = kept.delivery.request.clone();
-        let verdict = verify(&self.secrets(), &request.headers, &request.body);
+        let secrets = self.secrets();
+        let verdict = verify(&secrets, &request.headers, &request.body);
         if verdict.is_valid() {
             request.verdict = verdict;
         }
         let recorded = self.store.record(request);
+        rejudge::if_outdated(&self.store, &self.controls, &recorded.delivery, &secrets);
         let id = recorded.delivery.id;
         for attempt in kept.attempts {
             let mut attempt = (*attempt).clone();

@@ -21,6 +21,7 @@ use super::forward::{Errand, Forwarder, Head};
 use super::peer::{HangUp, Peer};
 use super::plan::Plan;
 use super::refusal::{line_of, refusal_of};
+use super::rejudge;
 use super::unstoppable::Unstoppable;
 use crate::config::Target;
 use crate::delivery::{
@@ -184,7 +185,7 @@ impl Intake {
             peer,
         } = whole;
         let kept_headers = headers::to_kept(&parts.headers);
-        let (verdict, event, _) = self.examiner.examine(&kept_headers, &body).await;
+        let (verdict, event, secrets) = self.examiner.examine(&kept_headers, &body).await;
         let recorded = self.store.record(Received {
             received_at: now(),
             peer: (&*peer.text).into(),
@@ -200,6 +201,7 @@ impl Intake {
             verdict,
             original: None,
         });
+        rejudge::if_outdated(&self.store, &self.controls, &recorded.delivery, &secrets);
         let head = Head {
             method: parts.method,
             headers: parts.headers,

@@ -17,6 +17,7 @@ pub mod peer;
 mod plan;
 pub mod reach;
 mod refusal;
+pub mod rejudge;
 mod start;
 pub mod targets;
 mod unstoppable;

@@ -44,6 +44,15 @@ enum Sleep {
     Asleep,
 }
 
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Stage {
+    Open,
+    /// What is queued is still written.
+    Closing,
+    /// Nothing is written any more.
+    Ended,
+}
+
 #[derive(Debug)]
 struct Queue {
     ops: Vec<Op>,
@@ -58,7 +67,7 @@ struct Queue {
     // Somebody wants the thread to write.
     urgent: bool,
     sleep: Sleep,
-    closing: bool,
+    stage: Stage,
     slow_until: Option<Instant>,
 }
 
@@ -125,7 +134,7 @@ impl Journal {
                 wants_all: false,
                 urgent: false,
                 sleep: Sleep::Awake,
-                closing: false,
+                stage: Stage::Open,
                 slow_until: None,
             }),
             wake: Condvar::new(),
@@ -150,6 +159,10 @@ impl Journal {
     /// Queues an operation.
     pub fn push(&self, op: Op) {
         let mut queue = lock(&self.shared.queue);
+        if queue.stage == Stage::Ended {
+            // Whoever waits for it learns that by its end.
+            return;
+        }
         let mut urgent = false;
         match op {
             Op::Attempt(_) => {
@@ -204,7 +217,7 @@ impl Journal {
     fn may_write_here(&self, queue: &Queue) -> bool {
         !self.durable
             && queue.weight <= SMALL
-            && !queue.closing
+            && queue.stage == Stage::Open
             && !self.is_failing()
             && queue.slow_until.is_none_or(|until| until <= Instant::now())
     }
@@ -255,7 +268,11 @@ impl Journal {
     /// Writes what is queued, moves the WAL into the main file and ends the thread.
     /// Blocks until that is done.
     pub fn close(&self) {
-        lock(&self.shared.queue).closing = true;
+        let mut queue = lock(&self.shared.queue);
+        if queue.stage == Stage::Open {
+            queue.stage = Stage::Closing;
+        }
+        drop(queue);
         self.shared.wake.notify_one();
         if let Some(thread) = lock(&self.thread).take() {
             let _ = thread.join();
@@ -280,13 +297,16 @@ impl Shared {
             let mut writer = lock(&self.writer);
             let mut queue = lock(&self.queue);
             queue.sleep = Sleep::Awake;
-            let closing = queue.closing;
+            let closing = queue.stage == Stage::Closing;
             let ops = queue.take(closing);
             drop(queue);
             writer.write(ops, &self.failing);
             writer.checkpoint(closing);
             writer.restart_wal();
             if closing {
+                let mut queue = lock(&self.queue);
+                queue.stage = Stage::Ended;
+                queue.ops.clear();
                 return;
             }
         }
@@ -303,7 +323,12 @@ impl Shared {
             let due = |at: Option<Instant>| at.is_some_and(|at| at <= now);
             let lingered = look_until <= now;
             let forgotten = lingered && queue.deliveries == 0 && !queue.ops.is_empty();
-            if queue.closing || queue.urgent || forgotten || due(retry_at) || queue.later_is_due() {
+            if queue.stage == Stage::Closing
+                || queue.urgent
+                || forgotten
+                || due(retry_at)
+                || queue.later_is_due()
+            {
                 return;
             }
             let wake_at = queue

@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod pause;
+mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
 mod target;
@@ -98,8 +99,13 @@ impl Running {
     /// The next notice that `wanted` takes, whatever comes before it.
     #[track_caller]
     fn notice<T>(&mut self, mut wanted: impl FnMut(Notice) -> Option<T>) -> T {
+        /// Only a failing test ever waits for it.
+        const PATIENCE: Duration = Duration::from_secs(30);
         loop {
-            let notice = self.runtime.block_on(self.notices.next());
+            let notice = self
+                .runtime
+                .block_on(async { tokio::time::timeout(PATIENCE, self.notices.next()).await });
+            let notice = notice.expect("such a notice comes");
             if let Some(found) = wanted(notice.expect("no gap")) {
                 return found;
             }
