@@ -35,6 +35,13 @@ pub(in crate::tui) enum Input {
 const LOOK: Duration = Duration::from_millis(1);
 /// How often it may be readable with nothing to read before it is taken for lost.
 const EMPTY: u32 = 10;
+/// How often to look whether the shell has put this process into the foreground: it says
+/// nothing to one that was going on in the background.
+#[cfg(unix)]
+const FOREGROUND: rustix::event::Timespec = rustix::event::Timespec {
+    tv_sec: 0,
+    tv_nsec: 200_000_000,
+};
 
 /// Reads the keyboard until it is dropped.
 pub(super) struct Keyboard {
@@ -51,6 +58,8 @@ struct Gate {
 #[derive(Default)]
 struct State {
     held: bool,
+    /// It was found in the background, where it may no longer be by now.
+    behind: bool,
     reading: bool,
     ended: bool,
 }
@@ -87,9 +96,17 @@ impl Keyboard {
         self.look();
     }
 
-    /// Reads again, and looks again whether the terminal is in the foreground.
+    /// Reads again.
     pub(super) fn go_on(&self) {
         self.gate.lock().held = false;
+        self.look();
+    }
+
+    /// This process is in the background: [`Input::Continued`] comes when it no longer is.
+    pub(super) fn watch(&self) {
+        let mut state = self.gate.lock();
+        (state.held, state.behind) = (false, true);
+        drop(state);
         self.look();
     }
 
@@ -120,16 +137,22 @@ struct Reader {
 
 impl Reader {
     fn read_on(mut self) {
-        let mut empty = 0;
+        let (mut empty, mut was_behind) = (0, false);
         loop {
-            let state = self.gate.lock();
+            let mut state = self.gate.lock();
             if state.ended {
                 return;
             }
             let held = state.held;
+            was_behind |= std::mem::take(&mut state.behind);
             drop(state);
             // From the background, to read stops the process.
-            match self.wait(!held && Tty::is_ours()) {
+            let behind = !held && !Tty::is_ours();
+            if was_behind && !held && !behind && self.to.blocking_send(Input::Continued).is_err() {
+                return;
+            }
+            was_behind = behind;
+            match self.wait(held, behind) {
                 Found::Woken => {}
                 Found::Lost => break,
                 Found::Readable => match self.read() {
@@ -175,19 +198,19 @@ impl Reader {
     }
 
     #[cfg(unix)]
-    fn wait(&mut self, read: bool) -> Found {
+    fn wait(&mut self, held: bool, behind: bool) -> Found {
         use rustix::event::{PollFd, PollFlags, poll};
         let stdin = rustix::stdio::stdin();
-        let keys = if read {
-            PollFlags::IN
-        } else {
+        let keys = if held || behind {
             PollFlags::empty()
+        } else {
+            PollFlags::IN
         };
         let mut both = [
             PollFd::new(&stdin, keys),
             PollFd::new(&self.woken, PollFlags::IN),
         ];
-        match poll(&mut both, None) {
+        match poll(&mut both, behind.then_some(&FOREGROUND)) {
             Err(rustix::io::Errno::INTR) => return Found::Woken,
             Err(_) => return Found::Lost,
             Ok(_) => {}
@@ -200,13 +223,17 @@ impl Reader {
             let _ = self.woken.read(&mut [0; 64]);
             return Found::Woken;
         }
-        Found::Readable
+        if keys.contains(PollFlags::IN) {
+            Found::Readable
+        } else {
+            Found::Woken
+        }
     }
 
     #[cfg(not(unix))]
-    fn wait(&mut self, read: bool) -> Found {
+    fn wait(&mut self, held: bool, _behind: bool) -> Found {
         let turn = Duration::from_millis(50);
-        if !read {
+        if held {
             std::thread::sleep(turn);
             return Found::Woken;
         }

@@ -148,6 +148,9 @@ impl Terminal {
         if !Tty::is_ours() {
             self.pen.drop_it();
             give_back::nothing_to_give();
+            if let Some((keyboard, _)) = &self.reading {
+                keyboard.watch();
+            }
             return Ok(());
         }
         self.enter()?;
@@ -161,8 +164,12 @@ impl Terminal {
     }
 
     /// Gives it back, stops this process as `Ctrl-Z` does, and takes it back when the process
-    /// goes on.
+    /// goes on. Where nobody could have it go on, it is drawn again and that is all.
     pub(in crate::tui) fn suspend(&mut self) -> io::Result<()> {
+        if !signals::can_stop() {
+            self.redraw();
+            return Ok(());
+        }
         self.lend();
         if let Some((_, signals)) = &self.reading {
             signals.stop();

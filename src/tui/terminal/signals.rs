@@ -77,11 +77,9 @@ impl Signals {
     }
 
     /// Stops the process with its group, as the shell expects it from those on its terminal,
-    /// and returns when it goes on. Only between [`Signals::aside`] and [`Signals::back`].
+    /// and returns when it goes on. Only if it [`can_stop`], and between [`Signals::aside`] and
+    /// [`Signals::back`].
     pub(super) fn stop(&self) {
-        if !can_stop() {
-            return;
-        }
         self.stopped.store(false, SeqCst);
         if process::kill_current_process_group(process::Signal::TSTP).is_err() {
             return;
@@ -123,6 +121,6 @@ impl Seen {
 /// Whether somebody could have this process go on: a shell, which has its jobs in groups of
 /// their own. In the group of the session's leader nobody does, and the system would not stop
 /// it either.
-fn can_stop() -> bool {
+pub(super) fn can_stop() -> bool {
     process::getsid(None).is_ok_and(|session| session != process::getpgrp())
 }

@@ -19,3 +19,8 @@ impl Signals {
 
     pub(super) fn stop(&self) {}
 }
+
+/// Nothing stops for a while.
+pub(super) fn can_stop() -> bool {
+    false
+}
