@@ -1,0 +1,13 @@
+//! The screen in a real pseudo-terminal: what is seen, what keys do, and that the terminal is
+//! given back whatever happens.
+
+#![cfg(unix)]
+
+mod given_back;
+mod jobs;
+mod kit;
+mod lines;
+mod resizes;
+mod stalled;
+#[path = "../support/mod.rs"]
+mod support;
