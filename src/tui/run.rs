@@ -27,8 +27,8 @@ use crate::store::{Gap, Notices};
 
 /// The shortest time between two frames: 60 a second are smooth.
 const FRAME: Duration = Duration::from_micros(16_667);
-/// Notices that are taken in before anything else gets its turn.
-const BATCH: usize = 256;
+/// How often all that is kept is looked at where more comes in than can be taken in singly.
+const CATCH_UP: Duration = Duration::from_millis(250);
 
 /// What the loop waits for.
 pub(super) struct Sources {
@@ -49,6 +49,9 @@ pub(super) struct Screen {
     notices: Notices,
     /// Whether the frame on the terminal is no longer right.
     is_stale: bool,
+    /// Whether notices were passed over that nothing has made up for yet.
+    is_behind: bool,
+    caught_up_at: Instant,
     drawn_at: Instant,
 }
 
@@ -73,6 +76,8 @@ impl Screen {
             model,
             notices,
             is_stale: true,
+            is_behind: false,
+            caught_up_at: Instant::now(),
             drawn_at: Instant::now(),
         }
     }
@@ -96,10 +101,10 @@ impl Screen {
                 () = next_frame(frame_at, &self.terminal), if self.is_stale => None,
                 Ok(()) = self.sources.reach.changed() => Some(self.status()),
                 Ok(()) = self.sources.changes.changed() => Some(self.status()),
-                notice = self.notices.next() => {
-                    if self.notices(notice) {
-                        return End::Quit;
-                    }
+                // Once something is different, what else happens can wait for the next frame:
+                // that takes a hundredth of the wake-ups where much comes in.
+                notice = self.notices.next(), if !self.is_stale => {
+                    self.first(notice);
                     None
                 }
                 () = tokio::time::sleep_until(changes_at.unwrap_or_else(Instant::now)), if changes_at.is_some() => {
@@ -171,39 +176,41 @@ impl Screen {
         self.take(edited)
     }
 
-    /// Takes in a notice and those that are there behind it; tells whether it was the last.
-    fn notices(&mut self, first: Result<Notice, Gap>) -> bool {
-        let mut next = first.map(Some);
-        for _ in 0..BATCH {
-            match next {
-                Ok(None) => break,
-                Ok(Some(Notice::End)) => return true,
-                Ok(Some(notice)) => self.notice(notice),
-                Err(Gap) => {
-                    let (snapshot, notices) = self.worker.store().subscribe();
-                    self.notices = notices;
-                    if snapshot.ended {
-                        return true;
-                    }
-                    update(
-                        &mut self.model,
-                        Msg::Snapshot(snapshot.kept, snapshot.refusals),
-                    );
-                    // What is open may have changed too.
-                    self.model.detail.open(None);
-                }
-            }
-            next = self.notices.look();
-        }
+    /// Takes in the notice that ended the sleep.
+    fn first(&mut self, notice: Result<Notice, Gap>) {
         self.is_stale = true;
-        match next {
-            Ok(Some(Notice::End)) => true,
-            Ok(Some(notice)) => {
-                self.notice(notice);
-                false
-            }
-            Ok(None) | Err(Gap) => false,
+        match notice {
+            Ok(notice) => self.notice(notice),
+            Err(Gap) => self.is_behind = true,
         }
+    }
+
+    /// Takes in all notices that are there.
+    fn notices(&mut self) {
+        loop {
+            match self.notices.look() {
+                // The listener's own stop follows the last one.
+                Ok(None | Some(Notice::End)) => return,
+                Ok(Some(notice)) => self.notice(notice),
+                Err(Gap) if self.caught_up_at.elapsed() < CATCH_UP => {
+                    self.is_behind = true;
+                    return;
+                }
+                Err(Gap) => self.catch_up(),
+            }
+        }
+    }
+
+    /// Takes what is kept as it is now, in the place of notices that were passed over.
+    fn catch_up(&mut self) {
+        let (snapshot, notices) = self.worker.store().subscribe();
+        self.notices = notices;
+        self.is_behind = false;
+        self.caught_up_at = Instant::now();
+        let msg = Msg::Snapshot(snapshot.kept, snapshot.refusals);
+        update(&mut self.model, msg);
+        // What is open may have changed too.
+        update(&mut self.model, Msg::Opened(None));
     }
 
     fn notice(&mut self, notice: Notice) {
@@ -227,6 +234,10 @@ impl Screen {
 
     /// Draws a frame, unless the pen is still busy with the one before.
     fn draw(&mut self) -> io::Result<()> {
+        if self.is_behind && self.caught_up_at.elapsed() >= CATCH_UP {
+            self.catch_up();
+        }
+        self.notices();
         let status = self.status();
         update(&mut self.model, Msg::Now(Timestamp::now()));
         update(&mut self.model, status);
@@ -240,7 +251,8 @@ impl Screen {
             self.worker.begin(Effect::Explain(id));
         }
         let model = &self.model;
-        self.is_stale = !self.terminal.draw(|frame| view(frame, model))?;
+        let is_drawn = self.terminal.draw(|frame| view(frame, model))?;
+        self.is_stale = !is_drawn || self.is_behind;
         self.drawn_at = Instant::now();
         Ok(())
     }

@@ -1,0 +1,131 @@
+//! The list of deliveries.
+//!
+//! ```text
+//!    #   time      event              app    took
+//!  126  10:32:05  email.opened    ✓  down      ↻2 *
+//! ▌127  10:32:07  email.opened    ✓   200  12ms
+//! ```
+
+mod row;
+
+use ratatui::layout::{Position, Rect};
+use ratatui::style::{Modifier, Style};
+use unicode_width::UnicodeWidthStr as _;
+
+use super::Cursor;
+use super::paint::Canvas;
+use crate::tui::layout::Pane;
+use crate::tui::model::Model;
+use crate::tui::prompt::Prompt;
+use crate::tui::text::{Line, Role};
+use row::{Columns, Look};
+
+/// Draws it; the cursor is in the filter while that is typed.
+pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Cursor {
+    if area.is_empty() {
+        return None;
+    }
+    let mut cursor = None;
+    let mut top = 0;
+    if let Some(prompt) = &model.prompt {
+        cursor = Some(typed(canvas, area, prompt));
+        top += 1;
+    } else if let Some(active) = model.list.active() {
+        let line = Line::of(Role::Accent, " / ").with(Role::Strong, &active.text);
+        let taken = canvas.line(area, 0, &line);
+        let count = format!("{} of {} ", model.list.len(), model.list.total());
+        let rest = Rect {
+            x: area.x + taken,
+            width: area.width - taken,
+            ..area
+        };
+        canvas.line_at_end(rest, 0, &Line::of(Role::Dim, count));
+        top += 1;
+    }
+    let columns = Columns::of(usize::from(area.width).saturating_sub(1), model);
+    match model
+        .prompt
+        .as_ref()
+        .and_then(|prompt| prompt.error.as_ref())
+    {
+        Some(error) => {
+            // Below the mistake, which the prompt's own ` / ` moves to the right.
+            let before = (error.column + 2).min(usize::from(area.width) / 3);
+            let suggestion = error
+                .suggestion
+                .as_ref()
+                .map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
+            let line = Line::of(Role::Plain, " ".repeat(before))
+                .with(Role::Bad, format!("^ {}{suggestion}", error.message));
+            canvas.line(area, top, &line);
+        }
+        None => {
+            canvas.line(area, top, &columns.names(model.ago));
+        }
+    }
+    top += 1;
+    let focused = model.pane == Pane::List;
+    for (at, (row, selected)) in (top..).zip(model.list.visible()) {
+        let look = Look {
+            selected,
+            focused,
+            glyphs: &canvas.glyphs,
+            unicode: canvas.unicode,
+        };
+        let line = row::line(row, &look, &columns, model);
+        let more = if selected {
+            Style::new().add_modifier(Modifier::BOLD)
+        } else {
+            Style::new()
+        };
+        canvas.line_from(area, at, &line, 0, more);
+    }
+    if model.list.len() == 0 {
+        let below = Rect {
+            y: area.y + top.min(area.height),
+            height: area.height.saturating_sub(top),
+            ..area
+        };
+        canvas.in_the_middle(below, &empty(model));
+    }
+    cursor
+}
+
+fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &Prompt) -> Position {
+    let text = prompt.input.text();
+    // What is left of the cursor is always seen.
+    let before: String = text.chars().take(prompt.input.cursor()).collect();
+    let room = usize::from(area.width).saturating_sub(4);
+    let skip = before.width().saturating_sub(room);
+    canvas.line(area, 0, &Line::of(Role::Accent, " / "));
+    let field = Rect {
+        x: area.x + 3,
+        width: area.width.saturating_sub(3),
+        ..area
+    };
+    canvas.line_from(field, 0, &Line::of(Role::Plain, text), skip, Style::new());
+    let column = u16::try_from(before.width() - skip).unwrap_or(0);
+    Position::new(
+        (field.x + column).min(area.right().saturating_sub(1)),
+        area.y,
+    )
+}
+
+fn empty(model: &Model) -> Vec<Line> {
+    if model.list.active().is_some() {
+        return vec![
+            Line::of(Role::Strong, "Nothing matches."),
+            Line::empty(),
+            Line::of(Role::Dim, "Esc shows all again."),
+        ];
+    }
+    vec![
+        Line::of(Role::Strong, "No deliveries yet."),
+        Line::empty(),
+        Line::of(Role::Plain, "Point your webhook at "),
+        Line::of(Role::Accent, format!("  {}", model.about.url)),
+        Line::of(Role::Plain, "or press ")
+            .with(Role::Accent, "t")
+            .with(Role::Plain, " to send a sample."),
+    ]
+}
