@@ -367,5 +367,8 @@ mod tests {
             ("b", &["2".to_owned(), "1".into()][..])
         );
         assert!(headers(&old, &old, &[], "").is_empty());
+        // Each face makes them harmless in its own way.
+        let odd: Headers = [("a", b"\x1b\xe9")].into_iter().collect();
+        assert_eq!(headers(&odd, &old, &[], "")[0].old, ["\x1b\u{e9}"]);
     }
 }
