@@ -1,7 +1,7 @@
 //! What stands above the tabs, and what the app said below the payload.
 //!
 //! ```text
-//! #127  email.opened  ✓ signed (cakemail-base64, secret `bounces`)
+//! #127  email.opened  ✓ signed (cakemail-base64, `bounces`)
 //! POST /webhooks/cakemail  2026-11-24 10:32:07  1.2 kB  copy of #41, marked
 //!
 //! App answered 200 in 12ms: OK
@@ -11,7 +11,7 @@ use jiff::tz::TimeZone;
 
 use super::glyphs::{Glyphs, role_of};
 use crate::delivery::words::{self, size, took};
-use crate::delivery::{Answer, Kept, Outcome};
+use crate::delivery::{Answer, Kept, Outcome, Verdict};
 use crate::payload::body::as_text;
 use crate::tui::text::{Line, Role};
 
@@ -19,7 +19,7 @@ use crate::tui::text::{Line, Role};
 pub(in crate::tui) fn lines(kept: &Kept, zone: &TimeZone, glyphs: &Glyphs) -> Vec<Line> {
     let request = &kept.delivery.request;
     let (role, mark) = glyphs.verdict(&request.verdict);
-    let verdict = words::verdict(&request.verdict);
+    let verdict = brief(&request.verdict);
     let event = match request.event.as_deref() {
         Some(event) => Line::of(Role::Strong, format!("#{}", kept.delivery.id))
             .with(Role::Plain, "  ")
@@ -51,6 +51,14 @@ pub(in crate::tui) fn lines(kept: &Kept, zone: &TimeZone, glyphs: &Glyphs) -> Ve
         second.with(Role::Accent, format!("  {}", notes.join(", ")))
     };
     vec![first, second]
+}
+
+/// The verdict as everywhere, but short enough for half of a terminal.
+fn brief(verdict: &Verdict) -> String {
+    match verdict {
+        Verdict::Valid { scheme, secret } => format!("signed ({scheme}, `{secret}`)"),
+        other => words::verdict(other),
+    }
 }
 
 fn notes(kept: &Kept) -> Vec<String> {

@@ -1,16 +1,15 @@
 //! The detail's state: the delivery that is open, which tab of it, and where that is scrolled.
 
 mod body;
+mod page;
 mod tab;
 
 use jiff::tz::TimeZone;
 
 use super::content::glyphs::Glyphs;
-use super::content::payload::Payload;
+use super::content::head;
 use super::content::signature::Explained;
-use super::content::{attempts, head, headers, hex, raw, response, signature};
-use super::text::{Line, Role, Tag};
-use super::wrap::wrap;
+use super::text::{Line, Tag};
 use crate::delivery::{Attempt, Kept};
 use crate::payload::tree::Tree;
 use body::Body;
@@ -326,77 +325,6 @@ impl Detail {
         {
             self.attempt = Some(n);
             self.lay_out();
-        }
-    }
-
-    fn lay_out(&mut self) {
-        self.is_stale = false;
-        let Some(kept) = &self.kept else {
-            self.page.clear();
-            return;
-        };
-        let request = &kept.delivery.request;
-        match self.tab {
-            Tab::Payload if self.request.is_none() => {
-                let payload = Payload::of(&request.headers, &request.body);
-                self.request = Some(Body::new(payload));
-            }
-            Tab::Response => self.read_response(),
-            _ => {}
-        }
-        let Some(kept) = &self.kept else { return };
-        let lines = self.lines(kept);
-        self.page = if self.wraps {
-            let width = self.width;
-            lines
-                .into_iter()
-                .flat_map(|line| wrap(line, width))
-                .collect()
-        } else {
-            lines
-        };
-        self.settle();
-    }
-
-    /// Has the body of the chosen attempt's answer at hand.
-    fn read_response(&mut self) {
-        let Some(attempt) = self.attempt() else {
-            self.response = None;
-            return;
-        };
-        let n = attempt.n;
-        if self.response.as_ref().is_none_or(|(of, _)| *of != n) {
-            let body = response::body(attempt).map(Body::new);
-            self.response = body.map(|body| (n, body));
-        }
-    }
-
-    fn lines(&self, kept: &Kept) -> Vec<Line> {
-        let request = &kept.delivery.request;
-        match (self.tab, self.form) {
-            (Tab::Payload, Form::Hex) => hex::lines(&request.body, request.body.len()),
-            (Tab::Payload, form) => {
-                let mut lines = self.request.as_ref().map_or_else(Vec::new, |body| {
-                    body.shown(form == Form::Text).lines(&self.glyphs)
-                });
-                lines.extend([Line::empty(), head::closing(kept, &self.glyphs)]);
-                lines
-            }
-            (Tab::Headers, _) => headers::lines(&request.headers),
-            (Tab::Response, form) => {
-                let body = self.response.as_ref().map(|(_, body)| body);
-                let shown = body.map(|body| body.shown(form == Form::Text));
-                response::lines(self.attempt(), kept, shown, &self.glyphs)
-            }
-            (Tab::Attempts, _) => {
-                let selected = self.attempt().map(|attempt| attempt.n);
-                attempts::lines(kept, &self.zone, selected, &self.glyphs)
-            }
-            (Tab::Signature, _) => match &self.explained {
-                Some(explained) => signature::lines(explained, &self.glyphs),
-                None => vec![Line::of(Role::Dim, "Looking at the signature …")],
-            },
-            (Tab::Raw, form) => raw::lines(kept, form == Form::Hex),
         }
     }
 
