@@ -129,9 +129,8 @@ impl Contender {
             .split_whitespace()
             .filter_map(|id| id.parse().ok())
             .chain([id])
-            .map(ticks)
-            .sum::<f64>()
-            / TICKS
+            .map(processor_seconds)
+            .sum()
     }
 
     /// Its resident memory in MB.
@@ -147,9 +146,9 @@ impl Contender {
     }
 }
 
-/// User and system time from `/proc/PID/stat`: the 14th and 15th field, counted behind the
-/// name, which may hold spaces.
-fn ticks(id: u32) -> f64 {
+/// User and system time in seconds from `/proc/PID/stat`: the 14th and 15th field, counted
+/// behind the name, which may hold spaces.
+pub fn processor_seconds(id: u32) -> f64 {
     let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
     let Some((_, fields)) = stat.rsplit_once(')') else {
         return 0.0;
@@ -159,7 +158,8 @@ fn ticks(id: u32) -> f64 {
         .skip(11)
         .take(2)
         .filter_map(|field| field.parse::<f64>().ok())
-        .sum()
+        .sum::<f64>()
+        / TICKS
 }
 
 /// cmhook with everything on.

@@ -11,6 +11,7 @@
 
 mod contender;
 mod load;
+mod screen;
 mod start;
 mod steady;
 mod table;
@@ -156,6 +157,15 @@ fn run(options: &Options) -> Result<()> {
     if wanted("steady") {
         println!();
         steady::run(
+            options.rounds,
+            options.seconds,
+            upstream.port,
+            folder.path(),
+        )?;
+    }
+    if wanted("screen") {
+        println!();
+        screen::run(
             options.rounds,
             options.seconds,
             upstream.port,

@@ -25,7 +25,7 @@ pub fn run(rounds: usize, seconds: u32, upstream: u16, folder: &Path) -> Result<
     for _ in 0..rounds {
         for (at, kind) in kinds.iter().enumerate() {
             let contender = Contender::start(*kind, upstream, folder)?;
-            medians[at].push(middle(latencies(contender.port, seconds)?));
+            medians[at].push(middle(latencies(contender.port, PER_SECOND, seconds)?));
         }
     }
     let [direct, nginx, cmhook] = [0, 1, 2].map(|at| middle(medians[at].clone()));
@@ -42,8 +42,8 @@ pub fn run(rounds: usize, seconds: u32, upstream: u16, folder: &Path) -> Result<
     Ok(())
 }
 
-/// Milliseconds of each request.
-fn latencies(port: u16, seconds: u32) -> Result<Vec<f64>> {
+/// Milliseconds of each of so many requests a second.
+pub fn latencies(port: u16, per_second: u32, seconds: u32) -> Result<Vec<f64>> {
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -52,11 +52,11 @@ fn latencies(port: u16, seconds: u32) -> Result<Vec<f64>> {
     let payload = Bytes::from(payload);
     runtime.block_on(async {
         let client: Client<_, Full<Bytes>> = Client::builder(TokioExecutor::new()).build_http();
-        let count = PER_SECOND * seconds;
+        let count = per_second * seconds;
         let begin = Instant::now() + Duration::from_millis(50);
         let mut waiting = Vec::new();
         for n in 0..count {
-            let due = begin + Duration::from_secs(1) * n / PER_SECOND;
+            let due = begin + Duration::from_secs(1) * n / per_second;
             tokio::time::sleep_until(due).await;
             let request = Request::post(format!("http://127.0.0.1:{port}/webhooks/cakemail"))
                 .header("content-type", "application/json")
