@@ -13,13 +13,14 @@ use jiff::Timestamp;
 use tokio::sync::{Semaphore, oneshot};
 
 use super::answer::{AnswerBody, End, Rest};
+use super::belief::Belief;
 use super::failure;
 use super::own_port::leads_to;
 use super::start::{KEEP_BODY, Permitted, Start, read_start};
 use crate::config::{ForwardSettings, HostHeader, Policy, Target};
 use crate::delivery::{Answer, Attempt, Cause, Delivery, Failure, Outcome};
 use crate::http::body::Reservation;
-use crate::http::client::{Trust, connector};
+use crate::http::client::{Trust, connector, reaches};
 use crate::http::headers;
 use crate::http::pool::Client;
 use crate::store::{Hold, Store};
@@ -39,6 +40,7 @@ pub struct Forwarder {
     trust: Trust,
     settings: ForwardSettings,
     large: Arc<Semaphore>,
+    belief: Belief,
 }
 
 /// What to send: a live delivery's own head, or one made from what was kept.
@@ -166,6 +168,7 @@ impl Forwarder {
             trust,
             settings,
             large: Arc::new(Semaphore::new(LARGE_ANSWERS)),
+            belief: Belief::default(),
         }
     }
 
@@ -188,6 +191,16 @@ impl Forwarder {
             };
             Client::new(connector(trust), self.own.iter().copied())
         })
+    }
+
+    /// What whoever watches the target believes of it.
+    pub(super) const fn belief(&self) -> &Belief {
+        &self.belief
+    }
+
+    /// Whether a connection to that address ends at cmhook itself.
+    pub(super) fn reaches_own(&self, to: SocketAddr) -> bool {
+        self.own.iter().any(|own| reaches(to, *own))
     }
 
     /// Whether the target is cmhook itself, of which nothing is ever asked.
@@ -241,12 +254,17 @@ impl Forwarder {
         let deadline = tokio::time::Instant::now() + self.settings.timeout;
         let asked = tokio::time::timeout_at(deadline, self.client(target).request(request)).await;
         let response = match asked {
-            Ok(Ok(response)) => response,
+            Ok(Ok(response)) => {
+                self.belief.answered(target);
+                response
+            }
             Ok(Err(error)) => {
+                self.belief.failed(target);
                 let failure = failure::of(target, &error);
                 return Err(begun.fail(failure));
             }
             Err(_) => {
+                self.belief.failed(target);
                 let failure = failure::timed_out(target, self.settings.timeout);
                 return Err(begun.fail(failure));
             }

@@ -5,6 +5,7 @@ pub mod again;
 mod again_error;
 pub mod answer;
 mod behind;
+mod belief;
 pub mod controls;
 mod examiner;
 pub mod failure;

@@ -4,6 +4,7 @@
 #![cfg(unix)]
 
 mod pause;
+mod reach;
 mod secrets;
 #[path = "../support/mod.rs"]
 mod support;
@@ -33,6 +34,7 @@ struct Running {
     runtime: Runtime,
     address: SocketAddr,
     again: Again,
+    forwarder: Arc<Forwarder>,
     notices: Notices,
     stop: CancellationToken,
 }
@@ -79,7 +81,8 @@ impl Running {
         drop(inside);
         Self {
             address,
-            again: Again::new(store, controls, forwarder),
+            again: Again::new(store, controls, Arc::clone(&forwarder)),
+            forwarder,
             notices,
             stop,
             runtime,
