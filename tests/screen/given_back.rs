@@ -69,7 +69,7 @@ fn a_start_that_fails_leaves_the_terminal_alone() {
     let cmhook = env!("CARGO_BIN_EXE_cmhook");
     let args = ["listen", "--listen", "127.0.0.1:0", "--store", store];
     let first = Terminal::run(cmhook, &args, &[]);
-    first.until("the screen", |screen| screen.alternate_screen());
+    first.until("the screen", vt100::Screen::alternate_screen);
     let mut second = Terminal::run(cmhook, &args, &[]);
     assert_eq!(second.end().exit_code(), 1);
     second.reads("--store PATH");
@@ -86,7 +86,7 @@ fn a_terminal_that_is_closed_ends_it_and_it_does_not_spin() {
     for before in ["", "trap '' HUP;"] {
         let script = format!("{before} exec \"$CMHOOK\" listen --listen 127.0.0.1:0 --ephemeral");
         let mut terminal = Terminal::run("sh", &["-c", &script], &[]);
-        terminal.until("the screen", |screen| screen.alternate_screen());
+        terminal.until("the screen", vt100::Screen::alternate_screen);
         let (_, until_now) = vitals(terminal.id());
         terminal.close();
         // Before it is waited for, what it took can still be seen.

@@ -36,12 +36,17 @@ pub struct Terminal {
 struct Shown {
     parser: vt100::Parser,
     bytes: Vec<u8>,
-    /// The terminal does not read.
-    stalled: bool,
-    /// The reader is to leave it, and has.
-    leaving: bool,
-    left: bool,
-    closed: bool,
+    reader: Reader,
+}
+
+/// What the terminal does with what is written to it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Reader {
+    Reads,
+    Stalls,
+    /// After the next that comes it has done.
+    Leaves,
+    Gone,
 }
 
 impl Terminal {
@@ -93,10 +98,7 @@ impl Terminal {
         let shown = Shown {
             parser: vt100::Parser::new(cells(size.rows), cells(size.cols), 0),
             bytes: Vec::new(),
-            stalled: false,
-            leaving: false,
-            left: false,
-            closed: false,
+            reader: Reader::Reads,
         };
         let shown = Arc::new((Mutex::new(shown), Condvar::new()));
         read(&*pair.master, &shown);
@@ -135,7 +137,7 @@ impl Terminal {
         let mut shown = self.shown();
         while !enough(&shown) {
             let left = deadline.saturating_duration_since(Instant::now());
-            if left.is_zero() || shown.closed {
+            if left.is_zero() || shown.reader == Reader::Gone {
                 let screen = shown.parser.screen().contents();
                 panic!("{what} did not come:\n{screen}");
             }
@@ -203,11 +205,11 @@ impl Terminal {
 
     /// From now on nobody reads what is written, up to what the terminal itself holds.
     pub fn stall(&self) {
-        self.shown().stalled = true;
+        self.shown().reader = Reader::Stalls;
     }
 
     pub fn read_on(&self) {
-        self.shown().stalled = false;
+        self.shown().reader = Reader::Reads;
         self.shown.1.notify_all();
     }
 
@@ -224,9 +226,9 @@ impl Terminal {
     #[track_caller]
     pub fn close(&mut self) {
         // The reader has a descriptor of it too, and leaves it after the next that comes.
-        self.shown().leaving = true;
+        self.shown().reader = Reader::Leaves;
         self.resize(20, 90);
-        self.wait("a frame", |shown| shown.closed || shown.left);
+        self.wait("a frame", |shown| shown.reader == Reader::Gone);
         self.slave = None;
         self.writer = None;
         self.master = None;
@@ -241,9 +243,8 @@ impl Terminal {
                 self.ended = Some(status.clone());
                 return status;
             }
-            if Instant::now() > deadline {
-                panic!("it does not end:\n{}", self.text());
-            }
+            let late = Instant::now() > deadline;
+            assert!(!late, "it does not end:\n{}", self.text());
             std::thread::sleep(Duration::from_millis(5));
         }
     }
@@ -309,17 +310,13 @@ fn read(master: &dyn MasterPty, shown: &Arc<(Mutex<Shown>, Condvar)>) {
             let mut shown = shown.lock().expect("no thread panics with it");
             shown.bytes.extend_from_slice(&buffer[..count]);
             shown.parser.process(&buffer[..count]);
-            shown.closed |= count == 0;
             news.notify_all();
-            if count == 0 {
-                return;
-            }
-            if shown.leaving {
+            if count == 0 || shown.reader == Reader::Leaves {
                 drop(reader);
-                shown.left = true;
+                shown.reader = Reader::Gone;
                 return;
             }
-            drop(news.wait_while(shown, |shown| shown.stalled));
+            drop(news.wait_while(shown, |shown| shown.reader == Reader::Stalls));
         }
     });
 }

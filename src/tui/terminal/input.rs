@@ -4,7 +4,7 @@
 //! terminal it reads for ever, and it cannot be stopped while a child has the terminal. So
 //! this waits by itself, and asks crossterm only when there is something to read.
 
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Write as _};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,11 +57,20 @@ struct Gate {
 
 #[derive(Default)]
 struct State {
-    held: bool,
-    /// It was found in the background, where it may no longer be by now.
-    behind: bool,
+    order: Order,
     reading: bool,
-    ended: bool,
+}
+
+/// What the reader is to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+enum Order {
+    #[default]
+    Read,
+    Hold,
+    /// To read, and to say so: this process was found in the background, where it may no
+    /// longer be by now.
+    Watch,
+    End,
 }
 
 impl Gate {
@@ -89,7 +98,7 @@ impl Keyboard {
     /// escape sequence came and the rest is waited for.
     pub(super) fn hold(&self) {
         let mut state = self.gate.lock();
-        state.held = true;
+        state.order = Order::Hold;
         let moment = Duration::from_millis(200);
         let changed = &self.gate.changed;
         drop(changed.wait_timeout_while(state, moment, |state| state.reading));
@@ -98,15 +107,16 @@ impl Keyboard {
 
     /// Reads again.
     pub(super) fn go_on(&self) {
-        self.gate.lock().held = false;
-        self.look();
+        self.order(Order::Read);
     }
 
     /// This process is in the background: [`Input::Continued`] comes when it no longer is.
     pub(super) fn watch(&self) {
-        let mut state = self.gate.lock();
-        (state.held, state.behind) = (false, true);
-        drop(state);
+        self.order(Order::Watch);
+    }
+
+    fn order(&self, order: Order) {
+        self.gate.lock().order = order;
         self.look();
     }
 
@@ -117,8 +127,7 @@ impl Keyboard {
 
 impl Drop for Keyboard {
     fn drop(&mut self) {
-        self.gate.lock().ended = true;
-        self.look();
+        self.order(Order::End);
     }
 }
 
@@ -131,6 +140,7 @@ enum Found {
 
 struct Reader {
     gate: Arc<Gate>,
+    #[cfg_attr(not(unix), allow(dead_code))]
     woken: io::PipeReader,
     to: Sender<Input>,
 }
@@ -140,11 +150,16 @@ impl Reader {
         let (mut empty, mut was_behind) = (0, false);
         loop {
             let mut state = self.gate.lock();
-            if state.ended {
-                return;
-            }
-            let held = state.held;
-            was_behind |= std::mem::take(&mut state.behind);
+            let held = match state.order {
+                Order::End => return,
+                Order::Hold => true,
+                Order::Read => false,
+                Order::Watch => {
+                    state.order = Order::Read;
+                    was_behind = true;
+                    false
+                }
+            };
             drop(state);
             // From the background, to read stops the process.
             let behind = !held && !Tty::is_ours();
@@ -175,7 +190,7 @@ impl Reader {
         let mut count = 0;
         loop {
             let mut state = self.gate.lock();
-            if state.held || state.ended || !Tty::is_ours() {
+            if state.order != Order::Read || !Tty::is_ours() {
                 return Ok(count.max(1));
             }
             state.reading = true;
@@ -191,7 +206,7 @@ impl Reader {
                 && self.to.blocking_send(input).is_err()
             {
                 // Nobody listens: the screen is about to end, and this with it.
-                self.gate.lock().ended = true;
+                self.gate.lock().order = Order::End;
                 return Ok(count);
             }
         }
@@ -199,7 +214,10 @@ impl Reader {
 
     #[cfg(unix)]
     fn wait(&mut self, held: bool, behind: bool) -> Found {
+        use std::io::Read as _;
+
         use rustix::event::{PollFd, PollFlags, poll};
+
         let stdin = rustix::stdio::stdin();
         let keys = if held || behind {
             PollFlags::empty()

@@ -101,3 +101,42 @@ impl Backend for Paper {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use ratatui::Terminal;
+    use ratatui::layout::Size;
+
+    use super::Paper;
+
+    fn frame(terminal: &mut Terminal<Paper>, text: &str, cursor: Option<(u16, u16)>) -> String {
+        let drawn = terminal.draw(|frame| {
+            frame.render_widget(text, frame.area());
+            if let Some(place) = cursor {
+                frame.set_cursor_position(place);
+            }
+        });
+        drawn.expect("memory can be written to");
+        String::from_utf8(terminal.backend_mut().take()).expect("it is UTF-8")
+    }
+
+    #[test]
+    fn only_what_differs_is_written() {
+        let paper = Paper {
+            size: Size::new(20, 2),
+            ..Paper::default()
+        };
+        let mut terminal = Terminal::new(paper).expect("it has a size");
+        assert!(frame(&mut terminal, "calm", None).contains("calm"));
+        assert_eq!(frame(&mut terminal, "calm", None), "");
+        assert_eq!(
+            frame(&mut terminal, "calm", Some((2, 0))),
+            "\x1b[1;3H\x1b[?25h"
+        );
+        assert_eq!(frame(&mut terminal, "calm", Some((2, 0))), "");
+        // The cells that are written move the cursor, so it is put back.
+        assert!(frame(&mut terminal, "balm", Some((2, 0))).ends_with("\x1b[1;3H"));
+        assert_eq!(frame(&mut terminal, "balm", None), "\x1b[?25l");
+        assert_eq!(frame(&mut terminal, "balm", None), "");
+    }
+}

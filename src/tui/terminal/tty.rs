@@ -108,11 +108,12 @@ impl Tty {
 }
 
 /// The terminal opened once more. By its name it cannot always be (after `su` it is another
-/// user's), by `/dev/tty` only where it is the controlling one.
+/// user's), by `/dev/tty` only where it is the controlling one; and macOS cannot wait for that.
 fn opened() -> io::Result<File> {
     let out = stdio::stdout();
     let ours = process::getsid(None).ok();
-    let path = if ours.is_some() && termios::tcgetsid(out.as_fd()).ok() == ours {
+    let is_ours = ours.is_some() && termios::tcgetsid(out.as_fd()).ok() == ours;
+    let path = if is_ours && cfg!(target_os = "linux") {
         PathBuf::from("/dev/tty")
     } else {
         let name = termios::ttyname(out, Vec::new())?;
