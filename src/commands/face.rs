@@ -2,8 +2,8 @@
 
 use std::io::{self, IsTerminal as _};
 use std::net::SocketAddr;
-use std::sync::Arc;
-use std::time::Instant;
+use std::sync::{Arc, mpsc};
+use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use jiff::tz::TimeZone;
@@ -21,6 +21,9 @@ use crate::lines::{self, Block, Lines, coloured};
 use crate::store::Store;
 use crate::tui::{self, About, Tui};
 use crate::wire;
+
+/// How long the last words may take, on a terminal that is not read.
+const FAREWELL: Duration = Duration::from_secs(1);
 
 /// What shows what happens.
 pub(super) enum Face {
@@ -120,9 +123,20 @@ impl Face {
         match self {
             Self::Lines(lines, output) => lines.finish(output, counts, store, deadline),
             Self::Screen(tui) => {
-                tui.wait();
-                // Standard error may be closed.
-                let _ = lines::farewell(&mut io::stderr().lock(), &counts);
+                let (done, finished) = mpsc::channel();
+                std::thread::spawn(move || {
+                    tui.wait();
+                    let _ = done.send(());
+                    // Standard error may be closed.
+                    let _ = lines::farewell(&mut io::stderr().lock(), &counts);
+                    let _ = done.send(());
+                });
+                // An editor may have the terminal still, and then nobody may read it.
+                let left = deadline.saturating_duration_since(Instant::now());
+                if finished.recv_timeout(left).is_ok() {
+                    let _ = finished.recv_timeout(left.min(FAREWELL));
+                }
+                tui::terminal::give_back();
                 Ok(())
             }
         }

@@ -127,7 +127,12 @@ impl Screen {
             Some(Input::Key(key)) => Msg::Key(key),
             Some(Input::Paste(text)) => Msg::Paste(text),
             Some(Input::Mouse(event)) => Msg::Mouse(event),
-            Some(Input::Resize | Input::Continued) => {
+            Some(Input::Continued) => {
+                self.terminal.take_back().map_err(|_| End::Lost)?;
+                let (columns, rows) = self.terminal.size();
+                Msg::Resized(columns, rows)
+            }
+            Some(Input::Resize) => {
                 self.terminal.redraw();
                 let (columns, rows) = self.terminal.size();
                 Msg::Resized(columns, rows)
