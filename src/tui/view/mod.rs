@@ -6,6 +6,8 @@ mod footer;
 mod header;
 mod list;
 mod paint;
+#[cfg(test)]
+pub(in crate::tui) mod tests;
 mod theme;
 
 use ratatui::Frame;
