@@ -19,6 +19,7 @@ use secrecy::SecretString;
 
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_data_folder};
 pub use resolve::resolve;
+pub use secrets::labelled;
 pub use target::{BadTarget, Target};
 pub use units::duration;
 

@@ -65,9 +65,9 @@ pub(super) fn collect(
     Ok(secrets)
 }
 
-/// Splits `NAME=S`. A base64 secret may end in `=`, so a rest of nothing but `=` is
+/// Splits `NAME=S` into a label and a secret; a bare one has no label. A base64 secret may end in `=`, so a rest of nothing but `=` is
 /// part of the secret.
-fn labelled(text: &str) -> (Option<&str>, &str) {
+pub fn labelled(text: &str) -> (Option<&str>, &str) {
     match text.split_once('=') {
         Some((label, value))
             if !label.is_empty()

@@ -127,6 +127,11 @@ impl Key {
             Self::Code(KeyCode::Left) => "←".into(),
             Self::Code(KeyCode::Right) => "→".into(),
             Self::Code(KeyCode::BackTab) => "Shift-Tab".into(),
+            // Systems have names of their own for these, or long ones.
+            Self::Code(KeyCode::Enter) => "Enter".into(),
+            Self::Code(KeyCode::Delete) => "Del".into(),
+            Self::Code(KeyCode::PageUp) => "PgUp".into(),
+            Self::Code(KeyCode::PageDown) => "PgDn".into(),
             Self::Code(code) => code.to_string(),
         }
     }
@@ -536,6 +541,11 @@ pub(super) fn resolve(places: &[Place], pressed: KeyEvent) -> Option<Action> {
             .find(hit)
             .map(|binding| binding.action)
     })
+}
+
+/// The first line of the table that has this action.
+pub(super) fn binding(action: Action) -> Option<&'static Binding> {
+    TABLE.iter().find(|binding| binding.action == action)
 }
 
 /// What the footer names in these places, the first matters most.

@@ -50,8 +50,8 @@ pub(super) struct Model {
     pub(super) remark: Option<(Said, Timestamp)>,
     /// Replays of many, while there are.
     pub(super) progress: Option<Progress>,
-    /// What should be known, the latest last.
-    pub(super) warnings: VecDeque<Arc<Warning>>,
+    /// What should be known and since when, the latest last.
+    pub(super) warnings: VecDeque<(Timestamp, Arc<Warning>)>,
     pub(super) refusals: VecDeque<Arc<Refusal>>,
     /// Whether times are told as how long ago.
     pub(super) ago: bool,
@@ -61,7 +61,8 @@ pub(super) struct Model {
 impl Model {
     /// The model of a screen that has just been opened.
     pub(super) fn new(about: About, now: Timestamp, size: (u16, u16)) -> Self {
-        let warnings = about.warnings.iter().cloned().map(Arc::new).collect();
+        let known = about.warnings.iter().cloned();
+        let warnings = known.map(|warning| (now, Arc::new(warning))).collect();
         let mut model = Self {
             since: now,
             now,
@@ -103,6 +104,9 @@ impl Model {
         if !areas.detail.is_empty() {
             self.detail.resize(areas.detail.width, areas.detail.height);
         }
+        if let Some(dialog) = &mut self.dialog {
+            dialog.fit(self.size);
+        }
     }
 
     /// Whether the list has a line for its filter.
@@ -121,6 +125,12 @@ impl Model {
         }
     }
 
+    /// Puts a dialog on top of everything.
+    pub(super) fn ask(&mut self, mut dialog: Dialog) {
+        dialog.fit(self.size);
+        self.dialog = Some(dialog);
+    }
+
     /// Says something for a while.
     pub(super) fn say(&mut self, said: Said) {
         let until = self.now.checked_add(REMARK).unwrap_or(self.now);
@@ -128,7 +138,7 @@ impl Model {
     }
 
     pub(super) fn warn(&mut self, warning: Arc<Warning>) {
-        remember(&mut self.warnings, warning);
+        remember(&mut self.warnings, (self.now, warning));
     }
 
     pub(super) fn refuse(&mut self, refusal: Arc<Refusal>) {
@@ -156,7 +166,7 @@ impl Model {
                 hint,
             });
         }
-        if let Some(warning) = self.warnings.back() {
+        if let Some((_, warning)) = self.warnings.back() {
             return Some(Notice::Warning(warning));
         }
         if self.status.counts.evicted > 0 {

@@ -8,6 +8,8 @@ use jiff::Timestamp;
 
 use super::content::signature::Explained;
 use super::status::Status;
+use super::text::Line;
+use crate::cakemail::signature::Secret;
 use crate::config::Target;
 use crate::delivery::{Kept, OwnAnswer, Refusal, Warning};
 use crate::filter::{Duplicates, Filter};
@@ -55,6 +57,14 @@ pub(super) enum Msg {
     Select(u64),
     /// How far replays of many have come.
     Progress(Progress),
+    /// What differs between two deliveries: a title and the rest.
+    Compared(String, Vec<Line>),
+    /// A delivery was not exported: the file is there already.
+    Exists {
+        id: u64,
+        format: ExportAs,
+        path: PathBuf,
+    },
 }
 
 /// What a search found.
@@ -162,7 +172,7 @@ pub(super) enum Effect {
     /// Forward to these from now on.
     Forward(Vec<Target>),
     /// Verify with this secret too.
-    AddSecret(Secretive),
+    AddSecret(Secret),
     /// Stop forwarding, or go on.
     Pause(bool),
     /// Mark a delivery or take its mark away.
@@ -175,12 +185,15 @@ pub(super) enum Effect {
         attempt: Option<u32>,
         text: Option<String>,
     },
-    /// Write a delivery to a file.
+    /// Write a delivery to a file; one that is there only where it is to be replaced.
     Export {
         id: u64,
         format: ExportAs,
         path: PathBuf,
+        replace: bool,
     },
+    /// Find out what differs between two deliveries, the older one first.
+    Compare(u64, u64),
     /// Delete these.
     Delete(Vec<u64>),
     /// Delete all.
@@ -200,14 +213,4 @@ pub(super) enum Effect {
 pub(super) struct Edited {
     pub(super) original: u64,
     pub(super) body: Vec<u8>,
-}
-
-/// A secret on its way from the keyboard. It shows itself to nobody.
-#[derive(Clone)]
-pub(super) struct Secretive(pub(super) String);
-
-impl std::fmt::Debug for Secretive {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("Secretive")
-    }
 }

@@ -2,7 +2,8 @@
 
 use crossterm::event::{KeyCode, KeyEvent};
 
-use super::Answer;
+use super::{Answer, Hint, hint};
+use crate::tui::line_input::is_enter;
 use crate::tui::msg::Effect;
 
 /// A question.
@@ -13,7 +14,7 @@ pub(in crate::tui) struct Confirm {
     /// What it means, in a line; empty where that is clear.
     pub(in crate::tui) detail: String,
     /// What `y` does, as a verb: `delete`.
-    pub(in crate::tui) verb: &'static str,
+    verb: &'static str,
     effect: Effect,
 }
 
@@ -36,9 +37,36 @@ impl Confirm {
     /// Takes a key.
     pub(super) fn key(&self, key: KeyEvent) -> Answer {
         match key.code {
-            KeyCode::Char('y' | 'Y') | KeyCode::Enter => Answer::Do(self.effect.clone()),
+            _ if is_enter(key) => Answer::Do(self.effect.clone()),
+            KeyCode::Char('y' | 'Y') => Answer::Do(self.effect.clone()),
             KeyCode::Char('n' | 'N' | 'q') | KeyCode::Esc => Answer::Close,
             _ => Answer::Stay,
+        }
+    }
+
+    /// The keys that work.
+    pub(in crate::tui) fn hints(&self) -> Vec<Hint> {
+        vec![hint("y", self.verb), hint("n", "do not")]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crossterm::event::KeyModifiers;
+
+    #[test]
+    fn only_yes_does_it() {
+        let confirm = Confirm::new("Delete all?", "", "delete", Effect::Clear);
+        let answer = |code| confirm.key(KeyEvent::new(code, KeyModifiers::NONE));
+        for code in [KeyCode::Char('y'), KeyCode::Char('Y'), KeyCode::Enter] {
+            assert!(matches!(answer(code), Answer::Do(Effect::Clear)));
+        }
+        for code in [KeyCode::Char('n'), KeyCode::Char('q'), KeyCode::Esc] {
+            assert!(matches!(answer(code), Answer::Close));
+        }
+        for code in [KeyCode::Char('Z'), KeyCode::Char(' '), KeyCode::Tab] {
+            assert!(matches!(answer(code), Answer::Stay));
         }
     }
 }

@@ -7,8 +7,8 @@ mod search;
 
 use crossterm::event::KeyEvent;
 
-use super::dialog::Answer;
-use super::keys;
+use super::dialog::{Answer, Dialog};
+use super::keys::{self, Action, Place};
 use super::layout::Pane;
 use super::model::Model;
 use super::msg::{Effect, Msg};
@@ -50,8 +50,14 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
         Msg::Gone(ids) => model.list.keep_only(|id| ids.binary_search(&id).is_err()),
         Msg::Evicted(oldest) => model.list.keep_from(oldest),
         Msg::Answered(answer) => model.list.answer(&answer),
-        Msg::Refused(refusal) => model.refuse(refusal),
-        Msg::Warned(warning) => model.warn(warning),
+        Msg::Refused(refusal) => {
+            model.refuse(refusal);
+            dialogs::refresh(model);
+        }
+        Msg::Warned(warning) => {
+            model.warn(warning);
+            dialogs::refresh(model);
+        }
         Msg::Status(status) => model.status = *status,
         Msg::Opened(kept) => model.detail.open(kept),
         Msg::Found(found) => return search::found(model, *found),
@@ -59,11 +65,19 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
         Msg::Done(said) => model.say(said),
         Msg::Select(id) => model.list.select(id),
         Msg::Progress(progress) => act::progress(model, progress),
+        Msg::Compared(title, lines) => dialogs::compared(model, title, lines),
+        Msg::Exists { id, format, path } => dialogs::exists(model, id, format, path),
     }
     None
 }
 
 fn press(model: &mut Model, key: KeyEvent) -> Option<Effect> {
+    // What has to do with the terminal works whatever stands on it.
+    if let Some(action @ (Action::Redraw | Action::Suspend)) =
+        keys::resolve(&[Place::Anywhere], key)
+    {
+        return act::act(model, action);
+    }
     if let Some(dialog) = &mut model.dialog {
         return match dialog.key(key) {
             Answer::Stay => None,
@@ -74,6 +88,10 @@ fn press(model: &mut Model, key: KeyEvent) -> Option<Effect> {
             Answer::Do(effect) => {
                 model.dialog = None;
                 Some(effect)
+            }
+            Answer::Ask(ask) => {
+                model.ask(Dialog::Ask(*ask));
+                None
             }
         };
     }

@@ -14,7 +14,12 @@ const WHEEL: isize = 3;
 
 /// Takes an event of the mouse.
 pub(super) fn mouse(model: &mut Model, event: MouseEvent) -> Option<Effect> {
-    if model.dialog.is_some() {
+    if let Some(dialog) = &mut model.dialog {
+        match event.kind {
+            MouseEventKind::ScrollUp => dialog.scroll(-WHEEL),
+            MouseEventKind::ScrollDown => dialog.scroll(WHEEL),
+            _ => {}
+        }
         return None;
     }
     let at = Position::new(event.column, event.row);

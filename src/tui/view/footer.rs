@@ -42,7 +42,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 /// As many keys as there is room for. The last two, help and quit, always have theirs.
 fn hints(model: &Model, room: usize, unicode: bool) -> Line {
-    let mut wanted: Vec<_> = if model.prompt.is_some() {
+    let wanted: Vec<_> = if model.prompt.is_some() {
         vec![("Enter", "keep"), ("Esc", "as before"), ("↑↓", "history")]
             .into_iter()
             .map(|(key, word)| piece(key, word, unicode))
@@ -54,7 +54,13 @@ fn hints(model: &Model, room: usize, unicode: bool) -> Line {
             .map(|(binding, word)| piece(&key_of(binding), word, unicode))
             .collect()
     };
-    let last: Vec<Line> = wanted.split_off(wanted.len().saturating_sub(2));
+    as_many_as_fit(wanted, 2, room)
+}
+
+/// As many of these beside each other as there is room for; so many of the last have theirs
+/// before the others.
+pub(super) fn as_many_as_fit(mut wanted: Vec<Line>, last: usize, room: usize) -> Line {
+    let last: Vec<Line> = wanted.split_off(wanted.len().saturating_sub(last));
     let kept: usize = last.iter().map(|one| one.width() + 2).sum();
     let mut line = Line::empty();
     for one in wanted {
@@ -79,7 +85,8 @@ fn joined(mut line: Line, one: Line) -> Line {
     line
 }
 
-fn piece(key: &str, word: &str, unicode: bool) -> Line {
+/// A key and what it does.
+pub(super) fn piece(key: &str, word: &str, unicode: bool) -> Line {
     let key = match key {
         "Enter" if unicode => "⏎",
         "↑↓" if !unicode => "up/down",

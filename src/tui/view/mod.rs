@@ -2,6 +2,7 @@
 
 pub(super) mod detail;
 mod dialog;
+mod field;
 mod footer;
 mod header;
 mod list;
@@ -38,7 +39,7 @@ pub(super) fn view(frame: &mut Frame<'_>, model: &Model) {
     detail::draw(&mut canvas, areas.detail, model);
     footer::draw(&mut canvas, areas.footer, model);
     if let Some(dialog) = &model.dialog {
-        cursor = dialog::draw(&mut canvas, model.size, dialog, model);
+        cursor = dialog::draw(&mut canvas, model.size, dialog);
     }
     if let Some(cursor) = cursor {
         frame.set_cursor_position(cursor);

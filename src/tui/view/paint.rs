@@ -39,9 +39,9 @@ impl Canvas<'_> {
             return 0;
         }
         let (mut x, y) = (area.x, area.y + row);
-        let mut skip = skip;
+        let mut left = skip;
         for piece in &line.pieces {
-            let text = without_start(piece, &mut skip);
+            let text = without_start(piece, &mut left);
             let room = usize::from(area.right().saturating_sub(x));
             if room == 0 {
                 break;

@@ -8,15 +8,13 @@
 
 mod row;
 
-use ratatui::layout::{Position, Rect};
+use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
-use unicode_width::UnicodeWidthStr as _;
 
-use super::Cursor;
 use super::paint::Canvas;
+use super::{Cursor, field};
 use crate::tui::layout::Pane;
 use crate::tui::model::Model;
-use crate::tui::prompt::Prompt;
 use crate::tui::text::{Line, Role};
 use row::{Columns, Look};
 
@@ -28,7 +26,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Cursor
     let mut cursor = None;
     let mut top = 0;
     if let Some(prompt) = &model.prompt {
-        cursor = Some(typed(canvas, area, prompt));
+        cursor = field::draw(canvas, area, " / ", &prompt.input, false);
         top += 1;
     } else if let Some(active) = model.list.active() {
         let line = Line::of(Role::Accent, " / ").with(Role::Strong, &active.text);
@@ -89,26 +87,6 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Cursor
         canvas.in_the_middle(below, &empty(model));
     }
     cursor
-}
-
-fn typed(canvas: &mut Canvas<'_>, area: Rect, prompt: &Prompt) -> Position {
-    let text = prompt.input.text();
-    // What is left of the cursor is always seen.
-    let before: String = text.chars().take(prompt.input.cursor()).collect();
-    let room = usize::from(area.width).saturating_sub(4);
-    let skip = before.width().saturating_sub(room);
-    canvas.line(area, 0, &Line::of(Role::Accent, " / "));
-    let field = Rect {
-        x: area.x + 3,
-        width: area.width.saturating_sub(3),
-        ..area
-    };
-    canvas.line_from(field, 0, &Line::of(Role::Plain, text), skip, Style::new());
-    let column = u16::try_from(before.width() - skip).unwrap_or(0);
-    Position::new(
-        (field.x + column).min(area.right().saturating_sub(1)),
-        area.y,
-    )
 }
 
 fn empty(model: &Model) -> Vec<Line> {

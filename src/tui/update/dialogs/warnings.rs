@@ -1,0 +1,87 @@
+//! What should be known, and which requests were turned away.
+
+use jiff::Timestamp;
+
+use crate::delivery::{Refusal, Warning};
+use crate::tui::model::Model;
+use crate::tui::text::{Line, Role};
+
+/// What stands above it.
+pub(super) const TITLE: &str = "Warnings and refused requests";
+
+/// All of it, the newest first.
+pub(super) fn lines(model: &Model) -> Vec<Line> {
+    let warnings = model.warnings.iter();
+    let refusals = model.refusals.iter();
+    let mut all: Vec<(Timestamp, Vec<Line>)> = warnings
+        .map(|(at, warning)| (*at, warned(*at, warning, model)))
+        .chain(refusals.map(|refusal| (refusal.at, refused(refusal, model))))
+        .collect();
+    if all.is_empty() {
+        return vec![
+            Line::of(Role::Good, "Nothing to worry about."),
+            Line::empty(),
+            Line::of(
+                Role::Dim,
+                "Here stands what cmhook has to warn of, and every request that it turned away \
+                 before it became a delivery.",
+            ),
+        ];
+    }
+    all.sort_by_key(|(at, _)| std::cmp::Reverse(*at));
+    let known = u64::try_from(model.refusals.len()).unwrap_or(u64::MAX);
+    let mut lines: Vec<Line> = all.into_iter().flat_map(|(_, lines)| lines).collect();
+    let older = model.status.counts.refused.saturating_sub(known);
+    if older > 0 {
+        let text = match older {
+            1 => "1 more request was refused before these.".to_owned(),
+            many => format!("{many} more requests were refused before these."),
+        };
+        lines.push(Line::of(Role::Dim, text));
+    } else {
+        lines.pop();
+    }
+    lines
+}
+
+fn warned(at: Timestamp, warning: &Warning, model: &Model) -> Vec<Line> {
+    let mut lines = vec![
+        begun(at, model)
+            .with(Role::Warn, "warning  ")
+            .with(Role::Plain, &warning.message),
+    ];
+    if !warning.hint.is_empty() {
+        lines.push(Line::of(Role::Dim, format!("{INDENT}{}", warning.hint)));
+    }
+    lines.push(Line::empty());
+    lines
+}
+
+fn refused(refusal: &Refusal, model: &Model) -> Vec<Line> {
+    let status = refusal
+        .status
+        .map_or_else(|| "closed".to_owned(), |status| status.to_string());
+    let request = refusal.request.as_deref().unwrap_or("a request");
+    vec![
+        begun(refusal.at, model)
+            .with(Role::Bad, format!("refused  {status} "))
+            .with(Role::Plain, request)
+            .with(Role::Dim, format!(" from {}", refusal.peer)),
+        Line::of(Role::Plain, format!("{INDENT}{}", refusal.reason)),
+        Line::empty(),
+    ]
+}
+
+/// As wide as a time.
+const INDENT: &str = "          ";
+
+fn begun(at: Timestamp, model: &Model) -> Line {
+    let local = at.to_zoned(model.about.zone.clone());
+    let today = model.now.to_zoned(model.about.zone.clone()).date();
+    let format = if local.date() == today {
+        "%H:%M:%S  "
+    } else {
+        "%Y-%m-%d %H:%M:%S  "
+    };
+    Line::of(Role::Dim, local.strftime(format).to_string())
+}
