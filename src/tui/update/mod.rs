@@ -114,7 +114,10 @@ fn paste(model: &mut Model, text: &str) -> Option<Effect> {
     search::typed(model)
 }
 
-/// Gives the keys to the other pane.
+/// Gives the keys to a pane. What is being read does not give way to what comes in.
 fn turn_to(model: &mut Model, pane: Pane) {
+    if pane == Pane::Detail && model.list.follows() {
+        model.list.follow(false);
+    }
     model.pane = pane;
 }

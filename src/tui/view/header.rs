@@ -23,25 +23,12 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
     if area.is_empty() {
         return;
     }
-    let counts = counts(model);
-    let spark = spark(model, canvas.unicode);
-    // What there is least room for goes first.
-    let whole = place(model, canvas.unicode, true);
-    let short = place(model, canvas.unicode, false);
-    let room = usize::from(area.width).saturating_sub(2);
-    let with_spark = join(&spark, &counts);
-    let (left, right) = if whole.width() + with_spark.width() + 2 <= room {
-        (whole, with_spark)
-    } else if whole.width() + counts.width() + 2 <= room {
-        (whole, counts)
-    } else {
-        (short, counts)
-    };
     let inner = Rect {
         x: area.x + 1,
         width: area.width.saturating_sub(2),
         ..area
     };
+    let (left, right) = fitting(canvas, model, usize::from(inner.width));
     let taken = canvas.line(inner, 0, &left);
     let rest = Rect {
         x: inner.x + taken,
@@ -55,6 +42,28 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         let line = told(notice, model, canvas.unicode);
         canvas.line(inner, 1, &line);
     }
+}
+
+/// As much as there is room for; what can be done without best goes first.
+fn fitting(canvas: &Canvas<'_>, model: &Model, room: usize) -> (Line, Line) {
+    let (whole, short) = (
+        place(model, canvas.unicode, true),
+        place(model, canvas.unicode, false),
+    );
+    let (counts, few) = (counts(model, true), counts(model, false));
+    let spark = spark(model, canvas.unicode);
+    let ways = [
+        (&whole, join(&spark, &counts)),
+        (&whole, counts.clone()),
+        (&short, counts),
+        (&short, few.clone()),
+    ];
+    let fits = |(left, right): &(&Line, Line)| left.width() + right.width() + 2 <= room;
+    let way = ways.into_iter().find(fits);
+    way.map_or_else(
+        || (Line::of(Role::Strong, "cmhook"), few),
+        |(left, right)| (left.clone(), right),
+    )
 }
 
 fn join(left: &Line, right: &Line) -> Line {
@@ -96,7 +105,8 @@ fn place(model: &Model, unicode: bool, with_url: bool) -> Line {
     }
 }
 
-fn counts(model: &Model) -> Line {
+/// What has come in and gone wrong, and with `secrets` how many of those are known.
+fn counts(model: &Model, secrets: bool) -> Line {
     let counts = &model.status.counts;
     let failing = model.list.failing(model.since);
     let mut line = Line::of(Role::Plain, format!("{} in", counts.received));
@@ -111,6 +121,9 @@ fn counts(model: &Model) -> Line {
                 .with(Role::Dim, " · ")
                 .with(role, format!("{count} {word}"));
         }
+    }
+    if !secrets {
+        return line;
     }
     let (role, secrets) = match model.status.secrets.len() {
         0 => (Role::Warn, "no secret".to_owned()),

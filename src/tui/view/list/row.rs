@@ -12,10 +12,13 @@ use crate::tui::text::{Line, Role};
 
 /// The event's name has so many columns before the durations go.
 const NAME: usize = 18;
+/// And so many before the time goes.
+const SHORT: usize = 8;
 
 /// Which columns there are and how wide.
 pub(super) struct Columns {
     id: usize,
+    time: bool,
     name: usize,
     took: bool,
     replays: bool,
@@ -26,9 +29,11 @@ impl Columns {
     pub(super) fn of(width: usize, model: &Model) -> Self {
         let rows = model.list.visible().map(|(row, _)| row);
         let id = rows.map(|row| digits(row.id)).max().unwrap_or(1).max(3);
-        // Bar, id, time, verdict's mark, status, with what stands between them.
-        let fixed = 1 + id + 2 + 8 + 2 + 1 + 1 + 1 + 4;
+        // Bar, id, verdict's mark, status, with what stands between them.
+        let fixed = 1 + id + 2 + 1 + 1 + 1 + 4;
         let mut name = width.saturating_sub(fixed);
+        let time = name >= SHORT + 10;
+        name -= if time { 10 } else { 0 };
         // Columns do not come and go with the rows: nothing moves unless something happens.
         let mut room_for = |columns: usize| {
             let fits = name >= NAME + columns;
@@ -39,6 +44,7 @@ impl Columns {
         let replays = room_for(4);
         Self {
             id,
+            time,
             name,
             took,
             replays,
@@ -47,14 +53,12 @@ impl Columns {
 
     /// Their names.
     pub(super) fn names(&self, ago: bool) -> Line {
-        let mut text = format!(
-            " {:>id$}  {:<8}  {}   {:>4}",
-            "#",
-            if ago { "ago" } else { "time" },
-            fitted("event", self.name, ""),
-            "app",
-            id = self.id
-        );
+        let mut text = format!(" {:>id$}  ", "#", id = self.id);
+        if self.time {
+            text.push_str(if ago { "ago       " } else { "time      " });
+        }
+        text.push_str(&fitted("event", self.name, ""));
+        text.push_str("    app");
         if self.took {
             text.push_str("    took");
         }
@@ -84,11 +88,13 @@ pub(super) fn line(row: &Row, look: &Look<'_>, columns: &Columns, model: &Model)
         (true, true) => "★",
         (true, false) => "*",
     };
-    let time = if model.ago {
-        ago(row.at, model.now)
-    } else {
-        let local = row.at.to_zoned(model.about.zone.clone());
-        local.strftime("%H:%M:%S").to_string()
+    let time = match (columns.time, model.ago) {
+        (false, _) => String::new(),
+        (true, true) => format!("{:<8}  ", ago(row.at, model.now)),
+        (true, false) => {
+            let local = row.at.to_zoned(model.about.zone.clone());
+            local.strftime("%H:%M:%S  ").to_string()
+        }
     };
     let (mark, mark_role) = match row.mark {
         Mark::Valid => (glyphs.good, Role::Good),
@@ -101,7 +107,7 @@ pub(super) fn line(row: &Row, look: &Look<'_>, columns: &Columns, model: &Model)
     let mut line = Line::of(bar_role, bar)
         .with(Role::Dim, format!("{:>width$}", row.id, width = columns.id))
         .with(Role::Accent, format!("{star} "))
-        .with(Role::Dim, format!("{time:<8}  "))
+        .with(Role::Dim, time)
         .with(Role::Plain, fitted(&row.name, columns.name, cut))
         .with(mark_role, format!(" {mark} "))
         .with(status_role, format!("{status:>4}"));
