@@ -13,6 +13,7 @@ pub mod compare;
 pub mod config;
 pub mod delivery;
 pub mod export;
+pub mod files;
 pub mod filter;
 pub mod http;
 pub mod inspector;

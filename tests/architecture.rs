@@ -26,9 +26,10 @@ const FLOORS: &[(&str, u8)] = &[
     ("capture", 3),
     // What was delivered.
     ("store", 2),
-    // Settings, and what both sides of HTTP share.
+    // Settings, what both sides of HTTP share, and how files are written.
     ("config", 1),
     ("http", 1),
+    ("files", 1),
     // Pure: no runtime, no I/O, time passed in.
     ("filter", 0),
     ("compare", 0),

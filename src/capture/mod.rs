@@ -4,6 +4,7 @@
 pub mod again;
 mod again_error;
 pub mod answer;
+pub mod asked;
 mod behind;
 mod belief;
 pub mod controls;

@@ -2,6 +2,7 @@
 
 pub mod curl;
 pub mod fixture;
+pub mod format;
 pub mod har;
 pub mod http;
 pub mod json;

@@ -2,23 +2,24 @@
 
 mod files;
 
-use std::io::{self, IsTerminal as _, Write};
+use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anyhow::Context as _;
-use http::Uri;
 
 use super::Outcome;
 use super::select::{Needed, select};
 use super::setup::Setup;
 use crate::cakemail::signature::Secret;
-use crate::capture::targets;
+use crate::capture::{asked, targets};
 use crate::cli::{ExportArgs, FormatArg};
 use crate::config::{ConfigError, Policy, Target};
 use crate::delivery::{Kept, is_unsafe_on_terminal};
+use crate::export::THROW_AWAY;
+use crate::export::format::Format;
 use crate::export::redact::Redactor;
-use crate::export::{THROW_AWAY, curl, fixture, har, http as wire_form, json};
-use files::Destination;
+use crate::files::{check, create_folder, create_parent, write};
+use files::{Destination, refused};
 
 pub(super) fn run(args: &ExportArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let format = format(args)?;
@@ -28,10 +29,7 @@ pub(super) fn run(args: &ExportArgs, config: Option<&Path>) -> anyhow::Result<Ou
     let Some(mut chosen) = select(&setup, &args.select, Needed::Named)? else {
         return Ok(Outcome::No);
     };
-    if format == FormatArg::Raw
-        && chosen.len() > 1
-        && !matches!(destination, Destination::Folder(_))
-    {
+    if format == Format::Raw && chosen.len() > 1 && !matches!(destination, Destination::Folder(_)) {
         return Err(ConfigError {
             message: format!("{} bodies would run into each other", chosen.len()),
             hint: "name a folder for them with `-o FOLDER/`".into(),
@@ -44,7 +42,7 @@ pub(super) fn run(args: &ExportArgs, config: Option<&Path>) -> anyhow::Result<Ou
         None
     };
     let policy = match format {
-        FormatArg::Curl => targets::remembered(&setup.reader()?),
+        Format::Curl => targets::remembered(&setup.reader()?),
         _ => Policy::default(),
     };
     let export = Export {
@@ -56,8 +54,8 @@ pub(super) fn run(args: &ExportArgs, config: Option<&Path>) -> anyhow::Result<Ou
     match destination {
         Destination::Stdout => export.to_stdout(&chosen, args.force)?,
         Destination::File(path) => {
-            files::create_parent(&path)?;
-            files::write(&path, args.force, |out| export.write(&chosen, out))?;
+            create_parent(&path).map_err(refused)?;
+            write(&path, args.force, |out| export.write(&chosen, out)).map_err(refused)?;
             let count = super::ask::deliveries(chosen.len());
             writeln!(io::stderr(), "Wrote {count} to {}.", files::shown(&path))?;
         }
@@ -67,29 +65,37 @@ pub(super) fn run(args: &ExportArgs, config: Option<&Path>) -> anyhow::Result<Ou
     Ok(Outcome::Fine)
 }
 
-fn format(args: &ExportArgs) -> Result<FormatArg, ConfigError> {
+fn format(args: &ExportArgs) -> Result<Format, ConfigError> {
     let by_name = || {
         let name = Path::new(args.output.as_deref()?);
         Some(
             match name.extension()?.to_str()?.to_ascii_lowercase().as_str() {
-                "har" => FormatArg::Har,
-                "http" => FormatArg::Http,
-                "json" => FormatArg::Fixture,
-                "jsonl" | "ndjson" => FormatArg::Json,
-                "sh" => FormatArg::Curl,
+                "har" => Format::Har,
+                "http" => Format::Http,
+                "json" => Format::Fixture,
+                "jsonl" | "ndjson" => Format::Json,
+                "sh" => Format::Curl,
                 _ => return None,
             },
         )
     };
-    args.format.or_else(by_name).ok_or_else(|| ConfigError {
+    let named = args.format.map(|format| match format {
+        FormatArg::Curl => Format::Curl,
+        FormatArg::Har => Format::Har,
+        FormatArg::Fixture => Format::Fixture,
+        FormatArg::Json => Format::Json,
+        FormatArg::Raw => Format::Raw,
+        FormatArg::Http => Format::Http,
+    });
+    named.or_else(by_name).ok_or_else(|| ConfigError {
         message: "it is not said what to write".into(),
         hint: "add `--as curl`, `har`, `fixture`, `json`, `raw` or `http`".into(),
     })
 }
 
-fn target(args: &ExportArgs, format: FormatArg) -> Result<Option<Target>, ConfigError> {
+fn target(args: &ExportArgs, format: Format) -> Result<Option<Target>, ConfigError> {
     let Some(to) = &args.to else { return Ok(None) };
-    if format != FormatArg::Curl {
+    if format != Format::Curl {
         return Err(ConfigError {
             message: "`--to` is for `--as curl`; nothing else says where to send it".into(),
             hint: "leave it out".into(),
@@ -124,7 +130,7 @@ fn redact(chosen: &mut [Kept]) -> anyhow::Result<String> {
 }
 
 struct Export {
-    format: FormatArg,
+    format: Format,
     to: Option<Target>,
     /// Where the store's last listener forwarded to.
     policy: Policy,
@@ -133,33 +139,14 @@ struct Export {
 }
 
 impl Export {
-    fn write(&self, chosen: &[Kept], out: &mut impl Write) -> io::Result<()> {
-        let secret = self.secret.as_deref();
-        if self.format == FormatArg::Har {
-            return har::write(chosen, secret, out);
-        }
-        for (at, kept) in chosen.iter().enumerate() {
-            let received = &kept.delivery.request;
-            match self.format {
-                FormatArg::Curl => {
-                    if at > 0 {
-                        out.write_all(b"\n")?;
-                    }
-                    out.write_all(curl::command(received, &self.url(kept)).as_bytes())?;
-                }
-                FormatArg::Fixture => fixture::write(kept, secret, out)?,
-                FormatArg::Json => json::write_line(kept, secret, out)?,
-                FormatArg::Raw => out.write_all(&received.body)?,
-                FormatArg::Http => out.write_all(&wire_form::request(received))?,
-                FormatArg::Har => {}
-            }
-        }
-        Ok(())
+    fn write(&self, chosen: &[Kept], out: &mut impl io::Write) -> io::Result<()> {
+        let url = |kept: &Kept| asked::url(kept, self.to.as_ref(), &self.policy);
+        self.format.write(chosen, self.secret.as_deref(), url, out)
     }
 
     fn to_stdout(&self, chosen: &[Kept], force: bool) -> anyhow::Result<()> {
         let mut out = io::BufWriter::new(io::stdout().lock());
-        let is_exact = matches!(self.format, FormatArg::Raw | FormatArg::Http);
+        let is_exact = matches!(self.format, Format::Raw | Format::Http);
         if is_exact && !force && io::stdout().is_terminal() {
             let mut bytes = Vec::new();
             self.write(chosen, &mut bytes)?;
@@ -178,50 +165,19 @@ impl Export {
     }
 
     fn to_folder(&self, chosen: &[Kept], folder: &Path, force: bool) -> anyhow::Result<()> {
-        files::create_folder(folder)?;
-        let path = |kept: &Kept| folder.join(files::name(kept, self.format));
+        create_folder(folder).map_err(refused)?;
+        let path = |kept: &Kept| folder.join(self.format.file_name(kept));
         // Before the first is written, so that a second export does nothing by halves.
         for kept in chosen {
-            files::check(&path(kept), force)?;
+            check(&path(kept), force).map_err(refused)?;
         }
         for kept in chosen {
             let one = std::slice::from_ref(kept);
-            files::write(&path(kept), force, |out| self.write(one, out))?;
+            write(&path(kept), force, |out| self.write(one, out)).map_err(refused)?;
         }
         let count = super::ask::deliveries(chosen.len());
         writeln!(io::stderr(), "Wrote {count} to {}.", files::shown(folder))?;
         Ok(())
-    }
-
-    /// The URL to ask: the target that is named, the one that was asked last, or what is
-    /// known of the store's last listener.
-    fn url(&self, kept: &Kept) -> String {
-        let received = &kept.delivery.request;
-        let path = &*received.path_and_query;
-        let of = |target: &Target| {
-            let url = target.url_for(path).map(|url| url.to_string());
-            url.unwrap_or_else(|| format!("{target}{path}"))
-        };
-        if let Some(to) = &self.to {
-            return of(to);
-        }
-        let asked = kept.newest().map(|attempt| &*attempt.target);
-        if let Some(asked) = asked.filter(|asked| is_url(asked)) {
-            return asked.to_owned();
-        }
-        let event = received.event.as_deref().unwrap_or_default();
-        let routed = self
-            .policy
-            .routes
-            .iter()
-            .find(|(glob, _)| glob.matches(event));
-        match routed
-            .map(|(_, target)| target)
-            .or(self.policy.forward.first())
-        {
-            Some(target) => of(target),
-            None => format!("http://localhost:3000{path}"),
-        }
     }
 
     /// Formats without a place for the secret have it said beside them.
@@ -230,22 +186,13 @@ impl Export {
             return Ok(());
         };
         match self.format {
-            FormatArg::Curl | FormatArg::Raw | FormatArg::Http => writeln!(
+            Format::Curl | Format::Raw | Format::Http => writeln!(
                 io::stderr(),
                 "Redacted and signed with the throw-away secret `{secret}`."
             ),
-            FormatArg::Har | FormatArg::Fixture | FormatArg::Json => Ok(()),
+            Format::Har | Format::Fixture | Format::Json => Ok(()),
         }
     }
-}
-
-/// Whether a recorded target, which may have been imported, is one that curl may be given.
-fn is_url(text: &str) -> bool {
-    let uri: Result<Uri, _> = text.parse();
-    uri.is_ok_and(|uri| {
-        matches!(uri.scheme_str(), Some("http" | "https"))
-            && uri.host().is_some_and(|host| !host.is_empty())
-    })
 }
 
 fn is_harmless(bytes: &[u8]) -> bool {
