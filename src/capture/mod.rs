@@ -22,5 +22,6 @@ mod refusal;
 pub mod rejudge;
 mod start;
 pub mod targets;
+pub mod trigger;
 mod unstoppable;
 mod wire_watch;

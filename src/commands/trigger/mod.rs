@@ -19,11 +19,13 @@ use super::setup::{Setup, color, meant, runtime, with_secrets};
 use super::{Outcome, api, ink};
 use crate::cakemail::event::NAMES;
 use crate::cakemail::sample::{self, Sample};
+use crate::capture::trigger::request::Requests;
+use crate::capture::trigger::send::Sender;
 use crate::cli::TriggerArgs;
 use crate::config::{Color, ConfigError, OneOrMany, Target};
 use payloads::Payloads;
-use request::Requests;
-use send::Sender;
+use request::written;
+use send::send_all;
 use told::Told;
 
 /// How much longer than the listener waits for the app this waits for the listener, so that
@@ -92,7 +94,7 @@ async fn send(
     let mut told = Told::new(json, settings.output.color, shown, payloads.width());
     let insecure = settings.forward.insecure_target;
     let sender = Sender::new(target, requests, timeout, insecure);
-    let mut sent = pin!(sender.send_all(payloads, interval));
+    let mut sent = pin!(send_all(&sender, payloads, interval));
     while let Some(sent) = sent.next().await {
         told.say(&sent?)?;
     }
@@ -163,7 +165,7 @@ fn print(payloads: &Payloads, requests: &Requests, to: Option<&Target>) -> anyho
     let terminal = stdout.is_terminal();
     let mut out = io::BufWriter::new(stdout.lock());
     for n in 0..payloads.len() {
-        let request = requests.written(&payloads.made(n)?, to);
+        let request = written(requests, &payloads.made(n)?, to);
         if terminal {
             // For reading, not for sending: a file can hold what acts on a terminal.
             for line in String::from_utf8_lossy(&request).lines() {

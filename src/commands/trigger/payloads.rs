@@ -9,6 +9,8 @@ use jiff::Timestamp;
 
 use crate::cakemail::event::{self, EventPattern, NAMES};
 use crate::cakemail::sample::{self, Envelope, Sample};
+use crate::capture::trigger::random_seed;
+use crate::capture::trigger::request::Payload;
 use crate::cli::TriggerArgs;
 use crate::config::ConfigError;
 use crate::delivery::is_unsafe_on_terminal;
@@ -43,16 +45,6 @@ struct Edit {
     written: String,
     path: Path,
     json: String,
-}
-
-/// One body, and what is in it.
-#[derive(Debug)]
-pub(super) struct Payload {
-    /// The event that it says it is.
-    pub(super) event: Option<Box<str>>,
-    /// The event whose secret it is signed with.
-    pub(super) signed_as: Option<Box<str>>,
-    pub(super) body: Bytes,
 }
 
 impl Payloads {
@@ -212,15 +204,12 @@ fn from_samples(args: &TriggerArgs) -> anyhow::Result<Source> {
     Ok(Source::Samples {
         samples: named(&args.events)?,
         envelope: args.payload.envelope,
-        seed: seed.map_or_else(random, Ok)?,
+        seed: match seed {
+            Some(seed) => seed,
+            None => random_seed().context("the system gives no random numbers")?,
+        },
         seeded: seed.is_some(),
     })
-}
-
-fn random() -> anyhow::Result<u64> {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).context("the system gives no random numbers")?;
-    Ok(u64::from_le_bytes(bytes))
 }
 
 /// The samples that these words mean, in their order.

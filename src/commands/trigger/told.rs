@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde::Serialize;
 
-use super::send::Sent;
+use crate::capture::trigger::send::Sent;
 use crate::cli::JsonArgs;
 use crate::commands::audience::Audience;
 use crate::commands::ink::{self, Ink};

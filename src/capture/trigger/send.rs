@@ -1,0 +1,123 @@
+//! Sending, and what came of it.
+
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::{Method, Request, Response};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use tokio::time::timeout_at;
+
+use super::request::{Payload, Requests};
+use crate::capture::failure;
+use crate::config::Target;
+use crate::delivery::Failure;
+use crate::http::client::{Trust, connector};
+use crate::http::pool::Client;
+
+/// Bytes of an answer that are looked at.
+const LOOK: usize = 512;
+
+/// Sends requests to one target.
+#[derive(Debug)]
+pub struct Sender {
+    client: Client,
+    target: Target,
+    requests: Requests,
+    timeout: Duration,
+}
+
+/// What came of one.
+#[derive(Debug)]
+pub struct Sent {
+    /// The event that it says it is.
+    pub event: Option<Box<str>>,
+    /// Until the answer was read.
+    pub took: Duration,
+    /// What was answered, or why nothing was.
+    pub answer: Result<Answer, Failure>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// How the body begins.
+    pub start: Vec<u8>,
+}
+
+impl Sent {
+    /// Whether it was answered 2xx.
+    pub fn is_fine(&self) -> bool {
+        let answer = self.answer.as_ref();
+        answer.is_ok_and(|answer| (200..300).contains(&answer.status))
+    }
+}
+
+impl Sender {
+    /// For this target. `anything` accepts every certificate, on this machine only.
+    pub fn new(target: Target, requests: Requests, timeout: Duration, anything: bool) -> Self {
+        let trust = match (target.is_https(), anything && target.is_loopback()) {
+            (false, _) => Trust::NoTls,
+            (true, false) => Trust::System,
+            (true, true) => Trust::Anything,
+        };
+        Self {
+            client: Client::new(connector(trust), None),
+            target,
+            requests,
+            timeout,
+        }
+    }
+
+    /// Sends one, and says what came of it when its answer has been read to the end.
+    pub async fn send(&self, payload: Payload) -> Sent {
+        let begun = Instant::now();
+        let answer = self.ask(&payload).await;
+        Sent {
+            event: payload.event,
+            took: begun.elapsed(),
+            answer,
+        }
+    }
+
+    async fn ask(&self, payload: &Payload) -> Result<Answer, Failure> {
+        let target = &self.target;
+        let Some(url) = target.url_for("/") else {
+            return Err(failure::unsendable(target));
+        };
+        let mut request = Request::new(Full::new(Bytes::clone(&payload.body)));
+        *request.method_mut() = Method::POST;
+        *request.uri_mut() = url;
+        *request.headers_mut() = self.requests.headers(payload, target.authority().as_str());
+        let deadline = tokio::time::Instant::now() + self.timeout;
+        match timeout_at(deadline, self.client.request(request)).await {
+            Ok(Ok(response)) => match timeout_at(deadline, self.read(response)).await {
+                Ok(answer) => answer,
+                Err(_) => Err(failure::stalled(target, self.timeout)),
+            },
+            Ok(Err(error)) => Err(failure::of(target, &error)),
+            Err(_) => Err(failure::timed_out(target, self.timeout)),
+        }
+    }
+
+    /// Reads an answer to its end, so that its connection can be used again, and keeps how
+    /// it begins.
+    async fn read(&self, response: Response<Incoming>) -> Result<Answer, Failure> {
+        let (parts, mut body) = response.into_parts();
+        let (mut start, mut size) = (Vec::new(), 0);
+        while let Some(frame) = body.frame().await {
+            let frame = frame.map_err(|_| failure::broke_off(&self.target, size))?;
+            if let Some(data) = frame.data_ref() {
+                size += data.len() as u64;
+                let room = LOOK - start.len();
+                start.extend_from_slice(&data[..data.len().min(room)]);
+            }
+        }
+        Ok(Answer {
+            status: parts.status.as_u16(),
+            start,
+        })
+    }
+}
