@@ -29,6 +29,19 @@ fn is_protected(name: &HeaderName) -> bool {
         .any(|scheme| name.as_str().eq_ignore_ascii_case(scheme.header()))
 }
 
+/// The headers with one value under a name that they have, or with none.
+pub fn replaced(headers: &Headers, name: &HeaderName, value: Option<&[u8]>) -> Headers {
+    let mut value = value;
+    let fields = headers.iter().filter_map(|(one, was)| {
+        if one.eq_ignore_ascii_case(name.as_str()) {
+            value.take().map(|value| (one.to_owned(), value.to_vec()))
+        } else {
+            Some((one.to_owned(), was.to_vec()))
+        }
+    });
+    fields.collect()
+}
+
 /// Takes out what ends at this hop, and what `Connection` names.
 pub fn strip_hop_by_hop(headers: &mut HeaderMap) {
     if headers.contains_key(header::CONNECTION) {

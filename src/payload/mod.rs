@@ -15,4 +15,4 @@ pub mod tree;
 
 pub use find::{elements_of, find, text_of};
 pub use path::{BadPath, Path, Step};
-pub use scan::{Kind, NotJson};
+pub use scan::{Kind, NotJson, check};

@@ -48,6 +48,14 @@ impl<'a> Text<'a> {
     }
 }
 
+/// Checks that a payload is JSON, however deep.
+///
+/// # Errors
+/// Where it is not, with the place.
+pub fn check(body: &[u8]) -> Result<(), NotJson> {
+    Text::of(body).map(drop)
+}
+
 /// A kind of value.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Kind {

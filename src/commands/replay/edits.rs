@@ -9,7 +9,7 @@ use crate::capture::again::{Draft, Sign, unsigned};
 use crate::cli::EditArgs;
 use crate::config::ConfigError;
 use crate::delivery::{Delivery, Headers, Scheme};
-use crate::http::headers::is_hop_by_hop;
+use crate::http::headers::{is_hop_by_hop, replaced};
 use crate::payload::Path;
 use crate::payload::edit::{self, EditError};
 
@@ -200,19 +200,6 @@ impl Edits {
 fn is_signature(name: &HeaderName) -> bool {
     let mut schemes = Scheme::ALL.iter();
     schemes.any(|scheme| name.as_str().eq_ignore_ascii_case(scheme.header()))
-}
-
-/// The headers with one value under a name that they have, or with none.
-fn replaced(headers: &Headers, name: &HeaderName, value: Option<&[u8]>) -> Headers {
-    let mut value = value;
-    let fields = headers.iter().filter_map(|(one, was)| {
-        if one.eq_ignore_ascii_case(name.as_str()) {
-            value.take().map(|value| (one.to_owned(), value.to_vec()))
-        } else {
-            Some((one.to_owned(), was.to_vec()))
-        }
-    });
-    fields.collect()
 }
 
 fn appended(headers: &Headers, name: &HeaderName, value: &HeaderValue) -> Headers {
