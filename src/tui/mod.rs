@@ -94,7 +94,7 @@ pub fn open(about: About, parts: Parts) -> io::Result<Tui> {
         changes: again.controls().changed(),
         stop,
     };
-    let worker = Worker::new(again, intake, runtime, tell);
+    let worker = Worker::new(again, intake, runtime, tell, &about);
     let screen = Screen::new(terminal, worker, sources, about);
     let thread = std::thread::Builder::new()
         .name("screen".into())

@@ -35,6 +35,8 @@ pub(super) struct Model {
     pub(super) beat: Beat,
     pub(super) list: List,
     pub(super) detail: Detail,
+    /// What is to be selected as soon as it arrives.
+    pub(super) wanted: Option<u64>,
     pub(super) pane: Pane,
     /// The line in which a filter is typed, while it is.
     pub(super) prompt: Option<Prompt>,
@@ -71,6 +73,7 @@ impl Model {
             beat: Beat::default(),
             list: List::default(),
             detail: Detail::new(about.zone.clone(), about.unicode),
+            wanted: None,
             pane: Pane::List,
             prompt: None,
             searches: Vec::new(),

@@ -3,15 +3,18 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use bytes::Bytes;
 use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
 use super::content::signature::Explained;
+use super::dialog::Dialog;
 use super::status::Status;
 use super::text::Line;
 use crate::cakemail::signature::Secret;
 use crate::config::Target;
-use crate::delivery::{Kept, OwnAnswer, Refusal, Warning};
+use crate::delivery::{Delivery, Kept, OwnAnswer, Refusal, Warning};
+use crate::export::format::Format;
 use crate::filter::{Duplicates, Filter};
 
 /// Something that has happened.
@@ -59,12 +62,10 @@ pub(super) enum Msg {
     Progress(Progress),
     /// What differs between two deliveries: a title and the rest.
     Compared(String, Vec<Line>),
-    /// A delivery was not exported: the file is there already.
-    Exists {
-        id: u64,
-        format: ExportAs,
-        path: PathBuf,
-    },
+    /// Something is to be asked before more is done.
+    Ask(Box<Dialog>),
+    /// Something was copied, or not, and these bytes have the terminal copy it too.
+    Copied(Said, Option<Vec<u8>>),
 }
 
 /// What a search found.
@@ -134,15 +135,7 @@ pub(super) enum CopyWhat {
 }
 
 /// How a delivery is exported.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ExportAs {
-    Curl,
-    Har,
-    Fixture,
-    Json,
-    Raw,
-    Http,
-}
+pub(super) type ExportAs = Format;
 
 /// Something that is to be done.
 #[derive(Debug, Clone)]
@@ -172,7 +165,7 @@ pub(super) enum Effect {
     /// Forward to these from now on.
     Forward(Vec<Target>),
     /// Verify with this secret too.
-    AddSecret(Secret),
+    AddSecret(Box<Secret>),
     /// Stop forwarding, or go on.
     Pause(bool),
     /// Mark a delivery or take its mark away.
@@ -185,12 +178,12 @@ pub(super) enum Effect {
         attempt: Option<u32>,
         text: Option<String>,
     },
-    /// Write a delivery to a file; one that is there only where it is to be replaced.
+    /// Write a delivery to a file, and over one that is there if that was said.
     Export {
         id: u64,
         format: ExportAs,
         path: PathBuf,
-        replace: bool,
+        overwrite: bool,
     },
     /// Find out what differs between two deliveries, the older one first.
     Compare(u64, u64),
@@ -198,6 +191,8 @@ pub(super) enum Effect {
     Delete(Vec<u64>),
     /// Delete all.
     Clear,
+    /// Send these bytes to the terminal.
+    Send(Vec<u8>),
     /// Have the terminal report the mouse, or not.
     Mouse(bool),
     /// Draw all of it anew.
@@ -208,9 +203,9 @@ pub(super) enum Effect {
     Quit,
 }
 
-/// A payload that was edited.
+/// A payload that was edited, and the delivery that it was of, which may be kept no longer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Edited {
-    pub(super) original: u64,
-    pub(super) body: Vec<u8>,
+    pub(super) original: Arc<Delivery>,
+    pub(super) body: Bytes,
 }

@@ -55,6 +55,13 @@ pub(super) struct Screen {
     drawn_at: Instant,
 }
 
+impl Drop for Screen {
+    fn drop(&mut self) {
+        // However the screen ends, nobody could stop them any more.
+        self.worker.begin(Effect::StopReplays);
+    }
+}
+
 /// Why the loop has ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum End {
@@ -159,12 +166,7 @@ impl Screen {
                     update(&mut self.model, Msg::Changed(kept));
                 }
             }
-            Effect::Copy { .. } => {
-                let bytes = self.worker.copy(&effect, &self.model.about.url);
-                if let Some(bytes) = bytes {
-                    self.terminal.send(&bytes);
-                }
-            }
+            Effect::Send(bytes) => self.terminal.send(&bytes),
             other => self.worker.begin(other),
         }
         None
@@ -174,7 +176,7 @@ impl Screen {
     fn edit(&mut self, id: u64) -> Option<End> {
         let edit = self.worker.edit(id)?;
         self.terminal.lend();
-        let edited = edit.run();
+        let edited = edit.run(&self.sources.stop);
         if self.terminal.take_back().is_err() {
             return Some(End::Lost);
         }

@@ -155,7 +155,9 @@ impl Ask {
         let text = self.input.text();
         match &self.wanted {
             Wanted::Targets => targets(text).map(Effect::Forward),
-            Wanted::Secret { labels } => secret(text, labels).map(Effect::AddSecret),
+            Wanted::Secret { labels } => {
+                secret(text, labels).map(|secret| Effect::AddSecret(Box::new(secret)))
+            }
             Wanted::File {
                 id,
                 format,
@@ -166,7 +168,7 @@ impl Ask {
                 id: *id,
                 format: *format,
                 path: path(text, name, folder, home.as_deref())?,
-                replace: false,
+                overwrite: false,
             }),
         }
     }

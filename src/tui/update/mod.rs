@@ -34,11 +34,17 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
         Msg::Snapshot(kept, refusals) => {
             model.list.reset(&kept);
             model.refusals = refusals.into();
+            if let Some(id) = model.wanted {
+                select(model, id);
+            }
         }
         Msg::Arrived(kept) => {
             model.beat.add(kept.delivery.request.received_at);
             search::touch(model, kept.delivery.id);
             model.list.arrive(&kept);
+            if model.wanted == Some(kept.delivery.id) {
+                select(model, kept.delivery.id);
+            }
         }
         Msg::Changed(kept) => {
             search::touch(model, kept.delivery.id);
@@ -63,10 +69,14 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
         Msg::Found(found) => return search::found(model, *found),
         Msg::Explained(id, explained) => model.detail.explain(id, *explained),
         Msg::Done(said) => model.say(said),
-        Msg::Select(id) => model.list.select(id),
+        Msg::Select(id) => select(model, id),
         Msg::Progress(progress) => act::progress(model, progress),
         Msg::Compared(title, lines) => dialogs::compared(model, title, lines),
-        Msg::Exists { id, format, path } => dialogs::exists(model, id, format, path),
+        Msg::Ask(dialog) => dialogs::asked(model, *dialog),
+        Msg::Copied(said, bytes) => {
+            model.say(said);
+            return bytes.map(Effect::Send);
+        }
     }
     None
 }
@@ -112,6 +122,12 @@ fn paste(model: &mut Model, text: &str) -> Option<Effect> {
     let prompt = model.prompt.as_mut()?;
     prompt.paste(text);
     search::typed(model)
+}
+
+/// Selects a delivery, once it is there: what made it may be heard of before it is.
+fn select(model: &mut Model, id: u64) {
+    model.wanted = model.list.row(id).is_none().then_some(id);
+    model.list.select(id);
 }
 
 /// Gives the keys to a pane. What is being read does not give way to what comes in.

@@ -4,20 +4,30 @@
 //! processor for a while runs on threads beside it. Everything comes back as a message.
 
 mod clipboard;
+mod compare;
+mod copy;
 mod edit;
+mod editor;
 mod export;
 mod replays;
 mod search;
+mod targets;
+#[cfg(test)]
+mod test_bench;
+mod trigger;
 
+use std::path::Path;
 use std::sync::Arc;
 
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
+use super::about::About;
 use super::content::signature::explain;
 use super::msg::{Effect, Msg, Said};
 use crate::capture::again::Again;
 use crate::capture::intake::Intake;
+use crate::delivery::{Attempt, Outcome};
 use crate::store::Store;
 
 /// Does it.
@@ -29,6 +39,11 @@ pub(super) struct Worker {
     runtime: Handle,
     results: mpsc::UnboundedSender<Msg>,
     replays: replays::Replays,
+    /// Where deliveries arrive.
+    url: Arc<str>,
+    /// Where exported files go.
+    folder: Arc<Path>,
+    unicode: bool,
 }
 
 impl Worker {
@@ -37,6 +52,7 @@ impl Worker {
         intake: Arc<Intake>,
         runtime: Handle,
         results: mpsc::UnboundedSender<Msg>,
+        about: &About,
     ) -> Self {
         Self {
             again,
@@ -44,6 +60,9 @@ impl Worker {
             runtime,
             results,
             replays: replays::Replays::default(),
+            url: about.url.as_str().into(),
+            folder: about.folder.as_path().into(),
+            unicode: about.unicode,
         }
     }
 
@@ -83,7 +102,31 @@ impl Worker {
                 let gone = self.store().clear();
                 self.say(Said::fine(format!("Deleted {}", counted(gone.len()))));
             }
-            _ => {}
+            Effect::SendEdited(edited) => self.send_edited(*edited),
+            Effect::Trigger(event) => self.trigger(event),
+            Effect::Forward(targets) => self.forward(targets),
+            Effect::AddSecret(secret) => self.add_secret(*secret),
+            Effect::Copy {
+                id,
+                what,
+                attempt,
+                text,
+            } => self.copy(id, what, attempt, text),
+            Effect::Export {
+                id,
+                format,
+                path,
+                overwrite,
+            } => self.export(id, format, path, overwrite),
+            Effect::Compare(old, new) => self.compare(old, new),
+            // These are the screen's own.
+            Effect::Recheck(_)
+            | Effect::Edit(_)
+            | Effect::Send(_)
+            | Effect::Mouse(_)
+            | Effect::Redraw
+            | Effect::Suspend
+            | Effect::Quit => {}
         }
     }
 
@@ -99,8 +142,23 @@ impl Worker {
     }
 
     fn say(&self, said: Said) {
+        self.tell(Msg::Done(said));
+    }
+
+    fn tell(&self, msg: Msg) {
         // The screen may just have been closed.
-        let _ = self.results.send(Msg::Done(said));
+        let _ = self.results.send(msg);
+    }
+}
+
+/// What an app answered, behind what was done: `Replayed #42: 200`.
+fn answered(done: &str, attempt: &Attempt) -> Said {
+    match &attempt.outcome {
+        Outcome::Answered(answer) => Said {
+            text: format!("{done}: {}", answer.status),
+            bad: answer.status >= 400,
+        },
+        Outcome::Failed(failure) => Said::bad(format!("{done}: {}", failure.message)),
     }
 }
 

@@ -3,12 +3,10 @@
 mod choices;
 mod warnings;
 
-use std::path::PathBuf;
-
 use crate::tui::dialog::{Ask, Confirm, Dialog, Help, Sheet, Topic, Wanted};
 use crate::tui::keys::Action;
 use crate::tui::model::Model;
-use crate::tui::msg::{Effect, ExportAs, Said};
+use crate::tui::msg::{Effect, Said};
 use crate::tui::text::Line;
 
 /// Opens the dialog of an action, or does what needs none.
@@ -67,28 +65,16 @@ pub(super) fn compared(model: &mut Model, title: String, lines: Vec<Line>) {
     }
 }
 
-/// Asks before a file that is there is replaced.
-pub(super) fn exists(model: &mut Model, id: u64, format: ExportAs, path: PathBuf) {
-    let shown = path.display();
+/// Asks something that whoever was asked to do something has to know first.
+pub(super) fn asked(model: &mut Model, dialog: Dialog) {
     if model.dialog.is_some() {
         // Whatever is typed now must not answer this question.
-        model.say(Said::bad(format!(
-            "{shown} exists already: #{id} was not exported"
-        )));
+        model.say(Said::bad(
+            "there was a question about it, but another is open: do it again",
+        ));
         return;
     }
-    let confirm = Confirm::new(
-        format!("Replace {shown}?"),
-        "It exists already; what is in it is lost.",
-        "replace",
-        Effect::Export {
-            id,
-            format,
-            path,
-            replace: true,
-        },
-    );
-    model.ask(Dialog::Confirm(confirm));
+    model.ask(dialog);
 }
 
 fn quit(model: &mut Model) -> Option<Effect> {
