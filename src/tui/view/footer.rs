@@ -109,7 +109,12 @@ fn key_of(binding: &Binding) -> String {
 fn works(model: &Model, action: Action) -> bool {
     let has_rows = model.list.len() > 0;
     match action {
-        Action::Down | Action::Copy | Action::Export | Action::Mark => has_rows,
+        Action::Down
+        | Action::Copy
+        | Action::Export
+        | Action::Mark
+        | Action::ShowAs
+        | Action::NextPane => has_rows,
         Action::Open => has_rows && model.pane == Pane::List,
         Action::Replay | Action::Edit => has_rows && !model.status.targets.is_empty(),
         Action::Back => model.pane == Pane::Detail || model.list.active().is_some(),
