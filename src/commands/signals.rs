@@ -1,5 +1,8 @@
 //! The signals that ask for a stop.
 
+#[cfg(unix)]
+use crate::tui;
+
 /// SIGINT, SIGTERM, SIGHUP, and SIGQUIT while there is a screen; Ctrl-C elsewhere.
 pub(super) struct Signals {
     #[cfg(unix)]
@@ -57,17 +60,24 @@ impl Signals {
         #[cfg(unix)]
         {
             let [interrupt, terminate, hangup] = &mut self.streams;
-            let quit = async {
-                match &mut self.quit {
-                    Some(quit) => quit.recv().await,
-                    None => std::future::pending().await,
+            loop {
+                let quit = async {
+                    match &mut self.quit {
+                        Some(quit) => quit.recv().await,
+                        None => std::future::pending().await,
+                    }
+                };
+                let is_key = tokio::select! {
+                    _ = interrupt.recv() => true,
+                    _ = terminate.recv() => false,
+                    _ = hangup.recv(), if !self.ignore_hangup => false,
+                    _ = quit => true,
+                };
+                // The system tells all that run in the terminal of Ctrl-C, and an editor that
+                // the screen has opened is the one that is meant.
+                if !(is_key && tui::is_lent()) {
+                    return;
                 }
-            };
-            tokio::select! {
-                _ = interrupt.recv() => {}
-                _ = terminate.recv() => {}
-                _ = hangup.recv(), if !self.ignore_hangup => {}
-                _ = quit => {}
             }
         }
         #[cfg(not(unix))]

@@ -106,6 +106,11 @@ pub fn open(about: About, parts: Parts) -> io::Result<Tui> {
     Ok(Tui { thread })
 }
 
+/// Whether an editor has the terminal, or had it a moment ago.
+pub fn is_lent() -> bool {
+    work::editor::is_open()
+}
+
 impl Tui {
     /// Waits until the terminal is the user's again.
     pub fn wait(self) {

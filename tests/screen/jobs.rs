@@ -3,9 +3,10 @@
 use crate::kit::{Terminal, signal, until_state, vitals};
 use crate::support::needs::{needs, works};
 use crate::support::raw::{ask, request};
+use crate::support::upstream::Upstream;
 
-/// A shell with job control, in which cmhook is the first job.
-fn shell(prepare: impl FnOnce(&Terminal)) -> Option<Terminal> {
+/// A shell with job control, in which cmhook is the first job, with this target if any.
+fn shell(target: &str, prepare: impl FnOnce(&Terminal)) -> Option<Terminal> {
     let mut bash = std::process::Command::new("bash");
     if !needs(works(bash.arg("--version")), "bash") {
         return None;
@@ -15,7 +16,9 @@ fn shell(prepare: impl FnOnce(&Terminal)) -> Option<Terminal> {
     let mut terminal = Terminal::run("bash", &args, &variables);
     prepare(&terminal);
     terminal.reads("ready>");
-    terminal.press("\"$CMHOOK\" listen --listen 127.0.0.1:0 --ephemeral\r");
+    terminal.press(&format!(
+        "\"$CMHOOK\" listen --listen 127.0.0.1:0 --ephemeral {target}\r"
+    ));
     is_on_screen(&terminal);
     Some(terminal)
 }
@@ -48,7 +51,7 @@ fn job(terminal: &Terminal) -> u32 {
 
 #[test]
 fn control_z_goes_to_the_shell_and_fg_comes_back() {
-    let Some(mut terminal) = shell(|_| {}) else {
+    let Some(mut terminal) = shell("", |_| {}) else {
         return;
     };
     let (address, job) = (terminal.address(), job(&terminal));
@@ -69,7 +72,7 @@ fn control_z_goes_to_the_shell_and_fg_comes_back() {
 
 #[test]
 fn in_the_background_it_goes_on_without_the_terminal() {
-    let Some(mut terminal) = shell(|_| {}) else {
+    let Some(mut terminal) = shell("", |_| {}) else {
         return;
     };
     let (address, job) = (terminal.address(), job(&terminal));
@@ -89,7 +92,7 @@ fn in_the_background_it_goes_on_without_the_terminal() {
 
 #[test]
 fn a_stop_from_outside_is_redrawn_after() {
-    let Some(mut terminal) = shell(|_| {}) else {
+    let Some(mut terminal) = shell("", |_| {}) else {
         return;
     };
     let job = job(&terminal);
@@ -129,7 +132,6 @@ fn without_a_shell_control_z_stops_nothing() {
 }
 
 /// An editor has the terminal, and Ctrl-Z in it stops all that the shell calls the job.
-#[ignore = "until deliveries can be edited"]
 #[test]
 fn an_editor_is_stopped_and_continued_with_the_listener() {
     let script = "#!/bin/sh\nstty -a > \"$HOME/modes\"\necho editing\nkill -TSTP 0\necho back to work\nread line\n";
@@ -139,12 +141,13 @@ fn an_editor_is_stopped_and_continued_with_the_listener() {
         let mode = std::os::unix::fs::PermissionsExt::from_mode(0o755);
         std::fs::set_permissions(&path, mode).expect("it is ours");
     };
-    let Some(mut terminal) = shell(editor) else {
+    let app = Upstream::start();
+    let Some(mut terminal) = shell(&app.target(), editor) else {
         return;
     };
     let (address, job) = (terminal.address(), job(&terminal));
     ask(address, request("POST /", "", b"{}"));
-    terminal.reads("127.0.0.1:");
+    terminal.reads("POST /");
     terminal.press("e");
     is_in_shell(&terminal);
     until_state(job, 'T');

@@ -5,6 +5,7 @@ use std::ffi::OsString;
 use std::io;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -23,6 +24,36 @@ const USUAL: &[&str] = if cfg!(windows) {
 
 /// How long an editor has to put the terminal in order when cmhook is stopped.
 const LAST_WORDS: Duration = Duration::from_secs(1);
+
+/// How long after an editor has ended a signal may still be of a key that it was ended with.
+const MOMENT: Duration = Duration::from_millis(300);
+
+/// Editors that have the terminal, or had it a moment ago.
+static OPEN: AtomicUsize = AtomicUsize::new(0);
+
+/// Whether there is one.
+pub(in crate::tui) fn is_open() -> bool {
+    OPEN.load(Ordering::SeqCst) > 0
+}
+
+/// While this is there, an editor has the terminal.
+struct Opened(Handle);
+
+impl Opened {
+    fn new(runtime: &Handle) -> Self {
+        OPEN.fetch_add(1, Ordering::SeqCst);
+        Self(runtime.clone())
+    }
+}
+
+impl Drop for Opened {
+    fn drop(&mut self) {
+        self.0.spawn(async {
+            tokio::time::sleep(MOMENT).await;
+            OPEN.fetch_sub(1, Ordering::SeqCst);
+        });
+    }
+}
 
 /// A command that opens a file and ends when the user has closed it. It may hold arguments
 /// and quotes, as for git: `code --wait`.
@@ -92,8 +123,9 @@ impl Editor {
         stop: &CancellationToken,
         runtime: &Handle,
     ) -> Result<(), EditorError> {
-        let shown = || self.0.to_string_lossy().into_owned();
+        let shown = || self.shown();
         let failed = |error| EditorError::Start(shown(), error);
+        let _opened = Opened::new(runtime);
         let child = self.command(file).spawn().map_err(failed)?;
         match wait(child, stop, runtime).map_err(failed)? {
             None => Err(EditorError::Stopped),
@@ -102,6 +134,16 @@ impl Editor {
                 Err(EditorError::NotFound(shown()))
             }
             Some(status) => Err(EditorError::Failed(shown(), ending(status))),
+        }
+    }
+
+    /// As much of the command as leaves room for what is said of it.
+    fn shown(&self) -> String {
+        const MOST: usize = 30;
+        let text = self.0.to_string_lossy();
+        match text.char_indices().nth(MOST) {
+            Some((at, _)) => format!("{}…", &text[..at]),
+            None => text.into_owned(),
         }
     }
 
@@ -271,6 +313,10 @@ mod tests {
                     "there is no editor `nonesuch --wait`: set $EDITOR to the command of yours",
                 ),
                 ("false", "the editor `false` ended with exit code 1"),
+                (
+                    "exit 7; echo of a very long command",
+                    "the editor `exit 7; echo of a very long co…` ended with exit code 7",
+                ),
                 (
                     "kill -9 $$;",
                     "the editor `kill -9 $$;` ended with signal 9",

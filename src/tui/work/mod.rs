@@ -7,7 +7,7 @@ mod clipboard;
 mod compare;
 mod copy;
 mod edit;
-mod editor;
+pub(super) mod editor;
 mod export;
 mod replays;
 mod search;
