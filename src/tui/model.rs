@@ -48,6 +48,8 @@ pub(super) struct Model {
     pub(super) searched: u64,
     /// What stands on top of everything.
     pub(super) dialog: Option<Dialog>,
+    /// What comes after it, the next one first.
+    dialogs: VecDeque<Dialog>,
     /// A remark, and until when it is shown.
     pub(super) remark: Option<(Said, Timestamp)>,
     /// Replays of many, while there are.
@@ -80,6 +82,7 @@ impl Model {
             searching: None,
             searched: 0,
             dialog: None,
+            dialogs: VecDeque::new(),
             remark: None,
             progress: None,
             warnings,
@@ -128,10 +131,23 @@ impl Model {
         }
     }
 
-    /// Puts a dialog on top of everything.
+    /// Puts a dialog on top of everything. Where there is one it comes after that: what is
+    /// being typed must not answer another question.
     pub(super) fn ask(&mut self, mut dialog: Dialog) {
+        if self.dialog.is_some() {
+            self.dialogs.push_back(dialog);
+            return;
+        }
         dialog.fit(self.size);
         self.dialog = Some(dialog);
+    }
+
+    /// Takes the dialog away, and shows the next one that waits.
+    pub(super) fn close(&mut self) {
+        self.dialog = None;
+        if let Some(dialog) = self.dialogs.pop_front() {
+            self.ask(dialog);
+        }
     }
 
     /// Says something for a while.

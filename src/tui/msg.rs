@@ -7,10 +7,10 @@ use bytes::Bytes;
 use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
+use super::content::glyphs::Glyphs;
 use super::content::signature::Explained;
 use super::dialog::Dialog;
 use super::status::Status;
-use super::text::Line;
 use crate::cakemail::signature::Secret;
 use crate::config::Target;
 use crate::delivery::{Delivery, Kept, OwnAnswer, Refusal, Warning};
@@ -60,9 +60,7 @@ pub(super) enum Msg {
     Select(u64),
     /// How far replays of many have come.
     Progress(Progress),
-    /// What differs between two deliveries: a title and the rest.
-    Compared(String, Vec<Line>),
-    /// Something is to be asked before more is done.
+    /// Something is to be asked before more is done, or to be shown on top of everything.
     Ask(Box<Dialog>),
     /// Something was copied, or not, and these bytes have the terminal copy it too.
     Copied(Said, Option<Vec<u8>>),
@@ -185,8 +183,8 @@ pub(super) enum Effect {
         path: PathBuf,
         overwrite: bool,
     },
-    /// Find out what differs between two deliveries, the older one first.
-    Compare(u64, u64),
+    /// Show what differs between two deliveries, the older one first.
+    Compare(u64, u64, Glyphs),
     /// Delete these.
     Delete(Vec<u64>),
     /// Delete all.

@@ -12,10 +12,17 @@ const HANG: usize = 2;
 /// one near enough. Continuations hang below the line's own indentation and keep its tag. A
 /// width of 0 breaks nothing.
 pub(super) fn wrap(line: Line, width: usize) -> Vec<Line> {
+    let hang = indentation(&line) + HANG;
+    wrap_below(line, width, hang)
+}
+
+/// The same with continuations that stand so many columns further to the right than the
+/// first line, as far as there is room for that.
+pub(super) fn wrap_below(line: Line, width: usize, hang: usize) -> Vec<Line> {
     if width == 0 || line.width() <= width {
         return vec![line];
     }
-    let hang = (indentation(&line) + HANG).min(width / 2);
+    let hang = hang.min(width / 2);
     let cells: Vec<Cell<'_>> = cells(&line).collect();
     let mut lines = Vec::new();
     let mut start = 0;

@@ -1,6 +1,6 @@
 //! A line to be typed, and what comes of it.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use crossterm::event::KeyEvent;
 
@@ -11,7 +11,7 @@ use crate::config::{Target, labelled};
 use crate::tui::line_input::LineInput;
 use crate::tui::msg::{Effect, ExportAs};
 use crate::tui::text::{Line, Role};
-use crate::tui::wrap::wrap;
+use crate::tui::wrap::wrap_below;
 
 /// Columns of the box at most.
 pub(in crate::tui) const COLUMNS: u16 = 76;
@@ -27,12 +27,8 @@ pub(in crate::tui) enum Wanted {
     File {
         id: u64,
         format: ExportAs,
-        /// The name that it has where only a folder is named.
-        name: String,
         /// What a path begins from.
         folder: PathBuf,
-        /// What `~/` stands for.
-        home: Option<PathBuf>,
     },
 }
 
@@ -88,10 +84,10 @@ impl Ask {
     /// What is wrong, or else what can be typed, in lines of so many columns.
     pub(in crate::tui) fn notes(&self, room: usize) -> Vec<Line> {
         let Some(trouble) = &self.trouble else {
-            return wrap(Line::of(Role::Dim, self.explanation()), room);
+            return wrap_below(Line::of(Role::Dim, self.explanation()), room, 0);
         };
-        let mut lines = wrap(Line::of(Role::Bad, &trouble.message), room);
-        lines.extend(wrap(Line::of(Role::Plain, &trouble.hint), room));
+        let mut lines = wrap_below(Line::of(Role::Bad, &trouble.message), room, 0);
+        lines.extend(wrap_below(Line::of(Role::Plain, &trouble.hint), room, 0));
         lines
     }
 
@@ -108,7 +104,7 @@ impl Ask {
     pub(super) fn key(&mut self, key: KeyEvent) -> Answer {
         match typing(key) {
             Typing::Accept => match self.accepted() {
-                Ok(effect) => return Answer::Do(effect),
+                Ok(effect) => return Answer::Do(Box::new(effect)),
                 Err(trouble) => self.trouble = Some(trouble),
             },
             Typing::Cancel => return Answer::Close,
@@ -146,7 +142,10 @@ impl Ask {
                     .into()
             }
             Wanted::File { folder, .. } => {
-                format!("In {}, unless it begins with / or ~/.", folder.display())
+                format!(
+                    "In {}, unless it begins with / or ~/. An existing file is asked about.",
+                    folder.display()
+                )
             }
         }
     }
@@ -158,16 +157,10 @@ impl Ask {
             Wanted::Secret { labels } => {
                 secret(text, labels).map(|secret| Effect::AddSecret(Box::new(secret)))
             }
-            Wanted::File {
-                id,
-                format,
-                name,
-                folder,
-                home,
-            } => Ok(Effect::Export {
+            Wanted::File { id, format, .. } => Ok(Effect::Export {
                 id: *id,
                 format: *format,
-                path: path(text, name, folder, home.as_deref())?,
+                path: path(text)?,
                 overwrite: false,
             }),
         }
@@ -200,7 +193,8 @@ fn secret(text: &str, labels: &[String]) -> Result<Secret, Trouble> {
             ));
         }
         Some(label) => label.to_owned(),
-        None => (labels.len() + 1..)
+        // Of so many not all can be taken.
+        None => (labels.len() + 1..=2 * labels.len() + 1)
             .map(|number| format!("secret-{number}"))
             .find(|label| !is_taken(label))
             .unwrap_or_default(),
@@ -213,17 +207,14 @@ fn secret(text: &str, labels: &[String]) -> Result<Secret, Trouble> {
     })
 }
 
-fn path(text: &str, name: &str, folder: &Path, home: Option<&Path>) -> Result<PathBuf, Trouble> {
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(Trouble::new("no file is named", format!("{name} would do")));
+fn path(text: &str) -> Result<PathBuf, Trouble> {
+    match text.trim() {
+        "" => Err(Trouble::new(
+            "no file is named",
+            "type its name, or that of a folder with a slash behind it",
+        )),
+        path => Ok(path.into()),
     }
-    let below_home = text.strip_prefix("~/").zip(home);
-    let path = below_home.map_or_else(|| folder.join(text), |(rest, home)| home.join(rest));
-    if text.ends_with('/') || text == "." || text.ends_with("/.") || text.ends_with("..") {
-        return Ok(path.join(name));
-    }
-    Ok(path)
 }
 
 #[cfg(test)]
@@ -273,7 +264,10 @@ mod tests {
         let mut ask = Ask::new(Wanted::Secret { labels }, "");
         ask.paste(text);
         match press(&mut ask, KeyCode::Enter) {
-            Answer::Do(Effect::AddSecret(secret)) => {
+            Answer::Do(effect) => {
+                let Effect::AddSecret(secret) = *effect else {
+                    panic!("{effect:?}");
+                };
                 let value = text.trim_end_matches(['\r', '\n']);
                 let value = value.strip_prefix("mine=").unwrap_or(value);
                 let same = Secret::new("", None, value).unwrap();
@@ -320,23 +314,29 @@ mod tests {
     }
 
     #[test]
-    fn paths_begin_where_cmhook_was_started() {
-        let at = |text: &str| {
-            let home = Path::new("/home/user");
-            path(text, "42.json", Path::new("/app"), Some(home)).unwrap()
+    fn a_file_needs_a_name() {
+        let mut ask = Ask::new(
+            Wanted::File {
+                id: 42,
+                format: ExportAs::Har,
+                folder: "/app".into(),
+            },
+            " ",
+        );
+        assert!(matches!(press(&mut ask, KeyCode::Enter), Answer::Stay));
+        assert!(notes(&ask).starts_with("no file is named"));
+        ask.paste("~/a b.har\n");
+        let Answer::Do(effect) = press(&mut ask, KeyCode::Enter) else {
+            panic!("{}", notes(&ask));
         };
-        for (text, wanted) in [
-            ("42.json", "/app/42.json"),
-            ("tests/x.json", "/app/tests/x.json"),
-            (" /tmp/x ", "/tmp/x"),
-            ("~/x.json", "/home/user/x.json"),
-            ("tests/", "/app/tests/42.json"),
-            ("..", "/app/../42.json"),
-            (".", "/app/./42.json"),
-            ("~x", "/app/~x"),
-        ] {
-            assert_eq!(at(text), Path::new(wanted), "{text}");
+        match *effect {
+            Effect::Export {
+                id: 42,
+                format: ExportAs::Har,
+                path,
+                overwrite: false,
+            } => assert_eq!(path, PathBuf::from("~/a b.har")),
+            other => panic!("{other:?}"),
         }
-        assert!(path(" ", "42.json", Path::new("/app"), None).is_err());
     }
 }

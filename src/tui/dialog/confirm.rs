@@ -15,7 +15,7 @@ pub(in crate::tui) struct Confirm {
     pub(in crate::tui) detail: String,
     /// What `y` does, as a verb: `delete`.
     verb: &'static str,
-    effect: Effect,
+    effect: Box<Effect>,
 }
 
 impl Confirm {
@@ -30,7 +30,7 @@ impl Confirm {
             question: question.into(),
             detail: detail.into(),
             verb,
-            effect,
+            effect: Box::new(effect),
         }
     }
 
@@ -60,7 +60,7 @@ mod tests {
         let confirm = Confirm::new("Delete all?", "", "delete", Effect::Clear);
         let answer = |code| confirm.key(KeyEvent::new(code, KeyModifiers::NONE));
         for code in [KeyCode::Char('y'), KeyCode::Char('Y'), KeyCode::Enter] {
-            assert!(matches!(answer(code), Answer::Do(Effect::Clear)));
+            assert!(matches!(answer(code), Answer::Do(effect) if matches!(*effect, Effect::Clear)));
         }
         for code in [KeyCode::Char('n'), KeyCode::Char('q'), KeyCode::Esc] {
             assert!(matches!(answer(code), Answer::Close));

@@ -15,7 +15,7 @@ pub(super) use ask::{Ask, COLUMNS as ASK_COLUMNS, Wanted};
 pub(super) use confirm::Confirm;
 pub(super) use help::Help;
 pub(super) use pick::{Item, Pick, Then};
-pub(super) use sheet::{Sheet, Topic};
+pub(super) use sheet::{HANG, Sheet, Topic};
 
 use super::msg::Effect;
 
@@ -25,13 +25,13 @@ pub(super) enum Dialog {
     /// A question to be answered with yes or no.
     Confirm(Confirm),
     /// All keys.
-    Help(Help),
+    Help(Box<Help>),
     /// Things of which one is chosen.
-    Pick(Pick),
+    Pick(Box<Pick>),
     /// A line to be typed.
-    Ask(Ask),
+    Ask(Box<Ask>),
     /// A page to be read.
-    Sheet(Sheet),
+    Sheet(Box<Sheet>),
 }
 
 /// What a key does to a dialog.
@@ -42,7 +42,7 @@ pub(super) enum Answer {
     /// It closes.
     Close,
     /// It closes, and this is to be done.
-    Do(Effect),
+    Do(Box<Effect>),
     /// This takes its place.
     Ask(Box<Ask>),
 }

@@ -10,13 +10,15 @@ use crate::tui::keys::{Action, Place, resolve};
 use crate::tui::line_input::LineInput;
 use crate::tui::msg::Effect;
 
-/// Columns of the box at most.
-const COLUMNS: u16 = 84;
+/// Columns of the box, at least and at most.
+const COLUMNS: (u16, u16) = (44, 84);
+/// Columns of an item besides its name and what it is, the box's sides included.
+const BESIDE: usize = 4 + 4 + 2;
 
 /// What choosing it leads to.
 #[derive(Debug)]
 pub(in crate::tui) enum Then {
-    Do(Effect),
+    Do(Box<Effect>),
     Ask(Box<Ask>),
 }
 
@@ -38,6 +40,9 @@ pub(in crate::tui) struct Pick {
     /// What Enter does, as a verb.
     verb: &'static str,
     items: Vec<Item>,
+    /// Columns of the longest name, and those that the box would like to have.
+    name: usize,
+    columns: usize,
     /// What is typed to find one; without letters only.
     pub(in crate::tui) input: Option<LineInput>,
     /// Indices of the items that are shown.
@@ -68,9 +73,16 @@ impl Pick {
         verb: &'static str,
         items: Vec<Item>,
     ) -> Self {
+        let widest = |part: fn(&Item) -> &str| {
+            let widths = items.iter().map(|item| part(item).width());
+            widths.max().unwrap_or(0)
+        };
+        let (name, about) = (widest(|item| &item.name), widest(|item| &item.about));
         Self {
             title,
             verb,
+            name,
+            columns: BESIDE + name + about,
             shown: (0..items.len()).collect(),
             items,
             input: None,
@@ -124,7 +136,8 @@ impl Pick {
         let input = if self.input.is_some() { 2 } else { 0 };
         // However few are found, the box stays as it is.
         let rows = u16::try_from(self.items.len() + input).unwrap_or(u16::MAX);
-        place::middle(size, COLUMNS, rows.min(size.1.saturating_sub(4).max(1)))
+        let columns = u16::try_from(self.columns).unwrap_or(u16::MAX);
+        place::middle(size, columns.clamp(COLUMNS.0, COLUMNS.1), rows)
     }
 
     /// Where its items stand.
@@ -150,9 +163,8 @@ impl Pick {
     }
 
     /// Columns of the longest name.
-    pub(in crate::tui) fn name_width(&self) -> usize {
-        let widths = self.items.iter().map(|item| item.name.width());
-        widths.max().unwrap_or(0)
+    pub(in crate::tui) const fn name_width(&self) -> usize {
+        self.name
     }
 
     /// The keys that work.
@@ -245,7 +257,7 @@ mod tests {
             letter: letters.then_some(letter),
             name: name.into(),
             about: format!("about {name}; opened or not").replace("email.sent", "it"),
-            then: Then::Do(Effect::Trigger(name)),
+            then: Then::Do(Box::new(Effect::Trigger(name))),
         })
         .collect()
     }
@@ -261,7 +273,10 @@ mod tests {
 
     fn takes(answer: Answer) -> &'static str {
         match answer {
-            Answer::Do(Effect::Trigger(name)) => name,
+            Answer::Do(effect) => match *effect {
+                Effect::Trigger(name) => name,
+                other => panic!("{other:?}"),
+            },
             other => panic!("{other:?}"),
         }
     }

@@ -6,7 +6,7 @@ use ratatui::layout::Rect;
 const NARROW: u16 = 40;
 /// With fewer rows it has no line above and below either.
 const LOW: u16 = 3;
-/// With fewer rows a sheet has all of them.
+/// With fewer rows a dialog may have all of them.
 const SHORT: u16 = 20;
 /// From so many rows in a dialog on, an empty one sets its input apart.
 const ROOMY: u16 = 6;
@@ -23,12 +23,14 @@ pub(in crate::tui) struct Place {
 /// A box somewhat above the middle, of no more than so many columns, its frame included, and
 /// with so many rows in it, as far as the terminal has them.
 pub(in crate::tui) fn middle(size: (u16, u16), columns: u16, rows: u16) -> Place {
+    // Header, footer and some of the list stay in sight.
+    let most = if size.1 < SHORT { size.1 } else { size.1 - 6 };
     let width = if size.0 < NARROW {
         size.0
     } else {
         columns.min(size.0 - 4)
     };
-    let height = rows.saturating_add(2).min(size.1);
+    let height = rows.saturating_add(2).min(most);
     framed(Rect {
         x: (size.0 - width) / 2,
         y: (size.1 - height) / 3,
@@ -37,16 +39,13 @@ pub(in crate::tui) fn middle(size: (u16, u16), columns: u16, rows: u16) -> Place
     })
 }
 
-/// Nearly the whole screen.
+/// The whole screen, but for the rows of header and footer where there are enough.
 pub(in crate::tui) fn sheet(size: (u16, u16)) -> Place {
-    let (beside, above) = (
-        if size.0 < NARROW { 0 } else { 2 },
-        u16::from(size.1 >= SHORT),
-    );
+    let above = u16::from(size.1 >= SHORT);
     framed(Rect {
-        x: beside,
+        x: 0,
         y: above,
-        width: size.0 - 2 * beside,
+        width: size.0,
         height: size.1 - 2 * above,
     })
 }

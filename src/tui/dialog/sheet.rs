@@ -6,10 +6,12 @@ use super::scroll::Scroll;
 use super::{Answer, Hint, place};
 use crate::tui::keys::{Action, Place, binding, resolve};
 use crate::tui::text::Line;
-use crate::tui::wrap::wrap;
+use crate::tui::wrap::{wrap, wrap_below};
 
 /// Columns that `<` and `>` move by.
 const SIDEWAYS: usize = 8;
+/// Columns of a time and what is behind it: what goes on in the next line stands below that.
+pub(in crate::tui) const HANG: usize = 10;
 
 /// What of the screen's keys works, and the word for what is named at its foot.
 const KEYS: &[(Action, Option<&str>)] = &[
@@ -139,7 +141,12 @@ impl Sheet {
         self.is_stale = false;
         let width = if self.wraps { self.width } else { 0 };
         let lines = self.lines.iter().cloned();
-        self.page = lines.flat_map(|line| wrap(line, width)).collect();
+        self.page = match self.topic {
+            Topic::Compared => lines.flat_map(|line| wrap(line, width)).collect(),
+            Topic::Warnings => lines
+                .flat_map(|line| wrap_below(line, width, HANG))
+                .collect(),
+        };
     }
 }
 

@@ -71,8 +71,7 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
         Msg::Done(said) => model.say(said),
         Msg::Select(id) => select(model, id),
         Msg::Progress(progress) => act::progress(model, progress),
-        Msg::Compared(title, lines) => dialogs::compared(model, title, lines),
-        Msg::Ask(dialog) => dialogs::asked(model, *dialog),
+        Msg::Ask(dialog) => model.ask(*dialog),
         Msg::Copied(said, bytes) => {
             model.say(said);
             return bytes.map(Effect::Send);
@@ -92,15 +91,16 @@ fn press(model: &mut Model, key: KeyEvent) -> Option<Effect> {
         return match dialog.key(key) {
             Answer::Stay => None,
             Answer::Close => {
-                model.dialog = None;
+                model.close();
                 None
             }
             Answer::Do(effect) => {
-                model.dialog = None;
-                Some(effect)
+                model.close();
+                Some(*effect)
             }
             Answer::Ask(ask) => {
-                model.ask(Dialog::Ask(*ask));
+                model.dialog = None;
+                model.ask(Dialog::Ask(ask));
                 None
             }
         };

@@ -41,7 +41,7 @@ pub(super) fn draw(
     let line = Line::of(Role::Plain, shown(before));
     // As it is written, and not as it was typed: escapes are longer.
     let at = line.width();
-    let skip = (at + 1).saturating_sub(usize::from(field.width));
+    let skip = (at + 1).saturating_sub(usize::from(field.width)).min(at);
     let line = line.with(Role::Plain, shown(after));
     canvas.line_from(field, 0, &line, skip, Style::new());
     let column = u16::try_from(at - skip).unwrap_or(u16::MAX);

@@ -42,6 +42,10 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 /// As many keys as there is room for. The last two, help and quit, always have theirs.
 fn hints(model: &Model, room: usize, unicode: bool) -> Line {
+    // A dialog has all keys, and names its own.
+    if model.dialog.is_some() {
+        return Line::empty();
+    }
     let wanted: Vec<_> = if model.prompt.is_some() {
         vec![("Enter", "keep"), ("Esc", "as before"), ("↑↓", "history")]
             .into_iter()

@@ -3,20 +3,25 @@
 use super::Worker;
 use crate::tui::content::compare;
 use crate::tui::content::glyphs::Glyphs;
+use crate::tui::dialog::{Dialog, Sheet, Topic};
 use crate::tui::msg::{Msg, Said};
 
 impl Worker {
-    /// The older one first. Large payloads take a moment.
-    pub(super) fn compare(&self, old: u64, new: u64) {
+    /// Finds out what differs between two deliveries, and has it shown.
+    pub(super) fn compare(&self, old: u64, new: u64, glyphs: Glyphs) {
         let this = self.clone();
         self.runtime.spawn_blocking(move || {
             let both = this.store().get(old).zip(this.store().get(new));
-            let Some((older, newer)) = both else {
-                this.say(Said::bad(format!("#{old} or #{new} is kept no longer")));
+            let Some((one, other)) = both else {
+                this.say(Said::bad(format!(
+                    "#{old} and #{new} are not both kept any longer"
+                )));
                 return;
             };
-            let lines = compare::lines(&older, &newer, &Glyphs::of(this.unicode));
-            this.tell(Msg::Compared(format!("#{old} and #{new}"), lines));
+            let lines = compare::lines(&one, &other, &glyphs);
+            let title = format!("#{old} and #{new}");
+            let sheet = Sheet::new(Topic::Compared, title, lines);
+            this.tell(Msg::Ask(Box::new(Dialog::Sheet(Box::new(sheet)))));
         });
     }
 }

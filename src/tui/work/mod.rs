@@ -43,7 +43,6 @@ pub(super) struct Worker {
     url: Arc<str>,
     /// Where exported files go.
     folder: Arc<Path>,
-    unicode: bool,
 }
 
 impl Worker {
@@ -62,7 +61,6 @@ impl Worker {
             replays: replays::Replays::default(),
             url: about.url.as_str().into(),
             folder: about.folder.as_path().into(),
-            unicode: about.unicode,
         }
     }
 
@@ -93,6 +91,7 @@ impl Worker {
             Effect::StopReplays => self.replays.stop(),
             Effect::Mark(id, marked) if self.store().mark(id, marked) => {}
             Effect::Mark(id, _) => self.say(Said::bad(format!("#{id} is kept no longer"))),
+            Effect::Compare(old, new, glyphs) => self.compare(old, new, glyphs),
             Effect::Pause(paused) => self.again.controls().pause(paused),
             Effect::Delete(ids) => {
                 let gone = self.store().delete(&ids);
@@ -118,7 +117,6 @@ impl Worker {
                 path,
                 overwrite,
             } => self.export(id, format, path, overwrite),
-            Effect::Compare(old, new) => self.compare(old, new),
             // These are the screen's own.
             Effect::Recheck(_)
             | Effect::Edit(_)

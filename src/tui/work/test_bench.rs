@@ -285,5 +285,5 @@ pub(super) fn settled(confirm: Confirm) -> Effect {
     let Answer::Do(effect) = Dialog::Confirm(confirm).key(yes) else {
         panic!("nothing is done");
     };
-    effect
+    *effect
 }

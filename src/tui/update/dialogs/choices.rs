@@ -16,11 +16,16 @@ pub(super) fn trigger(model: &Model) -> Dialog {
         letter: None,
         name: sample.name().into(),
         about: sample.description().into(),
-        then: Then::Do(Effect::Trigger(sample.name())),
+        then: Then::Do(Box::new(Effect::Trigger(sample.name()))),
     });
     let kept = model.detail.kept();
     let event = kept.and_then(|kept| kept.delivery.request.event.as_deref());
-    Dialog::Pick(Pick::typed("Trigger", "send", items.collect(), event))
+    Dialog::Pick(Box::new(Pick::typed(
+        "Trigger a sample event",
+        "send",
+        items.collect(),
+        event,
+    )))
 }
 
 /// All that can be copied: of the selected delivery, and without one where deliveries arrive.
@@ -35,7 +40,7 @@ pub(super) fn copy(model: &Model) -> Dialog {
         CopyWhat::Url,
         None,
     ));
-    Dialog::Pick(Pick::lettered("Copy", "copy", items))
+    Dialog::Pick(Box::new(Pick::lettered("Copy", "copy", items)))
 }
 
 fn of_delivery(model: &Model, kept: &Kept) -> Vec<Item> {
@@ -111,7 +116,7 @@ fn copied(
         letter: Some(letter),
         name: name.into(),
         about,
-        then: Then::Do(effect),
+        then: Then::Do(Box::new(effect)),
     }
 }
 
@@ -148,14 +153,12 @@ pub(super) fn export(model: &Model) -> Option<Dialog> {
         ('t', "http", ExportAs::Http, "the request as in HTTP/1.1"),
     ];
     let items = items.map(|(letter, name, format, about)| {
-        let file = file_name(kept, format);
         let wanted = Wanted::File {
             id,
             format,
-            name: file.clone(),
             folder: model.about.folder.clone(),
-            home: std::env::home_dir(),
         };
+        let file = file_name(kept, format);
         Item {
             letter: Some(letter),
             name: name.into(),
@@ -163,14 +166,14 @@ pub(super) fn export(model: &Model) -> Option<Dialog> {
             then: Then::Ask(Box::new(Ask::new(wanted, &file))),
         }
     });
-    Some(Dialog::Pick(Pick::lettered(
+    Some(Dialog::Pick(Box::new(Pick::lettered(
         "Export as",
-        "choose",
+        "next",
         items.into(),
-    )))
+    ))))
 }
 
-/// STUB until `export::format` is there.
+/// A name for the file.
 fn file_name(kept: &Kept, format: ExportAs) -> String {
     let ending = match format {
         ExportAs::Curl => "sh",
@@ -180,6 +183,5 @@ fn file_name(kept: &Kept, format: ExportAs) -> String {
         ExportAs::Raw => "body",
         ExportAs::Http => "http",
     };
-    let event = kept.delivery.request.event.as_deref().unwrap_or("delivery");
-    format!("{}-{event}.{ending}", kept.delivery.id)
+    format!("{}.{ending}", kept.delivery.id)
 }

@@ -3,11 +3,11 @@
 mod choices;
 mod warnings;
 
+use crate::tui::content::glyphs::Glyphs;
 use crate::tui::dialog::{Ask, Confirm, Dialog, Help, Sheet, Topic, Wanted};
 use crate::tui::keys::Action;
 use crate::tui::model::Model;
 use crate::tui::msg::{Effect, Said};
-use crate::tui::text::Line;
 
 /// Opens the dialog of an action, or does what needs none.
 pub(super) fn open(model: &mut Model, action: Action) -> Option<Effect> {
@@ -17,7 +17,7 @@ pub(super) fn open(model: &mut Model, action: Action) -> Option<Effect> {
         Action::Clear => clear(model),
         Action::ReplayAll => return replay_all(model),
         Action::Compare => return compare(model),
-        Action::Help => model.ask(Dialog::Help(Help::new(model.about.unicode))),
+        Action::Help => model.ask(Dialog::Help(Box::new(Help::new(model.about.unicode)))),
         Action::Trigger => model.ask(choices::trigger(model)),
         Action::Copy => model.ask(choices::copy(model)),
         Action::Export => match choices::export(model) {
@@ -26,11 +26,14 @@ pub(super) fn open(model: &mut Model, action: Action) -> Option<Effect> {
         },
         Action::Target => {
             let targets = model.status.targets.join(" ");
-            model.ask(Dialog::Ask(Ask::new(Wanted::Targets, &targets)));
+            model.ask(Dialog::Ask(Box::new(Ask::new(Wanted::Targets, &targets))));
         }
         Action::Secret => {
             let labels = model.status.secrets.clone();
-            model.ask(Dialog::Ask(Ask::new(Wanted::Secret { labels }, "")));
+            model.ask(Dialog::Ask(Box::new(Ask::new(
+                Wanted::Secret { labels },
+                "",
+            ))));
         }
         Action::Warnings => {
             let sheet = Sheet::new(
@@ -38,7 +41,7 @@ pub(super) fn open(model: &mut Model, action: Action) -> Option<Effect> {
                 warnings::TITLE.into(),
                 warnings::lines(model),
             );
-            model.ask(Dialog::Sheet(sheet));
+            model.ask(Dialog::Sheet(Box::new(sheet)));
         }
         _ => {}
     }
@@ -56,25 +59,6 @@ pub(super) fn refresh(model: &mut Model) {
     if let Some(Dialog::Sheet(sheet)) = &mut model.dialog {
         sheet.replace(lines);
     }
-}
-
-/// Shows what differs between two deliveries, unless something else was opened meanwhile.
-pub(super) fn compared(model: &mut Model, title: String, lines: Vec<Line>) {
-    if model.dialog.is_none() {
-        model.ask(Dialog::Sheet(Sheet::new(Topic::Compared, title, lines)));
-    }
-}
-
-/// Asks something that whoever was asked to do something has to know first.
-pub(super) fn asked(model: &mut Model, dialog: Dialog) {
-    if model.dialog.is_some() {
-        // Whatever is typed now must not answer this question.
-        model.say(Said::bad(
-            "there was a question about it, but another is open: do it again",
-        ));
-        return;
-    }
-    model.ask(dialog);
 }
 
 fn quit(model: &mut Model) -> Option<Effect> {
@@ -172,5 +156,10 @@ fn compare(model: &mut Model) -> Option<Effect> {
         )));
         return None;
     };
-    Some(Effect::Compare(selected.min(other), selected.max(other)))
+    let glyphs = Glyphs::of(model.about.unicode);
+    Some(Effect::Compare(
+        selected.min(other),
+        selected.max(other),
+        glyphs,
+    ))
 }

@@ -3,6 +3,7 @@
 use jiff::Timestamp;
 
 use crate::delivery::{Refusal, Warning};
+use crate::tui::dialog::HANG;
 use crate::tui::model::Model;
 use crate::tui::text::{Line, Role};
 
@@ -51,7 +52,7 @@ fn warned(at: Timestamp, warning: &Warning, model: &Model) -> Vec<Line> {
             .with(Role::Plain, &warning.message),
     ];
     if !warning.hint.is_empty() {
-        lines.push(Line::of(Role::Dim, format!("{INDENT}{}", warning.hint)));
+        lines.push(below(Role::Dim, &warning.hint));
     }
     lines.push(Line::empty());
     lines
@@ -64,16 +65,18 @@ fn refused(refusal: &Refusal, model: &Model) -> Vec<Line> {
     let request = refusal.request.as_deref().unwrap_or("a request");
     vec![
         begun(refusal.at, model)
-            .with(Role::Bad, format!("refused  {status} "))
+            .with(Role::Bad, format!("refused  {status}  "))
             .with(Role::Plain, request)
             .with(Role::Dim, format!(" from {}", refusal.peer)),
-        Line::of(Role::Plain, format!("{INDENT}{}", refusal.reason)),
+        below(Role::Plain, &refusal.reason),
         Line::empty(),
     ]
 }
 
-/// As wide as a time.
-const INDENT: &str = "          ";
+/// A line that goes on below what is behind the time.
+fn below(role: Role, text: &str) -> Line {
+    Line::of(Role::Plain, " ".repeat(HANG)).with(role, text)
+}
 
 fn begun(at: Timestamp, model: &Model) -> Line {
     let local = at.to_zoned(model.about.zone.clone());

@@ -26,7 +26,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, size: (u16, u16), ask: &Ask) -> Curs
         count: String::new(),
         hints: ask.hints(),
     };
-    boxed::draw(canvas, place, frame);
+    boxed::draw(canvas, place, &frame);
     // Without room for all of it, what is wrong matters more than an empty line.
     let mut below = place.inner;
     below.y += (place.inner.height).min(if place.inner.height >= rows { 2 } else { 1 });

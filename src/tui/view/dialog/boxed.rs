@@ -36,7 +36,7 @@ pub(super) struct Frame<'a> {
 }
 
 /// Draws it around an empty box.
-pub(super) fn draw(canvas: &mut Canvas<'_>, place: Place, frame: Frame<'_>) {
+pub(super) fn draw(canvas: &mut Canvas<'_>, place: Place, frame: &Frame<'_>) {
     let outer = place.outer;
     canvas.clear(outer);
     if !has_rules(outer) {

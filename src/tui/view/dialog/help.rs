@@ -26,7 +26,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, size: (u16, u16), help: &Help) -> Cu
         count: boxed::seen(help.scroll.seen(), help.scroll.count, canvas.unicode),
         hints: help.hints(),
     };
-    boxed::draw(canvas, place, frame);
+    boxed::draw(canvas, place, &frame);
     let below = place::below_input(place.inner);
     let (columns, width) = help.visible();
     let width = u16::try_from(width).unwrap_or(u16::MAX);

@@ -31,7 +31,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, size: (u16, u16), pick: &Pick) -> Cu
         count,
         hints: pick.hints(),
     };
-    boxed::draw(canvas, place, frame);
+    boxed::draw(canvas, place, &frame);
     let list = pick.list(size);
     // Names get no more than half of the room, so that what they are is seen.
     let name = pick.name_width().min(usize::from(list.width) / 2);

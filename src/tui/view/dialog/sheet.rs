@@ -20,7 +20,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, size: (u16, u16), sheet: &Sheet) {
         count: boxed::seen(sheet.scroll.seen(), sheet.scroll.count, canvas.unicode),
         hints: sheet.hints(),
     };
-    boxed::draw(canvas, place, frame);
+    boxed::draw(canvas, place, &frame);
     for (row, line) in (0..place.inner.height).zip(sheet.visible()) {
         canvas.line_from(place.inner, row, line, sheet.left, Style::new());
     }

@@ -192,7 +192,7 @@ pub(in crate::tui) struct Stage {
 
 impl Stage {
     /// An empty screen of so many columns and rows: one secret, one target that can be
-    /// reached, UTC, Unicode, colours.
+    /// reached, UTC, Unicode, colours. It was opened a minute before [`NOW`].
     pub(in crate::tui) fn new(columns: u16, rows: u16) -> Self {
         let about = About {
             url: "http://127.0.0.1:4400/".into(),
@@ -204,7 +204,7 @@ impl Stage {
             unicode: true,
             folder: "/home/user/app".into(),
         };
-        let mut model = Model::new(about, now(), (columns, rows));
+        let mut model = Model::new(about, now() - 1.minute(), (columns, rows));
         model.status = Status {
             targets: vec![TARGET.into()],
             secrets: vec![SECRET.0.into()],
