@@ -4,9 +4,6 @@
 //! says what is to be done, `view` draws it. Nothing in here owns a truth: deliveries are the
 //! store's, and what is done is done by the same parts that serve senders.
 
-// Until all of it is wired up.
-#![allow(dead_code, clippy::unused_self)]
-
 mod about;
 mod content;
 mod detail;

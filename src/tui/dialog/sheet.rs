@@ -118,7 +118,7 @@ impl Sheet {
     }
 
     /// The keys that work.
-    pub(in crate::tui) fn hints(&self) -> Vec<Hint> {
+    pub(in crate::tui) fn hints() -> Vec<Hint> {
         let named = KEYS.iter().filter_map(|(action, word)| {
             let key = match action {
                 Action::Down => "↑↓".to_owned(),

@@ -101,11 +101,6 @@ impl Terminal {
         Ok(true)
     }
 
-    /// Whether a frame would be drawn now, or the terminal is gone.
-    pub(in crate::tui) fn is_idle(&self) -> bool {
-        self.pen.is_idle().unwrap_or(true)
-    }
-
     /// Ready when a frame would be drawn, or the terminal is gone.
     pub(in crate::tui) async fn pen_idle(&self) {
         self.pen.idle().await;

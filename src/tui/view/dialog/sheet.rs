@@ -18,7 +18,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, size: (u16, u16), sheet: &Sheet) {
     let frame = Frame {
         title: &sheet.title,
         count: boxed::seen(sheet.scroll.seen(), sheet.scroll.count, canvas.unicode),
-        hints: sheet.hints(),
+        hints: Sheet::hints(),
     };
     boxed::draw(canvas, place, &frame);
     for (row, line) in (0..place.inner.height).zip(sheet.visible()) {
