@@ -269,7 +269,7 @@ impl Intake {
             target: first,
             cause: Cause::Live,
             hold,
-            room: Some(reservation),
+            room: Some(Arc::clone(&reservation)),
             tell: None,
         };
         // The journal writes meanwhile; it is asked only now that somebody has to wait.
@@ -279,6 +279,8 @@ impl Intake {
         {
             return self.unsaved(&delivery);
         }
+        // Until now the journal has held the body, however fast the app has answered.
+        drop(reservation);
         answer.unwrap_or_else(|failure| answer_of_failure(&failure))
     }
 

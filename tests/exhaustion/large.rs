@@ -6,6 +6,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rusqlite::Connection;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _, BufReader};
 use tokio::sync::Barrier;
 use tokio::task::JoinSet;
@@ -144,6 +145,55 @@ fn a_thousand_large_bodies_at_once_stay_within_bounds() {
         kept.contains(&"/large/after".to_owned()),
         "the newest is kept"
     );
+}
+
+/// The app has answered, and the journal does not come to write what it was sent.
+#[test]
+fn bodies_that_wait_for_the_disk_stay_within_bounds_too() {
+    const RING: usize = 32 * MIB;
+    const SENDERS: usize = 40;
+    let app = App::answering(2);
+    let ring = RING.to_string();
+    let home = Rc::new(home());
+    let listener = Listener::start_in(&home, &["--quiet", "--keep-bytes", &ring, &app.target()]);
+    let (to, pid) = (listener.address(), listener.process.id());
+    let runtime = runtime();
+    let disk = Connection::open(store(&home)).expect("a store");
+    disk.execute_batch("BEGIN IMMEDIATE")
+        .expect("nobody writes");
+    forget_peak(pid);
+    let mut answers = Vec::new();
+    for n in 0..SENDERS {
+        let answer = runtime.spawn(async move {
+            let mut sender = Sender::open(to).await;
+            let body = vec![b'x'; LARGE];
+            let sent = request(&format!("POST /waiting/{n}"), "", &body);
+            sender.ask(sent).await.expect("an answer").status
+        });
+        let asked = app.asked();
+        eventually("the app has it, or the sender was told", || {
+            app.asked() > asked || answer.is_finished()
+        });
+        let is_told = answer.is_finished();
+        answers.push(answer);
+        if is_told {
+            break;
+        }
+    }
+    drop(disk);
+    let mut turned_away = 0;
+    for answer in answers {
+        match runtime.block_on(answer).expect("no panic") {
+            200 => {}
+            503 => turned_away += 1,
+            other => panic!("{other}"),
+        }
+    }
+    let most = peak(pid);
+    println!("{turned_away} told 503, at most {} MiB", most / MIB);
+    assert!(turned_away > 0, "there is no memory for all of them");
+    assert!(most <= BESIDE_THE_RING + RING, "{} MiB", most / MIB);
+    listener.stop();
 }
 
 #[test]
