@@ -182,352 +182,58 @@ use Place as P;
 
 /// All keys, in the help's order. Where two lines have the same key, the first whose place
 /// fits counts.
+#[rustfmt::skip]
 pub(super) const TABLE: &[Binding] = &[
-    bind(
-        &[Code(KeyCode::Up), Char('k')],
-        A::Up,
-        P::Anywhere,
-        G::Moving,
-        "up",
-    ),
-    bind(
-        &[Code(KeyCode::Down), Char('j')],
-        A::Down,
-        P::Anywhere,
-        G::Moving,
-        "down",
-    )
-    .brief("move", 0),
-    bind(
-        &[Code(KeyCode::PageUp), Ctrl('b'), Ctrl('u')],
-        A::PageUp,
-        P::Anywhere,
-        G::Moving,
-        "a page up",
-    ),
-    bind(
-        &[Code(KeyCode::PageDown), Ctrl('f'), Ctrl('d')],
-        A::PageDown,
-        P::Anywhere,
-        G::Moving,
-        "a page down",
-    ),
-    bind(
-        &[Char('g'), Code(KeyCode::Home)],
-        A::First,
-        P::Anywhere,
-        G::Moving,
-        "to the first",
-    ),
-    bind(
-        &[Char('G'), Code(KeyCode::End)],
-        A::Last,
-        P::Anywhere,
-        G::Moving,
-        "to the last; in the list it follows again",
-    ),
-    bind(
-        &[Char('n')],
-        A::NextFailure,
-        P::Anywhere,
-        G::Moving,
-        "to the next that failed",
-    )
-    .brief("next failed", 13),
-    bind(
-        &[Char('N')],
-        A::PreviousFailure,
-        P::Anywhere,
-        G::Moving,
-        "to the previous that failed",
-    )
-    .brief("previous failed", 12),
-    bind(
-        &[Char('f')],
-        A::Follow,
-        P::Anywhere,
-        G::Moving,
-        "follow the newest, or stay",
-    )
-    .brief("follow", 11),
-    bind(
-        &[
-            Code(KeyCode::Enter),
-            Char(' '),
-            Char('h'),
-            Char('l'),
-            Code(KeyCode::Left),
-            Code(KeyCode::Right),
-        ],
-        A::Fold,
-        P::Tree,
-        G::Looking,
-        "fold or unfold the value at the cursor",
-    )
-    .brief("fold", 4),
-    bind(
-        &[
-            Code(KeyCode::Enter),
-            Char('d'),
-            Char('l'),
-            Code(KeyCode::Right),
-        ],
-        A::Open,
-        P::List,
-        G::Looking,
-        "the detail of the selected delivery",
-    )
-    .brief("open", 1),
-    bind(
-        &[Code(KeyCode::Esc)],
-        A::Back,
-        P::Anywhere,
-        G::Looking,
-        "back: to the list, out of the filter",
-    )
-    .brief("back", 10),
-    bind(
-        &[Code(KeyCode::Tab)],
-        A::NextPane,
-        P::Anywhere,
-        G::Looking,
-        "the other pane",
-    )
-    .brief("pane", 15),
-    bind(
-        &[Code(KeyCode::BackTab)],
-        A::PreviousPane,
-        P::Anywhere,
-        G::Looking,
-        "the other pane",
-    ),
+    bind(&[Code(KeyCode::Up), Char('k')], A::Up, P::Anywhere, G::Moving, "up"),
+    bind(&[Code(KeyCode::Down), Char('j')], A::Down, P::Anywhere, G::Moving, "down").brief("move", 0),
+    bind(&[Code(KeyCode::PageUp), Ctrl('b'), Ctrl('u')], A::PageUp, P::Anywhere, G::Moving, "a page up"),
+    bind(&[Code(KeyCode::PageDown), Ctrl('f'), Ctrl('d')], A::PageDown, P::Anywhere, G::Moving, "a page down"),
+    bind(&[Char('g'), Code(KeyCode::Home)], A::First, P::Anywhere, G::Moving, "to the first"),
+    bind(&[Char('G'), Code(KeyCode::End)], A::Last, P::Anywhere, G::Moving, "to the last; in the list it follows again"),
+    bind(&[Char('n')], A::NextFailure, P::Anywhere, G::Moving, "to the next that failed").brief("next failed", 13),
+    bind(&[Char('N')], A::PreviousFailure, P::Anywhere, G::Moving, "to the previous that failed").brief("previous failed", 12),
+    bind(&[Char('f')], A::Follow, P::Anywhere, G::Moving, "follow the newest, or stay").brief("follow", 11),
+    bind(&[Code(KeyCode::Enter), Char(' '), Char('h'), Char('l'), Code(KeyCode::Left), Code(KeyCode::Right)], A::Fold, P::Tree, G::Looking, "fold or unfold the value at the cursor").brief("fold", 4),
+    bind(&[Code(KeyCode::Enter), Char('d'), Char('l'), Code(KeyCode::Right)], A::Open, P::List, G::Looking, "the detail of the selected delivery").brief("open", 1),
+    bind(&[Code(KeyCode::Esc)], A::Back, P::Anywhere, G::Looking, "back: to the list, out of the filter").brief("back", 10),
+    bind(&[Code(KeyCode::Tab)], A::NextPane, P::Anywhere, G::Looking, "the other pane").brief("pane", 15),
+    bind(&[Code(KeyCode::BackTab)], A::PreviousPane, P::Anywhere, G::Looking, "the other pane"),
     bind(&[Char('1')], A::Tab(0), P::Anywhere, G::Looking, "payload"),
     bind(&[Char('2')], A::Tab(1), P::Anywhere, G::Looking, "headers"),
-    bind(
-        &[Char('3')],
-        A::Tab(2),
-        P::Anywhere,
-        G::Looking,
-        "response of the selected attempt",
-    ),
+    bind(&[Char('3')], A::Tab(2), P::Anywhere, G::Looking, "response of the selected attempt"),
     bind(&[Char('4')], A::Tab(3), P::Anywhere, G::Looking, "attempts"),
-    bind(
-        &[Char('5')],
-        A::Tab(4),
-        P::Anywhere,
-        G::Looking,
-        "signature, and why it fails",
-    ),
-    bind(
-        &[Char('6')],
-        A::Tab(5),
-        P::Anywhere,
-        G::Looking,
-        "the raw request",
-    ),
-    bind(
-        &[Char(']'), Char('l'), Code(KeyCode::Right)],
-        A::NextTab,
-        P::Detail,
-        G::Looking,
-        "next tab",
-    )
-    .brief("tab", 3),
-    bind(
-        &[Char('['), Char('h'), Code(KeyCode::Left)],
-        A::PreviousTab,
-        P::Detail,
-        G::Looking,
-        "previous tab",
-    ),
-    bind(
-        &[Char('/')],
-        A::Filter,
-        P::Anywhere,
-        G::Looking,
-        "filter the list",
-    )
-    .brief("filter", 5),
-    bind(
-        &[Char('o')],
-        A::ShowAs,
-        P::Anywhere,
-        G::Looking,
-        "payload as a tree, as text, in hex",
-    )
-    .brief("text", 14),
-    bind(
-        &[Char('-')],
-        A::FoldAll,
-        P::Anywhere,
-        G::Looking,
-        "fold all of the payload",
-    ),
-    bind(
-        &[Char('+')],
-        A::UnfoldAll,
-        P::Anywhere,
-        G::Looking,
-        "unfold all of the payload",
-    ),
-    bind(
-        &[Char('W')],
-        A::Wrap,
-        P::Anywhere,
-        G::Looking,
-        "wrap long lines, or cut them",
-    ),
-    bind(
-        &[Char('<')],
-        A::ScrollLeft,
-        P::Anywhere,
-        G::Looking,
-        "cut lines to the left",
-    ),
-    bind(
-        &[Char('>')],
-        A::ScrollRight,
-        P::Anywhere,
-        G::Looking,
-        "cut lines to the right",
-    ),
-    bind(
-        &[Char('r')],
-        A::Replay,
-        P::Anywhere,
-        G::Delivery,
-        "replay it: the same bytes once more",
-    )
-    .brief("replay", 2),
-    bind(
-        &[Char('e')],
-        A::Edit,
-        P::Anywhere,
-        G::Delivery,
-        "edit it in $EDITOR and send it as a new delivery",
-    )
-    .brief("edit", 6),
-    bind(
-        &[Char('c'), Char('y')],
-        A::Copy,
-        P::Anywhere,
-        G::Delivery,
-        "copy: curl, payload, headers, response, id",
-    )
-    .brief("copy", 7),
-    bind(
-        &[Char('x')],
-        A::Export,
-        P::Anywhere,
-        G::Delivery,
-        "export it to a file",
-    )
-    .brief("export", 17),
-    bind(
-        &[Char('m')],
-        A::Mark,
-        P::Anywhere,
-        G::Delivery,
-        "mark it, or take its mark away",
-    )
-    .brief("mark", 16),
-    bind(
-        &[Char('=')],
-        A::Compare,
-        P::Anywhere,
-        G::Delivery,
-        "compare it with the marked one",
-    )
-    .brief("compare", 9),
-    bind(
-        &[Char('D'), Code(KeyCode::Delete)],
-        A::Delete,
-        P::Anywhere,
-        G::Delivery,
-        "delete it",
-    ),
-    bind(
-        &[Char('R')],
-        A::ReplayAll,
-        P::Anywhere,
-        G::Listener,
-        "replay all that the filter shows",
-    ),
-    bind(
-        &[Char('t')],
-        A::Trigger,
-        P::Anywhere,
-        G::Listener,
-        "trigger a sample event",
-    )
-    .brief("trigger", 8),
-    bind(
-        &[Char('T')],
-        A::Target,
-        P::Anywhere,
-        G::Listener,
-        "change the target",
-    ),
-    bind(
-        &[Char('s')],
-        A::Secret,
-        P::Anywhere,
-        G::Listener,
-        "add a secret and verify all again",
-    ),
-    bind(
-        &[Char('p')],
-        A::Pause,
-        P::Anywhere,
-        G::Listener,
-        "pause forwarding, or go on",
-    )
-    .brief("pause", 18),
-    bind(
-        &[Char('Z')],
-        A::Clear,
-        P::Anywhere,
-        G::Listener,
-        "delete all deliveries",
-    ),
+    bind(&[Char('5')], A::Tab(4), P::Anywhere, G::Looking, "signature, and why it fails"),
+    bind(&[Char('6')], A::Tab(5), P::Anywhere, G::Looking, "the raw request"),
+    bind(&[Char(']'), Char('l'), Code(KeyCode::Right)], A::NextTab, P::Detail, G::Looking, "next tab").brief("tab", 3),
+    bind(&[Char('['), Char('h'), Code(KeyCode::Left)], A::PreviousTab, P::Detail, G::Looking, "previous tab"),
+    bind(&[Char('/')], A::Filter, P::Anywhere, G::Looking, "filter the list").brief("filter", 5),
+    bind(&[Char('o')], A::ShowAs, P::Anywhere, G::Looking, "payload as a tree, as text, in hex").brief("text", 14),
+    bind(&[Char('-')], A::FoldAll, P::Anywhere, G::Looking, "fold all of the payload"),
+    bind(&[Char('+')], A::UnfoldAll, P::Anywhere, G::Looking, "unfold all of the payload"),
+    bind(&[Char('W')], A::Wrap, P::Anywhere, G::Looking, "wrap long lines, or cut them"),
+    bind(&[Char('<')], A::ScrollLeft, P::Anywhere, G::Looking, "cut lines to the left"),
+    bind(&[Char('>')], A::ScrollRight, P::Anywhere, G::Looking, "cut lines to the right"),
+    bind(&[Char('r')], A::Replay, P::Anywhere, G::Delivery, "replay it: the same bytes once more").brief("replay", 2),
+    bind(&[Char('e')], A::Edit, P::Anywhere, G::Delivery, "edit it in $EDITOR and send it as a new delivery").brief("edit", 6),
+    bind(&[Char('c'), Char('y')], A::Copy, P::Anywhere, G::Delivery, "copy: curl, payload, headers, response, id").brief("copy", 7),
+    bind(&[Char('x')], A::Export, P::Anywhere, G::Delivery, "export it to a file").brief("export", 17),
+    bind(&[Char('m')], A::Mark, P::Anywhere, G::Delivery, "mark it, or take its mark away").brief("mark", 16),
+    bind(&[Char('=')], A::Compare, P::Anywhere, G::Delivery, "compare it with the marked one").brief("compare", 9),
+    bind(&[Char('D'), Code(KeyCode::Delete)], A::Delete, P::Anywhere, G::Delivery, "delete it"),
+    bind(&[Char('R')], A::ReplayAll, P::Anywhere, G::Listener, "replay all that the filter shows"),
+    bind(&[Char('t')], A::Trigger, P::Anywhere, G::Listener, "trigger a sample event").brief("trigger", 8),
+    bind(&[Char('T')], A::Target, P::Anywhere, G::Listener, "change the target"),
+    bind(&[Char('s')], A::Secret, P::Anywhere, G::Listener, "add a secret and verify all again"),
+    bind(&[Char('p')], A::Pause, P::Anywhere, G::Listener, "pause forwarding, or go on").brief("pause", 18),
+    bind(&[Char('Z')], A::Clear, P::Anywhere, G::Listener, "delete all deliveries"),
     bind(&[Char('?')], A::Help, P::Anywhere, G::Screen, "all keys").brief("keys", 19),
-    bind(
-        &[Char('!')],
-        A::Warnings,
-        P::Anywhere,
-        G::Screen,
-        "all warnings and refused requests",
-    ),
-    bind(
-        &[Char('i')],
-        A::Times,
-        P::Anywhere,
-        G::Screen,
-        "the time, or how long ago",
-    ),
-    bind(
-        &[Char('M')],
-        A::Mouse,
-        P::Anywhere,
-        G::Screen,
-        "mouse off, so that the terminal selects text, or on",
-    ),
+    bind(&[Char('!')], A::Warnings, P::Anywhere, G::Screen, "all warnings and refused requests"),
+    bind(&[Char('i')], A::Times, P::Anywhere, G::Screen, "the time, or how long ago"),
+    bind(&[Char('M')], A::Mouse, P::Anywhere, G::Screen, "mouse off, so that the terminal selects text, or on"),
     bind(&[Ctrl('l')], A::Redraw, P::Anywhere, G::Screen, "redraw"),
-    bind(
-        &[Ctrl('z')],
-        A::Suspend,
-        P::Anywhere,
-        G::Screen,
-        "suspend; `fg` goes on",
-    ),
+    bind(&[Ctrl('z')], A::Suspend, P::Anywhere, G::Screen, "suspend; `fg` goes on"),
     bind(&[Char('q')], A::Quit, P::Anywhere, G::Screen, "quit").brief("quit", 20),
-    bind(
-        &[Ctrl('c')],
-        A::QuitNow,
-        P::Anywhere,
-        G::Screen,
-        "quit without asking",
-    ),
+    bind(&[Ctrl('c')], A::QuitNow, P::Anywhere, G::Screen, "quit without asking"),
 ];
 
 /// What a key asks for in a place that has its keys and those of the places around it.
@@ -606,5 +312,49 @@ mod tests {
         assert_eq!(resolve(&places, control), None);
         let quit = press(KeyCode::Char('c'), KeyModifiers::CONTROL);
         assert_eq!(resolve(&places, quit), Some(Action::QuitNow));
+    }
+
+    /// The table as the documents have it.
+    fn documented() -> Vec<(&'static str, Vec<String>)> {
+        let row = |binding: &Binding| {
+            let keys: Vec<_> = binding.keys.iter().map(|key| key.shown()).collect();
+            format!("| `{}` | {} |", keys.join("` `"), binding.does)
+        };
+        let rows = |group| {
+            let of_it = |binding: &&Binding| binding.group == group;
+            TABLE.iter().filter(of_it).map(row).collect()
+        };
+        Group::ALL.map(|group| (group.title(), rows(group))).into()
+    }
+
+    #[test]
+    fn the_documents_have_these_keys() {
+        let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+        let page = std::fs::read_to_string(root.join("docs/screen.md")).unwrap();
+        let mut all = Vec::new();
+        for (title, rows) in documented() {
+            let table = format!(
+                "### {title}\n\n| keys | what they do |\n| --- | --- |\n{}\n",
+                rows.join("\n")
+            );
+            assert!(page.contains(&table), "docs/screen.md lacks this:\n{table}");
+            all.extend(rows);
+        }
+        assert_eq!(
+            page.matches("\n| `").count(),
+            all.len(),
+            "docs/screen.md has more keys"
+        );
+        let readme = std::fs::read_to_string(root.join("README.md")).unwrap();
+        let keys = readme.split("## The screen").nth(1).unwrap();
+        let keys = keys.split("\nIn a pipe").next().unwrap();
+        let rows: Vec<_> = keys
+            .lines()
+            .filter(|line| line.starts_with("| `"))
+            .collect();
+        assert!(!rows.is_empty());
+        for row in rows {
+            assert!(all.iter().any(|one| one == row), "README.md has `{row}`");
+        }
     }
 }
