@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::support::listener::{cmhook, home};
 
 /// Only a failing test ever waits for it.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(8);
 
 /// A terminal with a program on it, whose controlling terminal it is.
 pub struct Terminal {
@@ -139,6 +139,7 @@ impl Terminal {
             let left = deadline.saturating_duration_since(Instant::now());
             if left.is_zero() || shown.reader == Reader::Gone {
                 let screen = shown.parser.screen().contents();
+                drop(shown);
                 panic!("{what} did not come:\n{screen}");
             }
             // Some changes come with no output: modes that are set, for one.

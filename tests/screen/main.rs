@@ -5,10 +5,12 @@
 
 mod editor;
 mod given_back;
+mod inspect;
 mod jobs;
 mod kit;
 mod lines;
 mod resizes;
+mod scene;
 mod stalled;
 #[path = "../support/mod.rs"]
 mod support;
