@@ -30,10 +30,12 @@ impl Kept {
         self.attempts.last().map(|attempt| &**attempt)
     }
 
-    /// How often it was sent again because somebody asked for it.
+    /// How often it was sent again because somebody asked for it. Somebody asked for the
+    /// first sending of an edited copy too, but that was not again.
     pub fn replays(&self) -> usize {
+        let first = usize::from(self.delivery.request.original.is_some());
         let is_replay = |attempt: &&Arc<Attempt>| attempt.cause == Cause::Replay;
-        self.attempts.iter().filter(is_replay).count()
+        self.attempts.iter().skip(first).filter(is_replay).count()
     }
 
     /// Bytes that this takes in memory, near enough to bound the ring by.

@@ -17,7 +17,7 @@ use tempfile::TempDir;
 use crate::support::listener::{cmhook, home};
 
 /// Only a failing test ever waits for it.
-const PATIENCE: Duration = Duration::from_secs(8);
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A terminal with a program on it, whose controlling terminal it is.
 pub struct Terminal {
