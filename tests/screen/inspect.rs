@@ -2,8 +2,8 @@
 
 use crate::kit::Terminal;
 use crate::scene::{
-    self, LABELLED, Port, SECRET, answer, deliver, deliver_many, deliver_signed, list, payload,
-    signed, webhook,
+    self, LABELLED, Port, SECRET, answer, deliver, deliver_many, deliver_signed, payload, signed,
+    webhook,
 };
 use crate::support::raw::{RawApp, Then, ask, request};
 use crate::support::sender::{Scheme, sign};
@@ -246,7 +246,7 @@ fn an_app_that_is_down_and_comes_back_is_told() {
     }
     let app = RawApp::serving_on(
         port.open(),
-        std::time::Duration::from_secs(60),
+        std::time::Duration::from_mins(1),
         |_, stream| {
             std::io::Write::write_all(stream, &answer(200, "text/plain", "back"))?;
             Ok(Then::GoOn)
@@ -334,7 +334,10 @@ fn a_tree_is_folded_and_unfolded() {
 #[test]
 fn long_lines_are_wrapped_or_moved_sideways() {
     let mut terminal = Terminal::open(&[]);
-    let long: String = (0..40).map(|n| format!("<{n:02}>")).collect();
+    let long = (0..40)
+        .map(|n| format!("<{n:02}>"))
+        .collect::<Vec<_>>()
+        .concat();
     ask(
         terminal.address(),
         request("POST /long", "", long.as_bytes()),

@@ -156,14 +156,6 @@ impl Terminal {
         });
     }
 
-    /// Waits until no row of the list has that word.
-    #[track_caller]
-    pub fn lists_no(&self, word: &str) {
-        self.until(&format!("no {word}"), |screen| {
-            !list(screen).iter().any(|row| has(row, &[word]))
-        });
-    }
-
     /// Waits until that is to be read in the detail, however it is wrapped.
     #[track_caller]
     pub fn details(&self, text: &str) {
