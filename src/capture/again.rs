@@ -10,9 +10,9 @@ use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 
 pub use super::again_error::AgainError;
+use super::clock::now;
 use super::controls::Controls;
 use super::forward::{Errand, Forwarder, Head};
-use super::intake::now;
 use super::rejudge;
 use super::targets;
 use crate::cakemail::event;

@@ -1,7 +1,7 @@
 //! The pipeline that every delivery passes: read, verify, record, forward, answer.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -15,10 +15,11 @@ use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerBody, own};
 use super::behind::Behind;
+use super::clock::now;
 use super::controls::Controls;
 use super::examiner::Examiner;
 use super::forward::{Errand, Forwarder, Head};
-use super::peer::{HangUp, Peer};
+use super::peer::Peer;
 use super::plan::Plan;
 use super::refusal::{line_of, refusal_of};
 use super::rejudge;
@@ -60,6 +61,31 @@ struct Whole {
     body: Bytes,
     reservation: Reservation,
     peer: Peer,
+}
+
+/// Records a request whose sender hung up while its body was being read: the service's
+/// future is just dropped then.
+struct HangUp<'a> {
+    intake: &'a Intake,
+    peer: &'a Peer,
+    parts: &'a Parts,
+    whole: bool,
+    progress: &'a AtomicUsize,
+}
+
+impl Drop for HangUp<'_> {
+    fn drop(&mut self) {
+        if !self.whole {
+            let received = self.progress.load(Ordering::Relaxed);
+            self.intake.refuse(
+                self.peer,
+                Some(&line_of(self.parts)),
+                RefusalCode::Incomplete,
+                None,
+                format!("the sender hung up after {received} bytes of the body"),
+            );
+        }
+    }
 }
 
 impl Intake {
@@ -350,12 +376,6 @@ impl Intake {
             reason: reason.into(),
         });
     }
-}
-
-/// The time to the microsecond, which is what the journal keeps.
-pub(super) fn now() -> Timestamp {
-    let now = Timestamp::now();
-    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
 }
 
 /// What the sender is told when the app gave no answer: something that makes it try

@@ -1,12 +1,14 @@
 //! The main job: a delivery comes in through a listener, is verified and kept, goes to
 //! the app, and its sender is answered.
 
+mod add_secret;
 pub mod again;
 mod again_error;
 pub mod answer;
 pub mod asked;
 mod behind;
 mod belief;
+mod clock;
 pub mod controls;
 mod examiner;
 pub mod failure;

@@ -9,8 +9,7 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
-use super::again::Again;
-use super::controls::{AddSecretError, Controls};
+use super::controls::Controls;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::{judge, verify};
 use crate::delivery::{Delivery, Verdict};
@@ -30,28 +29,19 @@ pub struct Rejudged {
     pub not_valid: usize,
 }
 
-impl Again {
-    /// Verifies with this secret too from now on, and all that is kept once more. Each new
-    /// verdict is a [`Judged`](crate::delivery::Notice::Judged). When this returns, all are
-    /// valid that can be; what is still wrong with the others is found out behind it, since
-    /// that can take a hundred times as long. It goes on where whoever asked goes away.
-    ///
-    /// # Errors
-    /// Where there is one with that label, or the secret itself is known.
-    pub async fn add_secret(&self, secret: Secret) -> Result<Rejudged, AddSecretError> {
-        self.controls().add_secret(secret)?;
-        let (tell, told) = oneshot::channel();
-        let scan = Scan {
-            store: self.store().clone(),
-            controls: self.controls().clone(),
-            runtime: Handle::current(),
-            waiting: 0,
-            bytes: 0,
-        };
-        tokio::task::spawn_blocking(move || scan.run(tell));
-        // It ends early only with the runtime.
-        Ok(told.await.unwrap_or_default())
-    }
+/// Verifies all that is kept anew. When the result is there, all are valid that can be; it
+/// goes on where nobody waits for that.
+pub(super) fn scan(store: Store, controls: Controls) -> oneshot::Receiver<Rejudged> {
+    let (tell, told) = oneshot::channel();
+    let scan = Scan {
+        store,
+        controls,
+        runtime: Handle::current(),
+        waiting: 0,
+        bytes: 0,
+    };
+    tokio::task::spawn_blocking(move || scan.run(tell));
+    told
 }
 
 /// Has a delivery that has just been recorded verified anew, if other secrets are known by
