@@ -37,6 +37,8 @@ pub(super) struct Human {
     name_secrets: bool,
     zone: TimeZone,
     name_width: usize,
+    // What was last said of how an app is to be changed, and at which delivery.
+    cures: Option<(u64, Vec<String>)>,
 }
 
 /// A stranger's text, neutralised and cut.
@@ -57,6 +59,7 @@ impl Human {
             name_secrets,
             zone: TimeZone::system(),
             name_width: 18,
+            cures: None,
         }
     }
 
@@ -117,7 +120,7 @@ impl Human {
     /// `<-- 200 POST http://localhost:3000/webhooks/cakemail  #42  12ms`, and what to do
     /// where it failed or the app refused a right signature.
     pub(super) fn attempt(
-        &self,
+        &mut self,
         out: &mut impl Write,
         attempt: &Attempt,
         delivery: Option<&Delivery>,
@@ -157,7 +160,7 @@ impl Human {
                 let Some(delivery) = delivery else {
                     return Ok(());
                 };
-                for line in why_refused(delivery, &answer.headers) {
+                for line in self.why_refused(delivery, &answer.headers) {
                     self.remark(out, YELLOW, &line)?;
                 }
             }
@@ -224,21 +227,34 @@ impl Human {
         )
     }
 
+    /// What can be said of an app's 401 or 403. What to change is said once: an app that
+    /// refuses one delivery refuses others for the same reason.
+    fn why_refused(&mut self, delivery: &Delivery, answer: &Headers) -> Vec<String> {
+        let why = match diagnosis::why_refused(&delivery.request, answer) {
+            Some(AppRefusal { why: Some(why), .. }) => why,
+            Some(AppRefusal { why: None, .. }) => {
+                let hint = "with the webhook's secret cmhook can tell whether the signature is right: --secret S";
+                return vec![hint.to_owned()];
+            }
+            // Why it is invalid stands above.
+            None => return Vec::new(),
+        };
+        let cures: Vec<String> = why.findings.iter().map(|one| one.fix.clone()).collect();
+        if cures.is_empty() {
+            return why.lines().collect();
+        }
+        if let Some((id, said)) = &self.cures
+            && *said == cures
+        {
+            let above = format!("what to change is said above, at #{id}");
+            return vec![why.statement, above];
+        }
+        self.cures = Some((delivery.id, cures));
+        why.lines().collect()
+    }
+
     fn remark(&self, out: &mut impl Write, style: Style, text: &str) -> io::Result<()> {
         writeln!(out, "      {}", self.paint(style, &shown(text)))
-    }
-}
-
-/// What can be said of an app's 401 or 403.
-fn why_refused(delivery: &Delivery, answer: &Headers) -> Vec<String> {
-    match diagnosis::why_refused(&delivery.request, answer) {
-        Some(AppRefusal { why: Some(why), .. }) => why.lines().collect(),
-        Some(AppRefusal { why: None, .. }) => vec![
-            "with the webhook's secret cmhook can tell whether the signature is right: --secret S"
-                .to_owned(),
-        ],
-        // Why it is invalid stands above.
-        None => Vec::new(),
     }
 }
 
