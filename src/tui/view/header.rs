@@ -51,9 +51,10 @@ fn fitting(canvas: &Canvas<'_>, model: &Model, room: usize) -> (Line, Line) {
         place(model, canvas.unicode, false),
     );
     let (counts, few) = (counts(model, true), counts(model, false));
-    let spark = spark(model, canvas.unicode);
+    let spark = |columns| spark(model, canvas.unicode, columns);
     let ways = [
-        (&whole, join(&spark, &counts)),
+        (&whole, join(&spark(SPARK), &counts)),
+        (&whole, join(&spark(SPARK / 2), &counts)),
         (&whole, counts.clone()),
         (&short, counts),
         (&short, few.clone()),
@@ -133,10 +134,10 @@ fn counts(model: &Model, secrets: bool) -> Line {
     line.with(Role::Dim, " · ").with(role, secrets)
 }
 
-/// Deliveries of the last minute, three seconds a column.
-fn spark(model: &Model, unicode: bool) -> Line {
+/// Deliveries of the last minute in so many columns.
+fn spark(model: &Model, unicode: bool, columns: usize) -> Line {
     let seconds: Vec<u64> = model.beat.counts().collect();
-    let each = seconds.len().div_ceil(SPARK).max(1);
+    let each = seconds.len().div_ceil(columns).max(1);
     let columns: Vec<u64> = seconds.chunks(each).map(|part| part.iter().sum()).collect();
     let most = columns.iter().copied().max().unwrap_or(0).max(1);
     let levels = if unicode { LEVELS } else { ASCII_LEVELS };
