@@ -4,11 +4,13 @@
 #![cfg(unix)]
 
 mod editor;
+mod filter;
 mod given_back;
 mod inspect;
 mod jobs;
 mod kit;
 mod lines;
+mod replay;
 mod resizes;
 mod scene;
 mod stalled;

@@ -2,7 +2,7 @@
 //!
 //! ```text
 //! #127  email.opened  ✓ signed (cakemail-base64, `bounces`)
-//! POST /webhooks/cakemail  2026-11-24 10:32:07  1.2 kB  copy of #41, marked
+//! POST /webhooks/cakemail  copy of #41, marked  2026-11-24 10:32:07  1.2 kB
 //!
 //! App answered 200 in 12ms: OK
 //! ```
@@ -32,24 +32,18 @@ pub(in crate::tui) fn lines(kept: &Kept, zone: &TimeZone, glyphs: &Glyphs) -> Ve
         .with(Role::Plain, "  ")
         .with(role, format!("{mark} {verdict}"));
     let at = request.received_at.to_zoned(zone.clone());
-    let second = Line::of(
+    let mut second = Line::of(
         Role::Plain,
         format!("{} {}", request.method, request.path_and_query),
-    )
-    .with(
-        Role::Dim,
-        format!(
-            "  {}  {}",
-            at.strftime("%Y-%m-%d %H:%M:%S"),
-            size(request.body.len() as u64)
-        ),
     );
+    // What is unusual stands where it is not cut off.
     let notes = notes(kept);
-    let second = if notes.is_empty() {
-        second
-    } else {
-        second.with(Role::Accent, format!("  {}", notes.join(", ")))
-    };
+    if !notes.is_empty() {
+        second = second.with(Role::Accent, format!("  {}", notes.join(", ")));
+    }
+    let time = at.strftime("%Y-%m-%d %H:%M:%S");
+    let size = size(request.body.len() as u64);
+    let second = second.with(Role::Dim, format!("  {time}  {size}"));
     vec![first, second]
 }
 

@@ -101,7 +101,8 @@ impl List {
                 active.duplicates.see(kept);
             }
             shown = active.filter.matches(kept, &active.duplicates);
-            if shown {
+            // A search looks at what is kept, which may be ahead of what was heard of.
+            if shown && active.ids.back().is_none_or(|last| *last < id) {
                 active.ids.push_back(id);
             }
         }

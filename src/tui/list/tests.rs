@@ -126,6 +126,17 @@ fn a_filter_shows_what_matches_and_takes_in_what_comes() {
 }
 
 #[test]
+fn a_search_may_know_of_what_was_not_heard_of_yet() {
+    let mut list = list(1..=2, 10);
+    let all: Vec<Kept> = (1..=4).map(|id| kept(id, "email.sent")).collect();
+    only(&mut list, "event:email.sent", &all);
+    for kept in &all[2..] {
+        list.arrive(kept);
+    }
+    assert_eq!(list.shown(), [1, 2, 3, 4]);
+}
+
+#[test]
 fn failures_are_found_both_ways() {
     use crate::delivery::OwnAnswer;
     let mut list = list(1..=6, 10);

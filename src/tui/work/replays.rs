@@ -52,6 +52,8 @@ impl Worker {
                 failed: 0,
                 ended: false,
             };
+            // The first may take a while, and can be stopped too.
+            this.tell(Msg::Progress(progress));
             for id in ids {
                 if stop.is_cancelled() {
                     break;
@@ -166,11 +168,17 @@ mod tests {
         bench.worker.begin(Effect::ReplayAll(ids.clone()));
         bench.app.wait_for(1).await;
         bench.worker.begin(Effect::StopReplays);
-        let ended = Progress {
+        let begun = Progress {
             done: 0,
-            total: 2,
+            total: 3,
             failed: 0,
+            ended: false,
+        };
+        assert_eq!(progress(&mut bench).await, begun);
+        let ended = Progress {
+            total: 2,
             ended: true,
+            ..begun
         };
         assert_eq!(progress(&mut bench).await, ended);
 

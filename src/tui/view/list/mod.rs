@@ -6,6 +6,7 @@
 //! ▌127  10:32:07  email.opened    ✓   200  12ms
 //! ```
 
+mod mistake;
 mod row;
 
 use ratatui::layout::Rect;
@@ -41,27 +42,14 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) -> Cursor
         top += 1;
     }
     let columns = Columns::of(usize::from(area.width).saturating_sub(1), model);
-    match model
-        .prompt
-        .as_ref()
-        .and_then(|prompt| prompt.error.as_ref())
+    if let Some(prompt) = &model.prompt
+        && let Some(error) = &prompt.error
     {
-        Some(error) => {
-            // Below the mistake, which the prompt's own ` / ` moves to the right.
-            let before = (error.column + 2).min(usize::from(area.width) / 3);
-            let suggestion = error
-                .suggestion
-                .as_ref()
-                .map_or(String::new(), |meant| format!("; did you mean `{meant}`?"));
-            let line = Line::of(Role::Plain, " ".repeat(before))
-                .with(Role::Bad, format!("^ {}{suggestion}", error.message));
-            canvas.line(area, top, &line);
-        }
-        None => {
-            canvas.line(area, top, &columns.names(model.ago));
-        }
+        top += mistake::draw(canvas, area, top, prompt, error);
+    } else {
+        canvas.line(area, top, &columns.names(model.ago));
+        top += 1;
     }
-    top += 1;
     let focused = model.pane == Pane::List;
     for (at, (row, selected)) in (top..).zip(model.list.visible()) {
         let look = Look {
