@@ -3,6 +3,7 @@
 
 #![cfg(unix)]
 
+mod acting;
 mod editor;
 mod filter;
 mod given_back;
@@ -10,9 +11,12 @@ mod inspect;
 mod jobs;
 mod kit;
 mod lines;
+mod looks;
 mod replay;
 mod resizes;
 mod scene;
 mod stalled;
+mod strangers;
 #[path = "../support/mod.rs"]
 mod support;
+mod taking;

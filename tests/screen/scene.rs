@@ -183,6 +183,14 @@ impl Terminal {
         });
     }
 
+    /// Presses Esc and waits until that is gone. With a key right behind it, it would be Alt
+    /// and that key.
+    #[track_caller]
+    pub fn escapes(&mut self, text: &str) {
+        self.press("\x1b");
+        self.reads_no(text);
+    }
+
     /// Quits, and checks that all is as before.
     #[track_caller]
     pub fn quits(mut self) {

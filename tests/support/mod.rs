@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test binary uses its own part")]
 
 pub mod document;
+pub mod hostile;
 pub mod listener;
 pub mod needs;
 pub mod process;

@@ -50,7 +50,10 @@ fn fitting(canvas: &Canvas<'_>, model: &Model, room: usize) -> (Line, Line) {
         place(model, canvas.unicode, true),
         place(model, canvas.unicode, false),
     );
-    let (counts, few) = (counts(model, true), counts(model, false));
+    let (counts, few) = (
+        counts(model, true, canvas.unicode),
+        counts(model, false, canvas.unicode),
+    );
     let spark = |columns| spark(model, canvas.unicode, columns);
     let ways = [
         (&whole, join(&spark(SPARK), &counts)),
@@ -107,7 +110,8 @@ fn place(model: &Model, unicode: bool, with_url: bool) -> Line {
 }
 
 /// What has come in and gone wrong, and with `secrets` how many of those are known.
-fn counts(model: &Model, secrets: bool) -> Line {
+fn counts(model: &Model, secrets: bool, unicode: bool) -> Line {
+    let between = if unicode { " · " } else { ", " };
     let counts = &model.status.counts;
     let failing = model.list.failing(model.since);
     let mut line = Line::of(Role::Plain, format!("{} in", counts.received));
@@ -119,7 +123,7 @@ fn counts(model: &Model, secrets: bool) -> Line {
     ] {
         if count > 0 {
             line = line
-                .with(Role::Dim, " · ")
+                .with(Role::Dim, between)
                 .with(role, format!("{count} {word}"));
         }
     }
@@ -131,7 +135,7 @@ fn counts(model: &Model, secrets: bool) -> Line {
         1 => (Role::Dim, "1 secret".to_owned()),
         many => (Role::Dim, format!("{many} secrets")),
     };
-    line.with(Role::Dim, " · ").with(role, secrets)
+    line.with(Role::Dim, between).with(role, secrets)
 }
 
 /// Deliveries of the last minute in so many columns.

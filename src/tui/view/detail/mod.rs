@@ -56,12 +56,13 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 /// How much there is that the window does not show.
 fn more(model: &Model) -> Option<Line> {
+    let dash = if model.about.unicode { "–" } else { "-" };
     let (top, height, count) = model.detail.window();
     let below = count.saturating_sub(top + height);
     (top > 0 || below > 0).then(|| {
         Line::of(
             Role::Dim,
-            format!("{}–{} of {count}", top + 1, (top + height).min(count)),
+            format!("{}{dash}{} of {count}", top + 1, (top + height).min(count)),
         )
     })
 }

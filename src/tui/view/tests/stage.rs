@@ -19,6 +19,7 @@ use crate::delivery::{
     Scheme,
 };
 use crate::tui::about::About;
+use crate::tui::content::signature::explain;
 use crate::tui::model::Model;
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::status::{Reach, Status};
@@ -194,14 +195,23 @@ impl Stage {
     /// An empty screen of so many columns and rows: one secret, one target that can be
     /// reached, UTC, Unicode, colours. It was opened a minute before [`NOW`].
     pub(in crate::tui) fn new(columns: u16, rows: u16) -> Self {
+        Self::showing(columns, rows, true)
+    }
+
+    /// The same on a terminal that shows ASCII only, in no colours.
+    pub(in crate::tui) fn ascii(columns: u16, rows: u16) -> Self {
+        Self::showing(columns, rows, false)
+    }
+
+    fn showing(columns: u16, rows: u16, unicode: bool) -> Self {
         let about = About {
             url: "http://127.0.0.1:4400/".into(),
             store: Some("/home/user/.local/share/cmhook/store.db".into()),
             note: None,
             warnings: Vec::new(),
             zone: jiff::tz::TimeZone::UTC,
-            coloured: true,
-            unicode: true,
+            coloured: unicode,
+            unicode,
             folder: "/home/user/app".into(),
         };
         let mut model = Model::new(about, now() - 1.minute(), (columns, rows));
@@ -268,6 +278,15 @@ impl Stage {
             last = self.press(KeyCode::Char(letter));
         }
         last
+    }
+
+    /// Finds out what can be said of the signature of the delivery that is open.
+    pub(in crate::tui) fn explain(&mut self) {
+        let id = self.model.detail.wants_explanation();
+        if let Some(kept) = self.model.detail.kept().filter(|_| id.is_some()) {
+            let explained = explain(kept, &[secret()]);
+            self.tell(Msg::Explained(id.unwrap_or(0), Box::new(explained)));
+        }
     }
 
     /// What the user sees, a line a row, without the space at their ends.
