@@ -153,8 +153,8 @@ fn keys(seconds: u32, upstream: u16, folder: &Path) -> Result<()> {
     let mut all = Vec::new();
     while !sender.is_finished() && all.len() < KEYS {
         // What `?` opens says so, and Esc closes it again.
-        all.push(terminal.press(b'?', "All keys")?);
-        all.push(terminal.press(0x1b, "following")?);
+        all.push(terminal.press(b'?', "search")?);
+        all.push(terminal.press(0x1b, "event")?);
     }
     let waited = sender
         .join()
