@@ -1,20 +1,23 @@
 //! Bytes as a hex dump, row by row: `00000000  7b 22 65 …  |{"e…|`, as hexdump writes it.
 
-/// Bytes in a row.
-const ROW: usize = 16;
+/// Bytes in a row, as hexdump has them.
+pub const ROW: usize = 16;
 
 /// One row of a dump.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Row<'b> {
     at: usize,
     bytes: &'b [u8],
+    full: usize,
 }
 
-/// The rows of a dump, which are written when they are asked for.
-pub fn rows(body: &[u8]) -> impl Iterator<Item = Row<'_>> {
-    body.chunks(ROW).enumerate().map(|(row, bytes)| Row {
-        at: row * ROW,
+/// The rows of a dump of so many bytes each, which are written when they are asked for.
+pub fn rows(body: &[u8], full: usize) -> impl Iterator<Item = Row<'_>> {
+    let full = full.max(1);
+    body.chunks(full).enumerate().map(move |(row, bytes)| Row {
+        at: row * full,
         bytes,
+        full,
     })
 }
 
@@ -24,10 +27,10 @@ impl Row<'_> {
         format!("{:08x}", self.at)
     }
 
-    /// Its bytes in two groups of eight, as wide in a row that is not full.
+    /// Its bytes in groups of eight, as wide in a row that is not full.
     pub fn digits(&self) -> String {
-        let mut out = String::with_capacity(3 * ROW);
-        for column in 0..ROW {
+        let mut out = String::with_capacity(3 * self.full);
+        for column in 0..self.full {
             match column {
                 0 => {}
                 8 => out.push_str("  "),
@@ -58,7 +61,7 @@ mod tests {
     #[test]
     fn rows_are_as_wide_when_they_are_not_full() {
         let body: Vec<u8> = (b'a'..=b'r').collect();
-        let rows: Vec<_> = rows(&body).collect();
+        let rows: Vec<_> = rows(&body, ROW).collect();
         assert_eq!(rows[1].place(), "00000010");
         assert_eq!(rows[1].digits().trim_end(), "71 72");
         assert_eq!(rows[1].digits().len(), rows[0].digits().len());
@@ -66,7 +69,8 @@ mod tests {
         assert_eq!(
             Row {
                 at: 0,
-                bytes: b"\0\xff"
+                bytes: b"\0\xff",
+                full: ROW,
             }
             .letters(),
             ".."

@@ -19,7 +19,7 @@ const WIDE: u16 = 100;
 const NARROW: u16 = 60;
 const LOW: u16 = 15;
 /// The list's columns beside the detail, at least and at most.
-const LIST: (u16, u16) = (50, 64);
+const LIST: (u16, u16) = (52, 64);
 
 /// Which pane has the keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -183,6 +183,30 @@ impl Terminal {
         });
     }
 
+    /// Shows the tab of this number, and waits until its name is the one that is underlined.
+    #[track_caller]
+    pub fn turns_to(&mut self, number: u8, name: &str) {
+        self.press(&number.to_string());
+        let title = format!("{number} {name}");
+        self.until(&title, |screen| {
+            let (rows, columns) = size(screen);
+            (0..rows).any(|row| {
+                let cells = (0..columns).filter_map(|column| screen.cell(row, column));
+                let shown: String = cells
+                    .filter(|cell| cell.underline())
+                    .map(|cell| {
+                        if cell.has_contents() {
+                            cell.contents()
+                        } else {
+                            " "
+                        }
+                    })
+                    .collect();
+                shown == title
+            })
+        });
+    }
+
     /// Presses Esc and waits until that is gone. With a key right behind it, it would be Alt
     /// and that key.
     #[track_caller]

@@ -5,6 +5,15 @@ use crate::scene::{answer, deliver, list, payload, pillar, webhook};
 use crate::support::hostile::{self, CORPUS, is_foreign, send};
 use crate::support::raw::{RawApp, ask};
 
+const TABS: [&str; 6] = [
+    "Payload",
+    "Headers",
+    "Response",
+    "Attempts",
+    "Signature",
+    "Raw",
+];
+
 /// What the screen itself writes, taken out: what is left is text.
 fn text_of(bytes: &[u8]) -> String {
     let all = String::from_utf8_lossy(bytes);
@@ -19,27 +28,38 @@ fn text_of(bytes: &[u8]) -> String {
             continue;
         };
         let end = sequence.find(|c: char| ('@'..='~').contains(&c));
-        let end = end.expect("a sequence has an end");
-        if sequence[end..].starts_with('m') {
-            assert!(!blinks(&sequence[..end]), "{:?}", &sequence[..=end]);
-        }
+        let Some(end) = end else {
+            // The rest of it has not been read yet.
+            return text;
+        };
+        let (weights, last) = (&sequence[..end], &sequence[end..=end]);
+        let is_own = match last {
+            "m" => is_weight(weights),
+            // Where to write, modes, and the clearing of a new or resized screen.
+            _ => "HhlJ".contains(last),
+        };
+        assert!(is_own, "{weights}{last}");
         rest = &sequence[end + 1..];
     }
     text.push_str(rest);
     text
 }
 
-/// Whether a 5 stands among these weights that is no part of a colour's number.
-fn blinks(weights: &str) -> bool {
+/// Whether these are weights and colours as the screen writes them: the sixteen by number,
+/// and never as a stranger would.
+fn is_weight(weights: &str) -> bool {
     let mut parts = weights.split(';');
     while let Some(part) = parts.next() {
-        match part {
-            "38" | "48" => parts.nth(1),
-            "5" => return true,
-            _ => None,
+        let is_own = match part {
+            "38" => parts.next() == Some("5") && parts.next().is_some(),
+            "" | "0" | "1" | "2" | "4" | "22" | "24" | "39" | "49" | "59" => true,
+            _ => false,
         };
+        if !is_own {
+            return false;
+        }
     }
-    false
+    true
 }
 
 /// No row reaches over the pillar, and nothing foreign was ever written.
@@ -78,9 +98,11 @@ fn nothing_of_a_sender_or_an_app_reaches_the_terminal() {
     is_calm(&terminal, "the list");
     terminal.press("g");
     for _ in CORPUS {
-        for tab in ["1", "o", "o", "o", "2", "3", "4", "5", "6"] {
-            terminal.press(tab);
+        for (number, name) in (1..).zip(TABS) {
+            terminal.turns_to(number, name);
         }
+        terminal.press("ooo");
+        terminal.turns_to(1, TABS[0]);
         terminal.press("jj");
     }
     for (key, title) in [
@@ -104,6 +126,8 @@ fn nothing_of_a_sender_or_an_app_reaches_the_terminal() {
         let pasted = text.replace('\x1b', "");
         terminal.press(&format!("\x1b[200~{pasted}\x1b[201~"));
     }
+    terminal.reads("⏎ keep");
+    terminal.reads(" / ");
     terminal.press("\x1b");
     terminal.reads("following");
     is_calm(&terminal, "the tabs and the dialogs");

@@ -8,7 +8,7 @@ use crate::delivery::words::size;
 use crate::delivery::{Headers, escape_json_for_terminal};
 use crate::payload::body::{as_text, encodings, fields, is_form};
 use crate::payload::decode::{Decoded, decoded};
-use crate::payload::hex::rows;
+use crate::payload::hex::{ROW, rows};
 use crate::payload::pretty::{Token, pretty};
 
 /// Bytes that are shown of a body which had an encoding. It may become a million times its
@@ -132,7 +132,7 @@ fn form(out: &mut impl Write, ink: &Ink, text: &str, indent: &str) -> io::Result
 
 fn dump(out: &mut impl Write, ink: &Ink, body: &[u8], indent: &str) -> io::Result<()> {
     let some = &body[..body.len().min(MAX_DUMPED)];
-    for (at, row) in rows(some).enumerate() {
+    for (at, row) in rows(some, ROW).enumerate() {
         if at > 0 {
             out.write_all(indent.as_bytes())?;
         }

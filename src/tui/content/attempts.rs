@@ -40,7 +40,7 @@ pub(in crate::tui) fn lines(
     let Some(last) = kept.newest() else {
         return vec![Line::of(
             Role::Strong,
-            "No attempts: it was not forwarded to an app.",
+            "No attempts: no app has answered it.",
         )];
     };
     let columns = Columns {

@@ -43,7 +43,7 @@ pub(in crate::tui) fn lines(kept: &Kept, zone: &TimeZone, glyphs: &Glyphs) -> Ve
     }
     let time = at.strftime("%Y-%m-%d %H:%M:%S");
     let size = size(request.body.len() as u64);
-    let second = second.with(Role::Dim, format!("  {time}  {size}"));
+    let second = second.with(Role::Dim, format!("  {size}  {time}"));
     vec![first, second]
 }
 
@@ -75,7 +75,7 @@ fn notes(kept: &Kept) -> Vec<String> {
 /// What came of the newest attempt, in a line.
 pub(in crate::tui) fn closing(kept: &Kept, glyphs: &Glyphs) -> Line {
     let Some(attempt) = kept.newest() else {
-        return Line::of(Role::Dim, "Not forwarded to an app.");
+        return Line::of(Role::Dim, "No app has answered it.");
     };
     let took = took(attempt.took);
     match &attempt.outcome {

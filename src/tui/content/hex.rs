@@ -2,16 +2,19 @@
 
 use super::remark;
 use crate::delivery::words::size;
-use crate::payload::hex::rows;
+use crate::payload::hex::{ROW, rows};
 use crate::tui::text::{Line, Role};
 
 /// Bytes that are dumped; nobody scrolls through more.
 pub(super) const MAX_DUMPED: usize = 64 << 10;
 
 /// `00000000  7b 22 65 …  |{"e…|`, and how much there is beyond, of `length` bytes in all.
-pub(in crate::tui) fn lines(body: &[u8], length: usize) -> Vec<Line> {
+/// A row of 16 takes 78 columns; where there are fewer, rows of 8 are easier to read than
+/// such that are wrapped.
+pub(in crate::tui) fn lines(body: &[u8], length: usize, columns: usize) -> Vec<Line> {
+    let full = if columns < 78 { ROW / 2 } else { ROW };
     let some = &body[..body.len().min(MAX_DUMPED)];
-    let mut lines: Vec<Line> = rows(some)
+    let mut lines: Vec<Line> = rows(some, full)
         .map(|row| {
             Line::of(Role::Dim, row.place())
                 .with(Role::Plain, format!("  {}  ", row.digits()))

@@ -82,8 +82,15 @@ impl Payload {
         self.tree().map(Folds::first).unwrap_or_default()
     }
 
-    /// Its lines; `as_text` has JSON laid out and a form as it came.
-    pub(in crate::tui) fn lines(&self, folds: &Folds, as_text: bool, glyphs: &Glyphs) -> Vec<Line> {
+    /// Its lines, where there are so many columns; `as_text` has JSON laid out and a form as it
+    /// came.
+    pub(in crate::tui) fn lines(
+        &self,
+        folds: &Folds,
+        as_text: bool,
+        columns: usize,
+        glyphs: &Glyphs,
+    ) -> Vec<Line> {
         let mut lines = self.remarks.clone();
         lines.extend(match &self.shape {
             Shape::Empty => vec![remark("(empty)")],
@@ -91,7 +98,7 @@ impl Payload {
             Shape::Json(tree) => tree::lines(tree, folds, glyphs),
             Shape::Form(text) if !as_text => form(text, glyphs),
             Shape::Form(text) | Shape::Text(text) => flow::text(text),
-            Shape::Bytes(start, length) => hex::lines(start, *length),
+            Shape::Bytes(start, length) => hex::lines(start, *length, columns),
         });
         lines
     }
@@ -106,17 +113,20 @@ pub(in crate::tui) struct Shown<'a> {
     pub(in crate::tui) folds: &'a Folds,
     /// See [`Payload::lines`].
     pub(in crate::tui) as_text: bool,
+    /// See [`Payload::lines`].
+    pub(in crate::tui) columns: usize,
 }
 
 impl Shown<'_> {
     /// See [`Payload::lines`].
     pub(in crate::tui) fn lines(&self, glyphs: &Glyphs) -> Vec<Line> {
-        self.payload.lines(self.folds, self.as_text, glyphs)
+        self.payload
+            .lines(self.folds, self.as_text, self.columns, glyphs)
     }
 }
 
 /// A body as it came: text, or a dump of what is none.
-pub(super) fn plain(body: &[u8]) -> Vec<Line> {
+pub(super) fn plain(body: &[u8], columns: usize) -> Vec<Line> {
     let mut lines = Vec::new();
     let shape = if body.len() > MAX_WHOLE {
         start(body, &mut lines)
@@ -125,7 +135,7 @@ pub(super) fn plain(body: &[u8]) -> Vec<Line> {
     };
     lines.extend(match shape {
         Shape::Text(text) => flow::text(&text),
-        Shape::Bytes(start, length) => hex::lines(&start, length),
+        Shape::Bytes(start, length) => hex::lines(&start, length, columns),
         Shape::Empty | Shape::Json(_) | Shape::Form(_) => Vec::new(),
     });
     lines
@@ -223,14 +233,14 @@ mod tests {
     }
 
     fn shown(payload: &Payload) -> String {
-        plain(&payload.lines(&payload.folds(), false, &Glyphs::UNICODE))
+        plain(&payload.lines(&payload.folds(), false, 80, &Glyphs::UNICODE))
     }
 
     #[test]
     fn json_is_a_tree() {
         let payload = of("application/json", &sample("email.opened"));
         insta::assert_snapshot!("tree", shown(&payload));
-        let text = plain(&payload.lines(&Folds::default(), true, &Glyphs::UNICODE));
+        let text = plain(&payload.lines(&Folds::default(), true, 80, &Glyphs::UNICODE));
         insta::assert_snapshot!("tree_as_text", text);
     }
 
@@ -246,10 +256,10 @@ mod tests {
         let tree = payload.tree().unwrap();
         let mut folds = Folds::default();
         folds.fold_all(tree);
-        let ascii = plain(&payload.lines(&folds, false, &Glyphs::ASCII));
+        let ascii = plain(&payload.lines(&folds, false, 80, &Glyphs::ASCII));
         insta::assert_snapshot!("nested_folded", ascii);
         folds.unfold_all();
-        let open = payload.lines(&folds, false, &Glyphs::UNICODE);
+        let open = payload.lines(&folds, false, 80, &Glyphs::UNICODE);
         assert_eq!(open.len(), tree.nodes().len() - 1);
     }
 
@@ -320,7 +330,7 @@ mod tests {
         ] {
             let payload = of("", body.as_bytes());
             for as_text in [false, true] {
-                let lines = payload.lines(&Folds::default(), as_text, &Glyphs::UNICODE);
+                let lines = payload.lines(&Folds::default(), as_text, 80, &Glyphs::UNICODE);
                 assert!(lines.len() <= MAX_LINES + 1);
                 let bytes: usize = lines.iter().map(|line| line.plain().len()).sum();
                 assert!(bytes < 4 << 20, "{bytes}");
@@ -338,7 +348,7 @@ mod tests {
             for body in [&body, text.as_bytes(), format!("{{{text:?}:{text:?}}}").as_bytes()] {
                 let payload = of(kind, body);
                 for as_text in [false, true] {
-                    for line in payload.lines(&Folds::default(), as_text, &Glyphs::ASCII) {
+                    for line in payload.lines(&Folds::default(), as_text, 80, &Glyphs::ASCII) {
                         prop_assert!(!line.plain().contains(is_unsafe_on_terminal));
                     }
                 }
@@ -350,7 +360,7 @@ mod tests {
             let payload = of("", NESTED.as_bytes());
             let tree = payload.tree().unwrap();
             let tags = |folds: &Folds| -> Vec<_> {
-                let lines = payload.lines(folds, false, &Glyphs::UNICODE);
+                let lines = payload.lines(folds, false, 80, &Glyphs::UNICODE);
                 lines.iter().map(|line| line.tag).collect()
             };
             let mut folds = Folds::default();

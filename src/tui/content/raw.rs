@@ -15,10 +15,10 @@ use crate::export::http::request;
 use crate::tui::text::{Line, Role};
 
 /// The request; a body that is no text is dumped below its head.
-pub(in crate::tui) fn lines(kept: &Kept, as_hex: bool) -> Vec<Line> {
+pub(in crate::tui) fn lines(kept: &Kept, as_hex: bool, columns: usize) -> Vec<Line> {
     let bytes = request(&kept.delivery.request);
     if as_hex {
-        return hex::lines(&bytes, bytes.len());
+        return hex::lines(&bytes, bytes.len(), columns);
     }
     let head = &bytes[..bytes.len() - kept.delivery.request.body.len()];
     let mut lines = Vec::new();
@@ -35,7 +35,7 @@ pub(in crate::tui) fn lines(kept: &Kept, as_hex: bool) -> Vec<Line> {
     }
     // Behind the last line end of the head there is nothing.
     lines.pop();
-    lines.extend(plain(&kept.delivery.request.body));
+    lines.extend(plain(&kept.delivery.request.body, columns));
     lines
 }
 
@@ -49,10 +49,10 @@ mod tests {
     #[test]
     fn it_is_the_request_as_on_the_wire() {
         let all = [
-            plain(&lines(&kept("email.opened", &[]), false)),
-            plain(&lines(&unsigned(b"\x89PNG\r\n\x1a\n\0"), false)),
-            plain(&lines(&unsigned(b""), false)),
-            plain(&lines(&unsigned(b"a=1"), true)),
+            plain(&lines(&kept("email.opened", &[]), false, 80)),
+            plain(&lines(&unsigned(b"\x89PNG\r\n\x1a\n\0"), false, 80)),
+            plain(&lines(&unsigned(b""), false, 80)),
+            plain(&lines(&unsigned(b"a=1"), true, 80)),
         ];
         insta::assert_snapshot!("raw", all.join("\n----\n"));
     }
@@ -61,7 +61,7 @@ mod tests {
         #[test]
         fn any_bytes_are_harmless(body in proptest::collection::vec(any::<u8>(), 0..100)) {
             for as_hex in [false, true] {
-                for line in lines(&unsigned(&body), as_hex) {
+                for line in lines(&unsigned(&body), as_hex, 80) {
                     prop_assert!(!line.plain().contains(is_unsafe_on_terminal));
                 }
             }

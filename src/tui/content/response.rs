@@ -40,7 +40,7 @@ pub(in crate::tui) fn lines(
 ) -> Vec<Line> {
     let Some(attempt) = attempt else {
         return vec![
-            Line::of(Role::Strong, "No response: it was not forwarded to an app."),
+            Line::of(Role::Strong, "No response: no app has answered it."),
             Line::empty(),
             remark("It is kept all the same, and can be replayed once there is a target."),
         ];
@@ -139,6 +139,7 @@ mod tests {
             payload,
             folds: &folds,
             as_text: false,
+            columns: 80,
         });
         plain(&lines(attempt, kept, body, &Glyphs::UNICODE))
     }

@@ -20,11 +20,12 @@ impl Body {
     }
 
     /// What of it is shown, and how.
-    pub(super) const fn shown(&self, as_text: bool) -> Shown<'_> {
+    pub(super) const fn shown(&self, as_text: bool, columns: usize) -> Shown<'_> {
         Shown {
             payload: &self.payload,
             folds: &self.folds,
             as_text,
+            columns,
         }
     }
 

@@ -15,10 +15,9 @@ use crate::payload::tree::Tree;
 use body::Body;
 pub(super) use tab::Tab;
 
-/// Lines above a tab's own: two of the summary, one of the tabs, and empty ones where there
-/// is room.
-const HEAD: u16 = 3;
+/// From so many rows on there are empty lines around the tabs, and all of the summary.
 const ROOMY: u16 = 12;
+const ROOM_FOR_HEAD: u16 = 6;
 /// Columns that `<` and `>` move by.
 const SIDEWAYS: usize = 8;
 
@@ -267,7 +266,9 @@ impl Detail {
 
     /// Says how much room the pane has.
     pub(super) fn resize(&mut self, width: u16, height: u16) {
-        let above = HEAD + if height >= ROOMY { 2 } else { 0 };
+        let blank = if Self::is_roomy(height) { 2 } else { 0 };
+        // One line more is that of the tabs.
+        let above = Self::head_rows(height) + 1 + blank;
         // A column on the left is the margin.
         let room = usize::from(width.saturating_sub(2));
         let lines = usize::from(height.saturating_sub(above)).max(1);
@@ -277,6 +278,16 @@ impl Detail {
         }
         if self.is_stale {
             self.lay_out();
+        }
+    }
+
+    /// Lines of the summary that there is room for. With few rows, what the tab shows matters
+    /// more.
+    pub(super) const fn head_rows(height: u16) -> u16 {
+        match height {
+            0..3 => 0,
+            3..ROOM_FOR_HEAD => 1,
+            _ => 2,
         }
     }
 

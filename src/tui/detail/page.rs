@@ -55,10 +55,11 @@ impl Detail {
     fn lines(&self, kept: &Kept) -> Vec<Line> {
         let request = &kept.delivery.request;
         match (self.tab, self.form) {
-            (Tab::Payload, Form::Hex) => hex::lines(&request.body, request.body.len()),
+            (Tab::Payload, Form::Hex) => hex::lines(&request.body, request.body.len(), self.width),
             (Tab::Payload, form) => {
                 let mut lines = self.request.as_ref().map_or_else(Vec::new, |body| {
-                    body.shown(form == Form::Text).lines(&self.glyphs)
+                    body.shown(form == Form::Text, self.width)
+                        .lines(&self.glyphs)
                 });
                 lines.extend([Line::empty(), head::closing(kept, &self.glyphs)]);
                 lines
@@ -66,18 +67,21 @@ impl Detail {
             (Tab::Headers, _) => headers::lines(&request.headers),
             (Tab::Response, form) => {
                 let body = self.response.as_ref().map(|(_, body)| body);
-                let shown = body.map(|body| body.shown(form == Form::Text));
+                let shown = body.map(|body| body.shown(form == Form::Text, self.width));
                 response::lines(self.attempt(), kept, shown, &self.glyphs)
             }
             (Tab::Attempts, _) => {
                 let selected = self.attempt().map(|attempt| attempt.n);
                 attempts::lines(kept, &self.zone, selected, &self.glyphs)
             }
-            (Tab::Signature, _) => match &self.explained {
-                Some(explained) => signature::lines(explained, &self.glyphs),
-                None => vec![Line::of(Role::Dim, "Looking at the signature …")],
-            },
-            (Tab::Raw, form) => raw::lines(kept, form == Form::Hex),
+            (Tab::Signature, _) => {
+                if let Some(explained) = &self.explained {
+                    return signature::lines(explained, &self.glyphs);
+                }
+                let text = format!("Looking at the signature {}", self.glyphs.ellipsis);
+                vec![Line::of(Role::Dim, text)]
+            }
+            (Tab::Raw, form) => raw::lines(kept, form == Form::Hex, self.width),
         }
     }
 }

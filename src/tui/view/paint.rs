@@ -1,5 +1,7 @@
 //! Putting lines of text into a frame's cells.
 
+use std::borrow::Cow;
+
 use ratatui::buffer::Buffer;
 use ratatui::layout::Rect;
 use ratatui::style::Style;
@@ -42,12 +44,17 @@ impl Canvas<'_> {
         let mut left = skip;
         for piece in &line.pieces {
             let text = without_start(piece, &mut left);
+            let text = if self.unicode {
+                Cow::Borrowed(text)
+            } else {
+                ascii(text)
+            };
             let room = usize::from(area.right().saturating_sub(x));
             if room == 0 {
                 break;
             }
             let style = self.theme.style(piece.role).patch(more);
-            (x, _) = self.cells.set_stringn(x, y, text, room, style);
+            (x, _) = self.cells.set_stringn(x, y, &text, room, style);
         }
         if line.width() > usize::from(area.width) + skip && area.width > 0 {
             self.mark_cut(area.right() - 1, y);
@@ -139,6 +146,22 @@ impl Canvas<'_> {
         };
         self.symbol(x, y, mark, Role::Dim);
     }
+}
+
+/// The text with a question mark for each column of what is no ASCII: the bytes of such a
+/// character can be a command to a terminal that does not know UTF-8.
+fn ascii(text: &str) -> Cow<'_, str> {
+    if text.is_ascii() {
+        return Cow::Borrowed(text);
+    }
+    let shown = |grapheme: &str| {
+        if grapheme.is_ascii() {
+            grapheme.to_owned()
+        } else {
+            "?".repeat(grapheme.width())
+        }
+    };
+    Cow::Owned(text.graphemes(true).map(shown).collect())
 }
 
 /// The piece's text without the columns that are to be skipped, as far as it has them.

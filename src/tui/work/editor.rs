@@ -142,7 +142,7 @@ impl Editor {
         const MOST: usize = 30;
         let text = self.0.to_string_lossy();
         match text.char_indices().nth(MOST) {
-            Some((at, _)) => format!("{}…", &text[..at]),
+            Some((at, _)) => format!("{}...", &text[..at]),
             None => text.into_owned(),
         }
     }
@@ -315,7 +315,7 @@ mod tests {
                 ("false", "the editor `false` ended with exit code 1"),
                 (
                     "exit 7; echo of a very long command",
-                    "the editor `exit 7; echo of a very long co…` ended with exit code 7",
+                    "the editor `exit 7; echo of a very long co...` ended with exit code 7",
                 ),
                 (
                     "kill -9 $$;",

@@ -15,6 +15,7 @@ use ratatui::layout::Rect;
 use ratatui::style::{Modifier, Style};
 
 use super::paint::Canvas;
+use crate::tui::detail::Detail;
 use crate::tui::layout::Pane;
 use crate::tui::model::Model;
 use crate::tui::text::{Line, Role};
@@ -29,7 +30,7 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
         width: area.width.saturating_sub(1),
         ..area
     };
-    for (row, line) in (0..2).zip(model.detail.head()) {
+    for (row, line) in (0..Detail::head_rows(area.height)).zip(model.detail.head()) {
         canvas.line(inner, row, &line);
     }
     tabs::draw(canvas, area, model);

@@ -11,7 +11,7 @@ use crate::tui::view::paint::Canvas;
 
 /// The row of the tabs' names.
 fn row(area: Rect) -> u16 {
-    area.y + 2 + u16::from(Detail::is_roomy(area.height))
+    area.y + Detail::head_rows(area.height) + u16::from(Detail::is_roomy(area.height))
 }
 
 /// The first row below them.

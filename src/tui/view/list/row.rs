@@ -11,7 +11,7 @@ use crate::tui::model::Model;
 use crate::tui::text::{Line, Role};
 
 /// The event's name has so many columns before the durations go.
-const NAME: usize = 18;
+const NAME: usize = 16;
 /// And so many before the time goes.
 const SHORT: usize = 8;
 
