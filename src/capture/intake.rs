@@ -36,10 +36,11 @@ use crate::store::{Recorded, Store};
 pub const MAX_HEADERS: usize = 64 << 10;
 /// How long the next chunk of a body may take.
 const BODY_IDLE: Duration = Duration::from_secs(30);
-/// Memory for bodies that are being received or forwarded, and for connections. What else
-/// there is takes about as much again with a thousand of them, so that all of it stays
-/// under 256 MiB beside the ring.
-const BODIES: usize = 128 << 20;
+/// Memory for bodies that are being received or forwarded or wait for the journal, and for
+/// connections. What else there is with a thousand of them (buffers, the journal's own copies,
+/// what the allocator has not given back yet on a busy machine) was seen to take up to
+/// 150 MiB, and all of it is to stay under 256 MiB beside the ring.
+const BODIES: usize = 96 << 20;
 
 /// The pipeline with all that it needs. One serves every door.
 #[derive(Debug)]
