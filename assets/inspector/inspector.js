@@ -814,7 +814,7 @@ function sendFilter() {
 function setMatch(match) {
   state.filter.match = match;
   state.viewStale = true;
-  if (!state.follow) state.seen = view().at(-1) ?? 0;
+  list.center = true;
   redraw('list', 'detail');
 }
 
@@ -1390,7 +1390,12 @@ function drawList() {
   list.shownIds = ids;
   const height = ids.length * rowHeight;
   if (list.height !== height) { list.height = height; list.space.style.height = `${height}px`; }
+  const selected = shownDelivery();
+  const place = list.center && selected !== null ? placeOf(ids, selected) : -1;
+  list.center = false;
   if (state.follow) scrollListTo(height);
+  // After another filter, what is selected is what the eye looks for.
+  else if (ids[place] === selected && place >= 0) scrollListTo(place * rowHeight - (list.box.clientHeight - rowHeight) / 2);
   else if (list.anchor && before !== ids) scrollListTo(placeOf(ids, list.anchor.id) * rowHeight + list.anchor.offset);
   drawRows(ids);
   drawBelow(ids);
