@@ -8,9 +8,9 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
 use super::content::glyphs::Glyphs;
-use super::content::signature::Explained;
 use super::dialog::Dialog;
 use super::status::Status;
+use crate::cakemail::explained::Explained;
 use crate::cakemail::signature::Secret;
 use crate::config::Target;
 use crate::delivery::{Delivery, Kept, OwnAnswer, Refusal, Warning};

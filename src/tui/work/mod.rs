@@ -23,8 +23,8 @@ use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
 use super::about::About;
-use super::content::signature::explain;
 use super::msg::{Effect, Msg, Said};
+use crate::cakemail::explained::explain;
 use crate::capture::again::Again;
 use crate::capture::intake::Intake;
 use crate::delivery::{Attempt, Outcome};
