@@ -76,11 +76,9 @@ impl Guard {
 
     /// Where a page may open sockets to, for browsers to which `'self'` means HTTP only.
     pub(super) fn sockets(&self) -> String {
-        let sockets: Vec<_> = self
-            .hosts
-            .iter()
-            .map(|host| format!("ws://{host}"))
-            .collect();
+        // A policy has no way to name an IPv6 address.
+        let nameable = self.hosts.iter().filter(|host| !host.starts_with('['));
+        let sockets: Vec<_> = nameable.map(|host| format!("ws://{host}")).collect();
         sockets.join(" ")
     }
 
@@ -365,7 +363,9 @@ mod tests {
                 .into_iter()
                 .collect();
             assert!(guard.check_host(&headers).is_ok());
-            assert!(guard.sockets().contains(&format!("ws://{host}")));
+            let is_nameable = !host.starts_with('[');
+            let named = guard.sockets().contains(&format!("ws://{host}"));
+            assert_eq!(named, is_nameable, "{}", guard.sockets());
         }
     }
 }

@@ -189,6 +189,8 @@ pub(super) enum Effect {
     Delete(Vec<u64>),
     /// Delete all.
     Clear,
+    /// Open the web inspector, on a delivery if one is named.
+    Page(Option<u64>),
     /// Send these bytes to the terminal.
     Send(Vec<u8>),
     /// Have the terminal report the mouse, or not.
