@@ -314,7 +314,7 @@ const state = {
   view: [],
   viewStale: true,
   follow: true,
-  /** The newest id that was in view when the list stopped following. */
+  /** The newest id that was in sight. */
   seen: 0,
   route: { name: 'list' },
   /** What the detail shows while nothing was chosen. */
@@ -991,7 +991,7 @@ function buildTop() {
     h('div', { class: 'counts' }, top.received, top.failed, top.invalid),
     h('div', { class: 'tools' }, top.notices, top.secretButton,
       button('Trigger', { live: true, title: 'Send a sample event (t)', data: { live: '', testid: 'trigger' }, onclick: triggerDialog }, 'bolt'),
-      button('Keys and help', { icononly: true, class: 'quiet', onclick: helpDialog }, 'help'), top.link));
+      button('Keys and help', { icononly: true, class: 'quiet help-button', onclick: helpDialog }, 'help'), top.link));
 }
 
 function countOf(testid, word) {
@@ -1045,6 +1045,7 @@ function drawTop() {
   const notices = standing().length + Math.max(state.refused.length, status.counts.refused);
   top.notices.hidden = !notices;
   setText(top.notices.querySelector('.label'), counted(notices, 'notice'));
+  top.notices.setAttribute('aria-label', counted(notices, 'notice'));
   drawQuick();
 }
 
@@ -1075,7 +1076,7 @@ function drawBanners() {
   if (status && !status.targets.length) {
     banners.push(banner('no-target', 'info', 'Deliveries are kept and answered 200.', button('Set a target', { class: 'small', live: true, onclick: targetDialog }, 'target')));
   }
-  for (const warning of status?.warnings ?? []) {
+  for (const warning of (status?.warnings ?? []).slice(0, 2)) {
     banners.push(banner('warning', 'warn', [sentence(whole(warning.message)), ' ', sentence(whole(warning.hint ?? ''))]));
   }
   const box = $('banners');
@@ -1101,7 +1102,8 @@ function buildChart() {
   chart.tip = h('div', { class: 'chart-tip', hidden: true });
   chart.fold = h('button', { type: 'button', class: 'button quiet small chart-fold', 'aria-expanded': 'true', 'aria-controls': 'plot', onclick: foldChart }, icon('fold'), h('span', { class: 'label' }, 'Chart'));
   chart.plot = h('div', { class: 'plot-box', id: 'plot' }, chart.svg, chart.tip);
-  fill($('chart'), h('div', { class: 'chart-head' }, h('h2', null, 'Last 15 minutes'), chart.told, chart.fold), chart.plot);
+  fill($('chart'), h('div', { class: 'chart-head' }, h('h2', null, 'Last 15 minutes'), chart.told,
+    h('p', { class: 'legend-line', 'aria-hidden': 'true' }, ['fine', 'failed', 'p50', 'to p95'].map((name) => h('span', { class: name.replace('to ', '') }, name))), chart.fold), chart.plot);
   if (NARROW.matches) foldChart();
   new ResizeObserver(([entry]) => {
     const width = Math.round(entry.contentRect.width);
@@ -1321,8 +1323,11 @@ function drawFilterError() {
 function makeRow() {
   const cell = (name) => h('span', { class: name });
   const cells = { id: cell('id'), time: cell('time'), verdict: cell('verdict'), event: h('bdi', { class: 'event captured' }), notes: cell('notes'), status: cell('status'), took: cell('took') };
-  const el = h('div', { class: 'row', role: 'option', data: { testid: 'row' } }, Object.values(cells));
-  return { el, cells, key: '' };
+  // Readers get a sentence in place of the cells.
+  const told = h('span', { class: 'hidden-text' });
+  const el = h('div', { class: 'row', role: 'option', data: { testid: 'row' } }, Object.values(cells), told);
+  for (const one of Object.values(cells)) one.setAttribute('aria-hidden', 'true');
+  return { el, cells, told, key: '' };
 }
 
 function statusWord(row) {
@@ -1343,7 +1348,7 @@ function fillRow(item, row) {
   const { el, cells } = item;
   el.id = `row-${row.id}`;
   el.dataset.id = row.id;
-  el.setAttribute('aria-label', rowLabel(row));
+  item.told.textContent = rowLabel(row);
   el.classList.toggle('look', needsALook(row));
   cells.id.textContent = row.id;
   cells.time.textContent = clock(row.at);
@@ -1423,6 +1428,8 @@ function drawRows(ids) {
   }
   for (const item of spare) item.el.remove();
   const active = selected !== null && wanted.has(selected) ? `row-${selected}` : null;
+  const lowest = ids[Math.min(ids.length, Math.floor((list.box.scrollTop + viewport) / rowHeight)) - 1];
+  if (lowest > state.seen) state.seen = lowest;
   if (active) list.box.setAttribute('aria-activedescendant', active);
   else list.box.removeAttribute('aria-activedescendant');
 }
@@ -1504,7 +1511,6 @@ function listScrolled() {
 function stopFollowing() {
   if (!state.follow) return;
   state.follow = false;
-  state.seen = state.ids.at(-1) ?? 0;
   redraw('list');
 }
 
@@ -2799,7 +2805,7 @@ function openMenu(anchor, items) {
   el.addEventListener('toggle', (event) => {
     if (event.newState === 'closed') { anchor.setAttribute('aria-expanded', 'false'); el.remove(); if (menu?.el === el) menu = null; }
   });
-  (anchor.closest('dialog') ?? document.body).append(el);
+  (anchor.closest('dialog') ?? $('main')).append(el);
   el.showPopover();
   const box = anchor.getBoundingClientRect();
   const left = Math.max(8, Math.min(box.left, innerWidth - el.offsetWidth - 8));
@@ -3200,6 +3206,9 @@ async function editDialog(id) {
   const headers = h('textarea', { class: 'mono', rows: 6, spellcheck: 'false', autocomplete: 'off', wrap: 'off', value: headerLines(request.headers), data: { testid: 'edit-headers' } });
   const body = h('textarea', { class: 'mono body', rows: 14, spellcheck: 'false', autocomplete: 'off', value: request.body, data: { testid: 'edit-body' } });
   const mistake = h('p', { class: 'mistake', role: 'status', data: { testid: 'edit-mistake' } });
+  // A text box can only hide them.
+  const unseen = binary ? [] : [...new Set(request.body.replace(/[\t\r\n]/g, '').match(UNSAFE) ?? [])];
+  const unseenNote = unseen.length ? [`It has characters that cannot be seen here: `, unseen.slice(0, 8).map((c) => [h('code', null, shown(c)), ' '])] : null;
   const sign = h('select', { class: 'select', data: { testid: 'edit-sign' } }, signOptions(data));
   const to = h('input', { type: 'text', class: 'mono', placeholder: state.status?.targets[0] ?? 'localhost:3000', spellcheck: 'false', autocomplete: 'off', data: { testid: 'edit-to' } });
   const dialog = formDialog({
@@ -3207,7 +3216,7 @@ async function editDialog(id) {
     fields: [
       h('div', { class: 'field-row' }, field('Method', method), field('Path and query', path)),
       field('Headers', headers),
-      h('div', { class: 'body-field' }, field(binary ? 'Body, as base64' : 'Body', body, binary ? 'Its bytes are not text, so they are edited as base64.' : null),
+      h('div', { class: 'body-field' }, field(binary ? 'Body, as base64' : 'Body', body, binary ? 'Its bytes are not text, so they are edited as base64.' : unseenNote),
         isJson ? h('div', { class: 'under' }, mistake, button('Format', { class: 'small', onclick: () => { formatBody(body); check(); } })) : mistake),
       h('div', { class: 'field-row' }, field('Signature', sign), field('Target (optional)', to)),
     ],
