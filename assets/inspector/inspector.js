@@ -73,6 +73,9 @@ const CHART_BUCKETS = 60;
 const NARROW = matchMedia('(max-width: 760px)');
 /** While new ones pour in, the detail follows no faster than this. */
 const FOLLOW_PAUSE = 400;
+/** So many rows in one message are a crowd, which is drawn less often. */
+const CROWD = 20;
+const CROWD_PAUSE = 80;
 const HISTORY = 20;
 
 const TABS = [
@@ -167,9 +170,15 @@ const ICONS = {
   foldall: 'M4.5 2.5l3.5 3.5 3.5-3.5M4.5 13.5l3.5-3.5 3.5 3.5', path: 'M3 4h4M5 4v8.5h4M5 8h4M11 8h2M11 12.5h2',
 };
 
+const drawn = new Map();
+
 function icon(name, extra) {
-  return s('svg', { class: `icon${extra ? ` ${extra}` : ''}`, viewBox: '0 0 16 16', 'aria-hidden': 'true', focusable: 'false' },
-    s('path', { d: ICONS[name] }));
+  if (!drawn.has(name)) {
+    drawn.set(name, s('svg', { class: 'icon', viewBox: '0 0 16 16', 'aria-hidden': 'true', focusable: 'false' }, s('path', { d: ICONS[name] })));
+  }
+  const copied = drawn.get(name).cloneNode(true);
+  if (extra) copied.setAttribute('class', `icon ${extra}`);
+  return copied;
 }
 
 /** A button; `live` ones need a running listener. */
@@ -262,7 +271,8 @@ function size(bytes) {
   return `${rest.toFixed(1)} ${units[at]}`;
 }
 
-const grouped = (n) => n.toLocaleString('en');
+const NUMBERS = new Intl.NumberFormat('en');
+const grouped = (n) => NUMBERS.format(n);
 const counted = (n, one, many) => `${grouped(n)} ${n === 1 ? one : many ?? `${one}s`}`;
 
 const hasFailed = (row) => row.error !== null || row.status >= 400;
@@ -339,6 +349,15 @@ let frame = 0;
 function redraw(...parts) {
   for (const part of parts) stale.add(part);
   if (!frame) frame = requestAnimationFrame(draw);
+}
+
+let soonTimer = 0;
+
+/** While deliveries pour in nobody reads each of them, and drawing would be all that is done. */
+function redrawSoon(pause, ...parts) {
+  if (!pause) { redraw(...parts); return; }
+  for (const part of parts) stale.add(part);
+  soonTimer ||= setTimeout(() => { soonTimer = 0; redraw(); }, pause);
 }
 
 function draw() {
@@ -714,8 +733,9 @@ function takeChanges(message) {
   if (message.status) takeStatus(message.status);
   const id = shownDelivery();
   if (id !== null && message.deliveries.some((row) => row.id === id)) forgetDetail(id);
-  redraw('top', 'list');
-  if (message.deliveries.length || message.gone.length) redraw('chart', 'detail');
+  const crowd = message.deliveries.length > CROWD;
+  redrawSoon(crowd ? CROWD_PAUSE : 0, 'top', 'list');
+  if (message.deliveries.length || message.gone.length) redrawSoon(crowd ? CROWD_PAUSE : 0, 'chart', 'detail');
   if (message.status || message.warnings?.length || message.refused?.length) redraw('banners');
   titleSoon();
 }
@@ -1061,11 +1081,16 @@ function standing() {
 
 /* ── Banners ─────────────────────────────────────────────────────────────────────────── */
 
+let bannerKey = '';
+
 function drawBanners() {
   const { status, link } = state;
+  const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+  const key = JSON.stringify([link, link === 'offline' && left, status?.paused, status?.targets.length, status?.warnings]);
+  if (bannerKey === key) return;
+  bannerKey = key;
   const banners = [];
   if (link === 'offline') {
-    const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
     banners.push(banner('offline', 'bad', ['cmhook is not running or cannot be reached. ', h('span', { 'aria-hidden': 'true' }, left ? `Trying again in ${left} s.` : 'Trying again.')],
       button('Retry', { class: 'small', onclick: retryNow }, 'replay')));
   }
@@ -1228,7 +1253,7 @@ function chartPick(event) {
 
 /* ── The list ────────────────────────────────────────────────────────────────────────── */
 
-const list = { pool: new Map(), lastTop: 0, anchor: null };
+const list = { pool: new Map(), lastTop: 0, viewport: 0, height: 0, anchor: null };
 let filterBox;
 
 const QUICK = [['All', ''], ['Failed', 'is:failed'], ['Invalid', 'sig:invalid']];
@@ -1262,7 +1287,7 @@ function buildList() {
       h('div', { class: 'quick', role: 'group', 'aria-label': 'Quick filters' }, list.quick.map((one) => one.el), list.found = h('span', { class: 'found' }), list.follow)),
     h('div', { class: 'columns', 'aria-hidden': 'true' }, ['#', 'Time', '', 'Event', '', 'App', 'Took'].map((text) => h('span', null, text))),
     h('div', { class: 'list-body' }, list.box, list.state, list.below));
-  new ResizeObserver(() => redraw('list')).observe(list.box);
+  new ResizeObserver(([entry]) => { list.viewport = Math.round(entry.contentRect.height); redraw('list'); }).observe(list.box);
 }
 
 function offerFilters() {
@@ -1356,7 +1381,7 @@ function fillRow(item, row) {
   const [sign, tone] = VERDICTS[row.verdict.status] ?? VERDICTS.unchecked;
   cells.verdict.className = `verdict ${tone}`;
   cells.verdict.title = plain(verdictText(row.verdict)) + (row.verdict.reason ? `: ${plain(row.verdict.reason)}` : '');
-  fill(cells.verdict, icon(sign));
+  if (item.sign !== sign) { item.sign = sign; fill(cells.verdict, icon(sign)); }
   fill(cells.event, shown(nameOf(row)));
   cells.event.classList.toggle('no-event', row.event === null);
   cells.event.title = row.event === null ? 'The payload names no event' : '';
@@ -1375,13 +1400,17 @@ let rowHeight = ROW_HEIGHT;
 /** Remembers what is at the top of the window, so that it stays there when rows come and go. */
 function keepAnchor() {
   if (state.follow || !list.shownIds?.length) { list.anchor = null; return; }
-  const first = Math.min(list.shownIds.length - 1, Math.floor(list.box.scrollTop / rowHeight));
-  list.anchor = { id: list.shownIds[first], offset: list.box.scrollTop - first * rowHeight };
+  const first = Math.min(list.shownIds.length - 1, Math.floor(list.lastTop / rowHeight));
+  list.anchor = { id: list.shownIds[first], offset: list.lastTop - first * rowHeight };
 }
 
+/**
+ * Where the list is to be scrolled to. It is done after the rows are in place, since asking
+ * the document in between would lay it out twice.
+ */
 function scrollListTo(y) {
-  list.box.scrollTop = y;
-  list.lastTop = list.box.scrollTop;
+  list.lastTop = Math.max(0, Math.min(y, list.height - list.viewport));
+  list.scrollPending = true;
 }
 
 function drawList() {
@@ -1394,23 +1423,30 @@ function drawList() {
   if (before !== ids) keepAnchor();
   list.shownIds = ids;
   const height = ids.length * rowHeight;
-  if (list.height !== height) { list.height = height; list.space.style.height = `${height}px`; }
+  if (list.height !== height) { list.height = height; list.space.style.height = `${height}px`; list.scrollPending = true; }
+  list.lastTop = Math.max(0, Math.min(list.lastTop, height - list.viewport));
   const selected = shownDelivery();
   const place = list.center && selected !== null ? placeOf(ids, selected) : -1;
   list.center = false;
   if (state.follow) scrollListTo(height);
   // After another filter, what is selected is what the eye looks for.
-  else if (ids[place] === selected && place >= 0) scrollListTo(place * rowHeight - (list.box.clientHeight - rowHeight) / 2);
+  else if (ids[place] === selected && place >= 0) scrollListTo(place * rowHeight - Math.floor((list.viewport - rowHeight) / 2));
   else if (list.anchor && before !== ids) scrollListTo(placeOf(ids, list.anchor.id) * rowHeight + list.anchor.offset);
   drawRows(ids);
+  if (list.scrollPending) {
+    list.scrollPending = false;
+    if (list.placedTop !== list.lastTop || list.placedHeight !== height) list.box.scrollTop = list.lastTop;
+    list.placedTop = list.lastTop;
+    list.placedHeight = height;
+  }
   drawBelow(ids);
   drawListState(ids);
 }
 
 function drawRows(ids) {
-  const viewport = list.box.clientHeight;
-  const first = Math.max(0, Math.floor(list.box.scrollTop / rowHeight) - OVERSCAN);
-  const last = Math.min(ids.length, Math.ceil((list.box.scrollTop + viewport) / rowHeight) + OVERSCAN);
+  const { viewport, lastTop } = list;
+  const first = Math.max(0, Math.floor(lastTop / rowHeight) - OVERSCAN);
+  const last = Math.min(ids.length, Math.ceil((lastTop + viewport) / rowHeight) + OVERSCAN);
   const wanted = new Map();
   for (let at = first; at < last; at += 1) wanted.set(ids[at], at);
   const spare = [];
@@ -1428,7 +1464,7 @@ function drawRows(ids) {
   }
   for (const item of spare) item.el.remove();
   const active = selected !== null && wanted.has(selected) ? `row-${selected}` : null;
-  const lowest = ids[Math.min(ids.length, Math.floor((list.box.scrollTop + viewport) / rowHeight)) - 1];
+  const lowest = ids[Math.min(ids.length, Math.floor((lastTop + viewport) / rowHeight)) - 1];
   if (lowest > state.seen) state.seen = lowest;
   if (active) list.box.setAttribute('aria-activedescendant', active);
   else list.box.removeAttribute('aria-activedescendant');
@@ -1496,10 +1532,11 @@ function copyLine(text, what) {
 }
 
 function listScrolled() {
-  const { box } = list;
-  if (Math.abs(box.scrollTop - list.lastTop) >= 1) {
-    list.lastTop = box.scrollTop;
-    const atEnd = box.scrollTop + box.clientHeight >= list.height - 2;
+  const y = list.box.scrollTop;
+  if (Math.abs(y - list.lastTop) >= 1 && !list.scrollPending) {
+    list.lastTop = y;
+    list.placedTop = y;
+    const atEnd = y + list.viewport >= list.height - 2;
     if (atEnd !== state.follow) {
       if (atEnd) state.follow = true;
       else stopFollowing();
@@ -1543,10 +1580,9 @@ function reveal(id) {
   const ids = view();
   const at = placeOf(ids, id);
   if (ids[at] !== id) return;
-  const { box } = list;
   const y = at * rowHeight;
-  if (y < box.scrollTop) scrollListTo(y);
-  else if (y + rowHeight > box.scrollTop + box.clientHeight) scrollListTo(y + rowHeight - box.clientHeight);
+  if (y < list.lastTop) scrollListTo(y);
+  else if (y + rowHeight > list.lastTop + list.viewport) scrollListTo(y + rowHeight - list.viewport);
   redraw('list');
 }
 
@@ -1580,7 +1616,7 @@ function moveToFailed(direction) {
 
 function listKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const page = Math.max(1, Math.floor(list.box.clientHeight / rowHeight) - 1);
+  const page = Math.max(1, Math.floor(list.viewport / rowHeight) - 1);
   const moves = { ArrowDown: () => move(1), ArrowUp: () => move(-1), PageDown: () => move(page), PageUp: () => move(-page), Home: () => select(view()[0], { keyboard: true }), End: toNewest, Enter: enterDetail, ArrowRight: enterDetail };
   const act = moves[event.key];
   if (!act) return;
