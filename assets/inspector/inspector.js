@@ -237,7 +237,8 @@ function whole(text) {
   const trimmed = String(text).trim();
   if (!trimmed) return '';
   const first = trimmed[0].toUpperCase() + trimmed.slice(1);
-  return /[.!?:]$/.test(first) ? first : `${first}.`;
+  // A period behind code would be copied with it.
+  return /[.!?:)}\]`'";]$/.test(first) && !/\w \([^)]*\)$/.test(first) ? first : `${first}.`;
 }
 
 /* ── Numbers and times as people read them ───────────────────────────────────────────── */
@@ -653,6 +654,7 @@ function receive(message) {
   if (message.resume) resume = message.resume;
   switch (message.type) {
     case 'snapshot': takeSnapshot(message); break;
+    case 'resumed': takeResumed(message); break;
     case 'changes': takeChanges(message); break;
     case 'filtered': takeFiltered(message); break;
     case 'matches': takeMatches(message); break;
@@ -719,7 +721,16 @@ function takeSnapshot(message) {
   forgetDetail();
   redraw('top', 'banners', 'list', 'detail', 'chart');
   titleSoon();
+  loading += 1;
+  olderThan = null;
   if (message.more) loadOlder(oldest);
+}
+
+/** What was missed comes next; what had not been fetched is still missing. */
+function takeResumed(message) {
+  takeStatus(message.status);
+  redraw('top', 'banners', 'list', 'detail');
+  if (olderThan !== null) loadOlder(olderThan);
 }
 
 function takeChanges(message) {
@@ -747,12 +758,15 @@ function takeStatus(status) {
 }
 
 let loading = 0;
+/** The cursor of the page that was not fetched yet. */
+let olderThan = null;
 
 /** Fetches what is older, page by page, without hurry. */
 async function loadOlder(before) {
   loading += 1;
   const mine = loading;
   let cursor = before;
+  olderThan = before;
   while (cursor !== null && Number.isFinite(cursor) && mine === loading) {
     const asked = new Set();
     touched = asked;
@@ -767,6 +781,7 @@ async function loadOlder(before) {
     if (mine !== loading) return;
     takePage(page, cursor, asked);
     cursor = page.before;
+    olderThan = cursor;
     await new Promise((done) => { setTimeout(done, 20); });
   }
 }
@@ -907,7 +922,7 @@ function readRoute() {
   if (name === 'deliveries' && /^\d+$/.test(first ?? '')) {
     return { name: 'delivery', id: Number(first), tab: TABS.some(([tab]) => tab === second) ? second : null };
   }
-  if (name === 'compare' && /^\d+(\.\d+)?$/.test(first ?? '') && /^\d+(\.\d+)?$/.test(second ?? '')) {
+  if (name === 'compare' && /^\d+(@\d+)?$/.test(first ?? '') && /^\d+(@\d+)?$/.test(second ?? '')) {
     return { name: 'compare', a: first, b: second };
   }
   return { name: 'list' };
@@ -1052,7 +1067,7 @@ function drawTop() {
   top.reach.className = `reach ${tone}`;
   top.reach.hidden = !target;
   setText(top.reach, word);
-  top.reach.title = title + (target?.since ? ` since ${clock(target.since)}` : '');
+  top.reach.title = title + (target?.since ? ` since ${clock(Date.parse(target.since))}` : '');
   top.pause.setAttribute('aria-checked', String(!status.paused));
   setText(top.pauseText, status.paused ? 'Paused' : 'Forwarding');
   const count = status.secrets.length;
@@ -1086,7 +1101,7 @@ let bannerKey = '';
 function drawBanners() {
   const { status, link } = state;
   const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-  const key = JSON.stringify([link, link === 'offline' && left, status?.paused, status?.targets.length, status?.warnings]);
+  const key = JSON.stringify([link, link === 'offline' && left, status?.paused, status?.targets.length, status?.target, status?.warnings]);
   if (bannerKey === key) return;
   bannerKey = key;
   const banners = [];
@@ -1097,6 +1112,11 @@ function drawBanners() {
   if (status?.paused) {
     banners.push(banner('paused', 'warn', 'Forwarding is paused: deliveries are kept and answered 503.',
       button('Resume', { class: 'small', live: true, onclick: togglePause }, 'play')));
+  }
+  if (status?.target?.state === 'unreachable' && link === 'online') {
+    const { target } = status;
+    banners.push(banner('target-down', 'warn', ['Your app cannot be reached', target.since ? ` since ${clock(Date.parse(target.since))}` : '', '. ', sentence(whole(target.reason ?? '')), ' ', sentence(whole(target.hint ?? ''))],
+      button('Change the target', { class: 'small', live: true, onclick: targetDialog }, 'target')));
   }
   if (status && !status.targets.length) {
     banners.push(banner('no-target', 'info', 'Deliveries are kept and answered 200.', button('Set a target', { class: 'small', live: true, onclick: targetDialog }, 'target')));
@@ -1793,6 +1813,7 @@ function drawDetail() {
   if (detail.shown !== id) {
     detail.shown = id;
     detail.panel.scrollTop = 0;
+    $('detail-pane').scrollTop = 0;
     detail.headKey = detail.whyKey = detail.panelKey = '';
   }
   drawHead(id, row ?? rowOf(entry.data));
@@ -2059,7 +2080,7 @@ function attemptItem(id, entry, one, before, slowest, chosen) {
 }
 
 function attemptChange(id, entry, before, one) {
-  const slot = extra(entry, `diff-${before.n}-${one.n}`, () => askDiff(`/diff?a=${id}.${before.n}&b=${id}.${one.n}`));
+  const slot = extra(entry, `diff-${before.n}-${one.n}`, () => askDiff(`/diff?a=${id}@${before.n}&b=${id}@${one.n}`));
   if (slot.error) return h('p', { class: 'dim' }, whole(slot.error.message));
   if (!slot.value) return h('p', { class: 'dim' }, 'Comparing …');
   const { response } = slot.value;
@@ -3120,7 +3141,7 @@ function secretDialog() {
       const told = await askJson('POST', '/secrets', { secret: secret.value, label: label.value.trim() || null, event: event.value.trim() || null });
       close();
       forgetDetail();
-      toast(`The secret \`${told.label}\` is known now.`, 'good', `${counted(told.judged, 'delivery has', 'deliveries have')} another verdict with it.`);
+      toast(`The secret \`${told.label}\` is known now.`, 'good', told.valid ? `It verifies ${counted(told.valid, 'delivery', 'deliveries')}.` : 'It verifies nothing of what is kept.');
     },
   });
 }
@@ -3377,7 +3398,7 @@ function drawCompare() {
   const key = `${a}|${b}`;
   if (detail.compareKey === key) return;
   detail.compareKey = key;
-  const side = (ref) => h('a', { href: `#/deliveries/${Number.parseInt(ref, 10)}` }, ref.includes('.') ? `#${ref.split('.')[0]} attempt ${ref.split('.')[1]}` : `#${ref}`);
+  const side = (ref) => h('a', { href: `#/deliveries/${Number.parseInt(ref, 10)}` }, `#${ref.replace('@', ' attempt ')}`);
   const head = h('div', { class: 'detail-head' }, button('Back', { class: 'quiet', onclick: () => (history.state?.inside ? history.back() : go({ name: 'list' })) }, 'left'),
     h('h2', { class: 'title', tabIndex: -1 }, side(a), h('span', { class: 'dim' }, ' compared with '), side(b)),
     button('Swap', { class: 'small', onclick: () => go({ name: 'compare', a: b, b: a }, true) }, 'compare'));
@@ -3437,7 +3458,7 @@ function bodyChanges(body) {
 
 function unifiedDiff(text) {
   const kinds = { '+': 'plus', '-': 'minus', '@': 'hunk' };
-  return h('div', { class: 'scroll-x', tabIndex: 0, role: 'region', 'aria-label': 'Difference of the texts' }, h('pre', { class: 'text diff' }, text.split('\n').slice(0, 4000).map((line) => h('span', { class: `diff-line ${kinds[line[0]] ?? ''}` }, shown(line), '\n'))));
+  return h('div', { class: 'scroll-x', tabIndex: 0, role: 'region', 'aria-label': 'Difference of the texts' }, h('pre', { class: 'text diff' }, text.split('\n').slice(0, 4000).map((line, at) => h('span', { class: `diff-line ${at < 2 && /^(---|\+\+\+)/.test(line) ? 'hunk' : kinds[line[0]] ?? ''}` }, shown(line), '\n'))));
 }
 
 /* ── Keys ────────────────────────────────────────────────────────────────────────────── */
