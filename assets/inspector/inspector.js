@@ -73,6 +73,9 @@ const CHART_BUCKETS = 60;
 const NARROW = matchMedia('(max-width: 760px)');
 /** While new ones pour in, the detail follows no faster than this. */
 const FOLLOW_PAUSE = 400;
+/** So many rows in one message are a crowd, which is drawn less often. */
+const CROWD = 20;
+const CROWD_PAUSE = 80;
 const HISTORY = 20;
 
 const TABS = [
@@ -167,9 +170,15 @@ const ICONS = {
   foldall: 'M4.5 2.5l3.5 3.5 3.5-3.5M4.5 13.5l3.5-3.5 3.5 3.5', path: 'M3 4h4M5 4v8.5h4M5 8h4M11 8h2M11 12.5h2',
 };
 
+const drawn = new Map();
+
 function icon(name, extra) {
-  return s('svg', { class: `icon${extra ? ` ${extra}` : ''}`, viewBox: '0 0 16 16', 'aria-hidden': 'true', focusable: 'false' },
-    s('path', { d: ICONS[name] }));
+  if (!drawn.has(name)) {
+    drawn.set(name, s('svg', { class: 'icon', viewBox: '0 0 16 16', 'aria-hidden': 'true', focusable: 'false' }, s('path', { d: ICONS[name] })));
+  }
+  const copied = drawn.get(name).cloneNode(true);
+  if (extra) copied.setAttribute('class', `icon ${extra}`);
+  return copied;
 }
 
 /** A button; `live` ones need a running listener. */
@@ -228,7 +237,8 @@ function whole(text) {
   const trimmed = String(text).trim();
   if (!trimmed) return '';
   const first = trimmed[0].toUpperCase() + trimmed.slice(1);
-  return /[.!?:]$/.test(first) ? first : `${first}.`;
+  // A period behind code would be copied with it.
+  return /[.!?:)}\]`'";]$/.test(first) && !/\w \([^)]*\)$/.test(first) ? first : `${first}.`;
 }
 
 /* ── Numbers and times as people read them ───────────────────────────────────────────── */
@@ -262,7 +272,8 @@ function size(bytes) {
   return `${rest.toFixed(1)} ${units[at]}`;
 }
 
-const grouped = (n) => n.toLocaleString('en');
+const NUMBERS = new Intl.NumberFormat('en');
+const grouped = (n) => NUMBERS.format(n);
 const counted = (n, one, many) => `${grouped(n)} ${n === 1 ? one : many ?? `${one}s`}`;
 
 const hasFailed = (row) => row.error !== null || row.status >= 400;
@@ -314,7 +325,7 @@ const state = {
   view: [],
   viewStale: true,
   follow: true,
-  /** The newest id that was in view when the list stopped following. */
+  /** The newest id that was in sight. */
   seen: 0,
   route: { name: 'list' },
   /** What the detail shows while nothing was chosen. */
@@ -339,6 +350,15 @@ let frame = 0;
 function redraw(...parts) {
   for (const part of parts) stale.add(part);
   if (!frame) frame = requestAnimationFrame(draw);
+}
+
+let soonTimer = 0;
+
+/** While deliveries pour in nobody reads each of them, and drawing would be all that is done. */
+function redrawSoon(pause, ...parts) {
+  if (!pause) { redraw(...parts); return; }
+  for (const part of parts) stale.add(part);
+  soonTimer ||= setTimeout(() => { soonTimer = 0; redraw(); }, pause);
 }
 
 function draw() {
@@ -634,6 +654,7 @@ function receive(message) {
   if (message.resume) resume = message.resume;
   switch (message.type) {
     case 'snapshot': takeSnapshot(message); break;
+    case 'resumed': takeResumed(message); break;
     case 'changes': takeChanges(message); break;
     case 'filtered': takeFiltered(message); break;
     case 'matches': takeMatches(message); break;
@@ -700,7 +721,16 @@ function takeSnapshot(message) {
   forgetDetail();
   redraw('top', 'banners', 'list', 'detail', 'chart');
   titleSoon();
+  loading += 1;
+  olderThan = null;
   if (message.more) loadOlder(oldest);
+}
+
+/** What was missed comes next; what had not been fetched is still missing. */
+function takeResumed(message) {
+  takeStatus(message.status);
+  redraw('top', 'banners', 'list', 'detail');
+  if (olderThan !== null) loadOlder(olderThan);
 }
 
 function takeChanges(message) {
@@ -714,8 +744,9 @@ function takeChanges(message) {
   if (message.status) takeStatus(message.status);
   const id = shownDelivery();
   if (id !== null && message.deliveries.some((row) => row.id === id)) forgetDetail(id);
-  redraw('top', 'list');
-  if (message.deliveries.length || message.gone.length) redraw('chart', 'detail');
+  const crowd = message.deliveries.length > CROWD;
+  redrawSoon(crowd ? CROWD_PAUSE : 0, 'top', 'list');
+  if (message.deliveries.length || message.gone.length) redrawSoon(crowd ? CROWD_PAUSE : 0, 'chart', 'detail');
   if (message.status || message.warnings?.length || message.refused?.length) redraw('banners');
   titleSoon();
 }
@@ -727,12 +758,15 @@ function takeStatus(status) {
 }
 
 let loading = 0;
+/** The cursor of the page that was not fetched yet. */
+let olderThan = null;
 
 /** Fetches what is older, page by page, without hurry. */
 async function loadOlder(before) {
   loading += 1;
   const mine = loading;
   let cursor = before;
+  olderThan = before;
   while (cursor !== null && Number.isFinite(cursor) && mine === loading) {
     const asked = new Set();
     touched = asked;
@@ -747,6 +781,7 @@ async function loadOlder(before) {
     if (mine !== loading) return;
     takePage(page, cursor, asked);
     cursor = page.before;
+    olderThan = cursor;
     await new Promise((done) => { setTimeout(done, 20); });
   }
 }
@@ -887,7 +922,7 @@ function readRoute() {
   if (name === 'deliveries' && /^\d+$/.test(first ?? '')) {
     return { name: 'delivery', id: Number(first), tab: TABS.some(([tab]) => tab === second) ? second : null };
   }
-  if (name === 'compare' && /^\d+(\.\d+)?$/.test(first ?? '') && /^\d+(\.\d+)?$/.test(second ?? '')) {
+  if (name === 'compare' && /^\d+(@\d+)?$/.test(first ?? '') && /^\d+(@\d+)?$/.test(second ?? '')) {
     return { name: 'compare', a: first, b: second };
   }
   return { name: 'list' };
@@ -991,7 +1026,7 @@ function buildTop() {
     h('div', { class: 'counts' }, top.received, top.failed, top.invalid),
     h('div', { class: 'tools' }, top.notices, top.secretButton,
       button('Trigger', { live: true, title: 'Send a sample event (t)', data: { live: '', testid: 'trigger' }, onclick: triggerDialog }, 'bolt'),
-      button('Keys and help', { icononly: true, class: 'quiet', onclick: helpDialog }, 'help'), top.link));
+      button('Keys and help', { icononly: true, class: 'quiet help-button', onclick: helpDialog }, 'help'), top.link));
 }
 
 function countOf(testid, word) {
@@ -1032,7 +1067,7 @@ function drawTop() {
   top.reach.className = `reach ${tone}`;
   top.reach.hidden = !target;
   setText(top.reach, word);
-  top.reach.title = title + (target?.since ? ` since ${clock(target.since)}` : '');
+  top.reach.title = title + (target?.since ? ` since ${clock(Date.parse(target.since))}` : '');
   top.pause.setAttribute('aria-checked', String(!status.paused));
   setText(top.pauseText, status.paused ? 'Paused' : 'Forwarding');
   const count = status.secrets.length;
@@ -1045,6 +1080,7 @@ function drawTop() {
   const notices = standing().length + Math.max(state.refused.length, status.counts.refused);
   top.notices.hidden = !notices;
   setText(top.notices.querySelector('.label'), counted(notices, 'notice'));
+  top.notices.setAttribute('aria-label', counted(notices, 'notice'));
   drawQuick();
 }
 
@@ -1060,11 +1096,16 @@ function standing() {
 
 /* ── Banners ─────────────────────────────────────────────────────────────────────────── */
 
+let bannerKey = '';
+
 function drawBanners() {
   const { status, link } = state;
+  const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
+  const key = JSON.stringify([link, link === 'offline' && left, status?.paused, status?.targets.length, status?.target, status?.warnings]);
+  if (bannerKey === key) return;
+  bannerKey = key;
   const banners = [];
   if (link === 'offline') {
-    const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
     banners.push(banner('offline', 'bad', ['cmhook is not running or cannot be reached. ', h('span', { 'aria-hidden': 'true' }, left ? `Trying again in ${left} s.` : 'Trying again.')],
       button('Retry', { class: 'small', onclick: retryNow }, 'replay')));
   }
@@ -1072,10 +1113,15 @@ function drawBanners() {
     banners.push(banner('paused', 'warn', 'Forwarding is paused: deliveries are kept and answered 503.',
       button('Resume', { class: 'small', live: true, onclick: togglePause }, 'play')));
   }
+  if (status?.target?.state === 'unreachable' && link === 'online') {
+    const { target } = status;
+    banners.push(banner('target-down', 'warn', ['Your app cannot be reached', target.since ? ` since ${clock(Date.parse(target.since))}` : '', '. ', sentence(whole(target.reason ?? '')), ' ', sentence(whole(target.hint ?? ''))],
+      button('Change the target', { class: 'small', live: true, onclick: targetDialog }, 'target')));
+  }
   if (status && !status.targets.length) {
     banners.push(banner('no-target', 'info', 'Deliveries are kept and answered 200.', button('Set a target', { class: 'small', live: true, onclick: targetDialog }, 'target')));
   }
-  for (const warning of status?.warnings ?? []) {
+  for (const warning of (status?.warnings ?? []).slice(0, 2)) {
     banners.push(banner('warning', 'warn', [sentence(whole(warning.message)), ' ', sentence(whole(warning.hint ?? ''))]));
   }
   const box = $('banners');
@@ -1101,7 +1147,8 @@ function buildChart() {
   chart.tip = h('div', { class: 'chart-tip', hidden: true });
   chart.fold = h('button', { type: 'button', class: 'button quiet small chart-fold', 'aria-expanded': 'true', 'aria-controls': 'plot', onclick: foldChart }, icon('fold'), h('span', { class: 'label' }, 'Chart'));
   chart.plot = h('div', { class: 'plot-box', id: 'plot' }, chart.svg, chart.tip);
-  fill($('chart'), h('div', { class: 'chart-head' }, h('h2', null, 'Last 15 minutes'), chart.told, chart.fold), chart.plot);
+  fill($('chart'), h('div', { class: 'chart-head' }, h('h2', null, 'Last 15 minutes'), chart.told,
+    h('p', { class: 'legend-line', 'aria-hidden': 'true' }, ['fine', 'failed', 'p50', 'to p95'].map((name) => h('span', { class: name.replace('to ', '') }, name))), chart.fold), chart.plot);
   if (NARROW.matches) foldChart();
   new ResizeObserver(([entry]) => {
     const width = Math.round(entry.contentRect.width);
@@ -1226,7 +1273,7 @@ function chartPick(event) {
 
 /* ── The list ────────────────────────────────────────────────────────────────────────── */
 
-const list = { pool: new Map(), lastTop: 0, anchor: null };
+const list = { pool: new Map(), lastTop: 0, viewport: 0, height: 0, anchor: null };
 let filterBox;
 
 const QUICK = [['All', ''], ['Failed', 'is:failed'], ['Invalid', 'sig:invalid']];
@@ -1260,7 +1307,7 @@ function buildList() {
       h('div', { class: 'quick', role: 'group', 'aria-label': 'Quick filters' }, list.quick.map((one) => one.el), list.found = h('span', { class: 'found' }), list.follow)),
     h('div', { class: 'columns', 'aria-hidden': 'true' }, ['#', 'Time', '', 'Event', '', 'App', 'Took'].map((text) => h('span', null, text))),
     h('div', { class: 'list-body' }, list.box, list.state, list.below));
-  new ResizeObserver(() => redraw('list')).observe(list.box);
+  new ResizeObserver(([entry]) => { list.viewport = Math.round(entry.contentRect.height); redraw('list'); }).observe(list.box);
 }
 
 function offerFilters() {
@@ -1321,8 +1368,11 @@ function drawFilterError() {
 function makeRow() {
   const cell = (name) => h('span', { class: name });
   const cells = { id: cell('id'), time: cell('time'), verdict: cell('verdict'), event: h('bdi', { class: 'event captured' }), notes: cell('notes'), status: cell('status'), took: cell('took') };
-  const el = h('div', { class: 'row', role: 'option', data: { testid: 'row' } }, Object.values(cells));
-  return { el, cells, key: '' };
+  // Readers get a sentence in place of the cells.
+  const told = h('span', { class: 'hidden-text' });
+  const el = h('div', { class: 'row', role: 'option', data: { testid: 'row' } }, Object.values(cells), told);
+  for (const one of Object.values(cells)) one.setAttribute('aria-hidden', 'true');
+  return { el, cells, told, key: '' };
 }
 
 function statusWord(row) {
@@ -1343,7 +1393,7 @@ function fillRow(item, row) {
   const { el, cells } = item;
   el.id = `row-${row.id}`;
   el.dataset.id = row.id;
-  el.setAttribute('aria-label', rowLabel(row));
+  item.told.textContent = rowLabel(row);
   el.classList.toggle('look', needsALook(row));
   cells.id.textContent = row.id;
   cells.time.textContent = clock(row.at);
@@ -1351,7 +1401,7 @@ function fillRow(item, row) {
   const [sign, tone] = VERDICTS[row.verdict.status] ?? VERDICTS.unchecked;
   cells.verdict.className = `verdict ${tone}`;
   cells.verdict.title = plain(verdictText(row.verdict)) + (row.verdict.reason ? `: ${plain(row.verdict.reason)}` : '');
-  fill(cells.verdict, icon(sign));
+  if (item.sign !== sign) { item.sign = sign; fill(cells.verdict, icon(sign)); }
   fill(cells.event, shown(nameOf(row)));
   cells.event.classList.toggle('no-event', row.event === null);
   cells.event.title = row.event === null ? 'The payload names no event' : '';
@@ -1370,13 +1420,17 @@ let rowHeight = ROW_HEIGHT;
 /** Remembers what is at the top of the window, so that it stays there when rows come and go. */
 function keepAnchor() {
   if (state.follow || !list.shownIds?.length) { list.anchor = null; return; }
-  const first = Math.min(list.shownIds.length - 1, Math.floor(list.box.scrollTop / rowHeight));
-  list.anchor = { id: list.shownIds[first], offset: list.box.scrollTop - first * rowHeight };
+  const first = Math.min(list.shownIds.length - 1, Math.floor(list.lastTop / rowHeight));
+  list.anchor = { id: list.shownIds[first], offset: list.lastTop - first * rowHeight };
 }
 
+/**
+ * Where the list is to be scrolled to. It is done after the rows are in place, since asking
+ * the document in between would lay it out twice.
+ */
 function scrollListTo(y) {
-  list.box.scrollTop = y;
-  list.lastTop = list.box.scrollTop;
+  list.lastTop = Math.max(0, Math.min(y, list.height - list.viewport));
+  list.scrollPending = true;
 }
 
 function drawList() {
@@ -1389,23 +1443,30 @@ function drawList() {
   if (before !== ids) keepAnchor();
   list.shownIds = ids;
   const height = ids.length * rowHeight;
-  if (list.height !== height) { list.height = height; list.space.style.height = `${height}px`; }
+  if (list.height !== height) { list.height = height; list.space.style.height = `${height}px`; list.scrollPending = true; }
+  list.lastTop = Math.max(0, Math.min(list.lastTop, height - list.viewport));
   const selected = shownDelivery();
   const place = list.center && selected !== null ? placeOf(ids, selected) : -1;
   list.center = false;
   if (state.follow) scrollListTo(height);
   // After another filter, what is selected is what the eye looks for.
-  else if (ids[place] === selected && place >= 0) scrollListTo(place * rowHeight - (list.box.clientHeight - rowHeight) / 2);
+  else if (ids[place] === selected && place >= 0) scrollListTo(place * rowHeight - Math.floor((list.viewport - rowHeight) / 2));
   else if (list.anchor && before !== ids) scrollListTo(placeOf(ids, list.anchor.id) * rowHeight + list.anchor.offset);
   drawRows(ids);
+  if (list.scrollPending) {
+    list.scrollPending = false;
+    if (list.placedTop !== list.lastTop || list.placedHeight !== height) list.box.scrollTop = list.lastTop;
+    list.placedTop = list.lastTop;
+    list.placedHeight = height;
+  }
   drawBelow(ids);
   drawListState(ids);
 }
 
 function drawRows(ids) {
-  const viewport = list.box.clientHeight;
-  const first = Math.max(0, Math.floor(list.box.scrollTop / rowHeight) - OVERSCAN);
-  const last = Math.min(ids.length, Math.ceil((list.box.scrollTop + viewport) / rowHeight) + OVERSCAN);
+  const { viewport, lastTop } = list;
+  const first = Math.max(0, Math.floor(lastTop / rowHeight) - OVERSCAN);
+  const last = Math.min(ids.length, Math.ceil((lastTop + viewport) / rowHeight) + OVERSCAN);
   const wanted = new Map();
   for (let at = first; at < last; at += 1) wanted.set(ids[at], at);
   const spare = [];
@@ -1423,6 +1484,8 @@ function drawRows(ids) {
   }
   for (const item of spare) item.el.remove();
   const active = selected !== null && wanted.has(selected) ? `row-${selected}` : null;
+  const lowest = ids[Math.min(ids.length, Math.floor((lastTop + viewport) / rowHeight)) - 1];
+  if (lowest > state.seen) state.seen = lowest;
   if (active) list.box.setAttribute('aria-activedescendant', active);
   else list.box.removeAttribute('aria-activedescendant');
 }
@@ -1489,10 +1552,11 @@ function copyLine(text, what) {
 }
 
 function listScrolled() {
-  const { box } = list;
-  if (Math.abs(box.scrollTop - list.lastTop) >= 1) {
-    list.lastTop = box.scrollTop;
-    const atEnd = box.scrollTop + box.clientHeight >= list.height - 2;
+  const y = list.box.scrollTop;
+  if (Math.abs(y - list.lastTop) >= 1 && !list.scrollPending) {
+    list.lastTop = y;
+    list.placedTop = y;
+    const atEnd = y + list.viewport >= list.height - 2;
     if (atEnd !== state.follow) {
       if (atEnd) state.follow = true;
       else stopFollowing();
@@ -1504,7 +1568,6 @@ function listScrolled() {
 function stopFollowing() {
   if (!state.follow) return;
   state.follow = false;
-  state.seen = state.ids.at(-1) ?? 0;
   redraw('list');
 }
 
@@ -1537,10 +1600,9 @@ function reveal(id) {
   const ids = view();
   const at = placeOf(ids, id);
   if (ids[at] !== id) return;
-  const { box } = list;
   const y = at * rowHeight;
-  if (y < box.scrollTop) scrollListTo(y);
-  else if (y + rowHeight > box.scrollTop + box.clientHeight) scrollListTo(y + rowHeight - box.clientHeight);
+  if (y < list.lastTop) scrollListTo(y);
+  else if (y + rowHeight > list.lastTop + list.viewport) scrollListTo(y + rowHeight - list.viewport);
   redraw('list');
 }
 
@@ -1574,7 +1636,7 @@ function moveToFailed(direction) {
 
 function listKey(event) {
   if (event.ctrlKey || event.metaKey || event.altKey) return;
-  const page = Math.max(1, Math.floor(list.box.clientHeight / rowHeight) - 1);
+  const page = Math.max(1, Math.floor(list.viewport / rowHeight) - 1);
   const moves = { ArrowDown: () => move(1), ArrowUp: () => move(-1), PageDown: () => move(page), PageUp: () => move(-page), Home: () => select(view()[0], { keyboard: true }), End: toNewest, Enter: enterDetail, ArrowRight: enterDetail };
   const act = moves[event.key];
   if (!act) return;
@@ -1751,6 +1813,7 @@ function drawDetail() {
   if (detail.shown !== id) {
     detail.shown = id;
     detail.panel.scrollTop = 0;
+    $('detail-pane').scrollTop = 0;
     detail.headKey = detail.whyKey = detail.panelKey = '';
   }
   drawHead(id, row ?? rowOf(entry.data));
@@ -2017,7 +2080,7 @@ function attemptItem(id, entry, one, before, slowest, chosen) {
 }
 
 function attemptChange(id, entry, before, one) {
-  const slot = extra(entry, `diff-${before.n}-${one.n}`, () => askDiff(`/diff?a=${id}.${before.n}&b=${id}.${one.n}`));
+  const slot = extra(entry, `diff-${before.n}-${one.n}`, () => askDiff(`/diff?a=${id}@${before.n}&b=${id}@${one.n}`));
   if (slot.error) return h('p', { class: 'dim' }, whole(slot.error.message));
   if (!slot.value) return h('p', { class: 'dim' }, 'Comparing …');
   const { response } = slot.value;
@@ -2799,7 +2862,7 @@ function openMenu(anchor, items) {
   el.addEventListener('toggle', (event) => {
     if (event.newState === 'closed') { anchor.setAttribute('aria-expanded', 'false'); el.remove(); if (menu?.el === el) menu = null; }
   });
-  (anchor.closest('dialog') ?? document.body).append(el);
+  (anchor.closest('dialog') ?? $('main')).append(el);
   el.showPopover();
   const box = anchor.getBoundingClientRect();
   const left = Math.max(8, Math.min(box.left, innerWidth - el.offsetWidth - 8));
@@ -3078,7 +3141,7 @@ function secretDialog() {
       const told = await askJson('POST', '/secrets', { secret: secret.value, label: label.value.trim() || null, event: event.value.trim() || null });
       close();
       forgetDetail();
-      toast(`The secret \`${told.label}\` is known now.`, 'good', `${counted(told.judged, 'delivery has', 'deliveries have')} another verdict with it.`);
+      toast(`The secret \`${told.label}\` is known now.`, 'good', told.valid ? `It verifies ${counted(told.valid, 'delivery', 'deliveries')}.` : 'It verifies nothing of what is kept.');
     },
   });
 }
@@ -3200,6 +3263,9 @@ async function editDialog(id) {
   const headers = h('textarea', { class: 'mono', rows: 6, spellcheck: 'false', autocomplete: 'off', wrap: 'off', value: headerLines(request.headers), data: { testid: 'edit-headers' } });
   const body = h('textarea', { class: 'mono body', rows: 14, spellcheck: 'false', autocomplete: 'off', value: request.body, data: { testid: 'edit-body' } });
   const mistake = h('p', { class: 'mistake', role: 'status', data: { testid: 'edit-mistake' } });
+  // A text box can only hide them.
+  const unseen = binary ? [] : [...new Set(request.body.replace(/[\t\r\n]/g, '').match(UNSAFE) ?? [])];
+  const unseenNote = unseen.length ? [`It has characters that cannot be seen here: `, unseen.slice(0, 8).map((c) => [h('code', null, shown(c)), ' '])] : null;
   const sign = h('select', { class: 'select', data: { testid: 'edit-sign' } }, signOptions(data));
   const to = h('input', { type: 'text', class: 'mono', placeholder: state.status?.targets[0] ?? 'localhost:3000', spellcheck: 'false', autocomplete: 'off', data: { testid: 'edit-to' } });
   const dialog = formDialog({
@@ -3207,7 +3273,7 @@ async function editDialog(id) {
     fields: [
       h('div', { class: 'field-row' }, field('Method', method), field('Path and query', path)),
       field('Headers', headers),
-      h('div', { class: 'body-field' }, field(binary ? 'Body, as base64' : 'Body', body, binary ? 'Its bytes are not text, so they are edited as base64.' : null),
+      h('div', { class: 'body-field' }, field(binary ? 'Body, as base64' : 'Body', body, binary ? 'Its bytes are not text, so they are edited as base64.' : unseenNote),
         isJson ? h('div', { class: 'under' }, mistake, button('Format', { class: 'small', onclick: () => { formatBody(body); check(); } })) : mistake),
       h('div', { class: 'field-row' }, field('Signature', sign), field('Target (optional)', to)),
     ],
@@ -3332,7 +3398,7 @@ function drawCompare() {
   const key = `${a}|${b}`;
   if (detail.compareKey === key) return;
   detail.compareKey = key;
-  const side = (ref) => h('a', { href: `#/deliveries/${Number.parseInt(ref, 10)}` }, ref.includes('.') ? `#${ref.split('.')[0]} attempt ${ref.split('.')[1]}` : `#${ref}`);
+  const side = (ref) => h('a', { href: `#/deliveries/${Number.parseInt(ref, 10)}` }, `#${ref.replace('@', ' attempt ')}`);
   const head = h('div', { class: 'detail-head' }, button('Back', { class: 'quiet', onclick: () => (history.state?.inside ? history.back() : go({ name: 'list' })) }, 'left'),
     h('h2', { class: 'title', tabIndex: -1 }, side(a), h('span', { class: 'dim' }, ' compared with '), side(b)),
     button('Swap', { class: 'small', onclick: () => go({ name: 'compare', a: b, b: a }, true) }, 'compare'));
@@ -3392,7 +3458,7 @@ function bodyChanges(body) {
 
 function unifiedDiff(text) {
   const kinds = { '+': 'plus', '-': 'minus', '@': 'hunk' };
-  return h('div', { class: 'scroll-x', tabIndex: 0, role: 'region', 'aria-label': 'Difference of the texts' }, h('pre', { class: 'text diff' }, text.split('\n').slice(0, 4000).map((line) => h('span', { class: `diff-line ${kinds[line[0]] ?? ''}` }, shown(line), '\n'))));
+  return h('div', { class: 'scroll-x', tabIndex: 0, role: 'region', 'aria-label': 'Difference of the texts' }, h('pre', { class: 'text diff' }, text.split('\n').slice(0, 4000).map((line, at) => h('span', { class: `diff-line ${at < 2 && /^(---|\+\+\+)/.test(line) ? 'hunk' : kinds[line[0]] ?? ''}` }, shown(line), '\n'))));
 }
 
 /* ── Keys ────────────────────────────────────────────────────────────────────────────── */
