@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::refuse::refuse;
+use super::answer::refuse;
 use super::token::Tokens;
 
 /// The header of a page's changes.

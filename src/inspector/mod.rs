@@ -3,13 +3,15 @@
 //! It is on loopback only and never shares a port with captured traffic. Every request must
 //! name this very host, carry this run's token, and come from no other site's page.
 
+mod answer;
+mod asked;
 mod assets;
 mod door;
 mod filtering;
 mod guard;
+mod hub;
 mod live;
 mod parts;
-mod refuse;
 mod routes;
 mod runtime_file;
 mod table;
@@ -95,7 +97,7 @@ pub fn serve(
         about: Arc::new(about),
         guard: Arc::new(guard::Guard::new(address, tokens)),
         reach,
-        hub: Arc::new(live::Hub::new().map_err(io::Error::other)?),
+        hub: Arc::new(hub::Hub::new().map_err(io::Error::other)?),
         tasks: tasks.clone(),
         stop: stop.clone(),
     };

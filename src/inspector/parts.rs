@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guard::Guard;
-use super::live::Hub;
+use super::hub::Hub;
 use crate::cakemail::signature::Secret;
 use crate::capture::again::Again;
 use crate::capture::reach::{LazyReach, Reach, ReachState};

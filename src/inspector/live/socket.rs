@@ -12,9 +12,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::batch::text;
-use super::hub::{Seat, What};
 use crate::filter::Filter;
 use crate::inspector::filtering::{duplicates, parse, passing};
+use crate::inspector::hub::{Seat, What};
 use crate::inspector::parts::Parts;
 use crate::wire::{self, Bye, Filtered, Matches, Pong, Resumed, Row, Snapshot};
 
