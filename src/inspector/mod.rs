@@ -26,6 +26,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -40,6 +41,9 @@ pub use token::{Token, Tokens};
 
 /// How long a header block may take, and how long an idle connection stays.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+/// Connections at a time. What more there is waits, and takes no descriptor from those that
+/// deliver.
+const CONNECTIONS: usize = 256;
 /// Ports after the wanted one that are tried before any free one is taken.
 const NEXT: u16 = 20;
 
@@ -111,7 +115,11 @@ async fn accept(
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
@@ -125,6 +133,7 @@ async fn accept(
         let service = TowerToHyperService::new(router.clone());
         let stop = stop.clone();
         tasks.spawn(async move {
+            let _permit = permit;
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_WITHIN)

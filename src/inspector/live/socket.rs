@@ -146,12 +146,14 @@ impl Socket<'_> {
             let fits = fits.count();
             let rows = rows.split_off(rows.len() - fits);
             let oldest = kept.len().checked_sub(fits).and_then(|at| kept.get(at));
+            let refusals = store.refusals();
             let now = self.parts.now();
             text(&Snapshot {
                 resume: &hub.resume(self.at),
                 status: &self.parts.status(&now),
                 more: oldest.is_some_and(|kept| Some(kept.delivery.id) != store.oldest()),
                 deliveries: rows,
+                refused: refusals.iter().map(|refusal| (&**refusal).into()).collect(),
             })
         };
         self.say(frame).await
