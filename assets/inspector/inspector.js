@@ -2120,13 +2120,21 @@ function findings(list) {
 
 /** The two digests below each other, so that the first difference stands in one column. */
 function signatureTable(one, bytes) {
-  const firstDifference = Math.min(...one.computed.map((made) => made.differs_at ?? Infinity));
-  const digest = (text, at, same) => h('code', { class: 'digest' }, Number.isFinite(at) ? [shown(text.slice(0, at)), h('mark', { title: `The first difference, at character ${at + 1}` }, shown(text.slice(at) || ' '))] : h('span', { class: same ? 'same' : '' }, shown(text)));
+  const same = one.computed.some((made) => made.same);
+  // The received one is held against the computed one that it is closest to.
+  const furthest = Math.max(0, ...one.computed.map((made) => made.differs_at ?? 0));
+  const digest = (text, at, right) => h('code', { class: 'digest' }, at && !right
+    ? [shown(text.slice(0, at)), h('mark', null, shown(text.slice(at) || ' '))]
+    : h('span', { class: right ? 'same' : '' }, shown(text)));
+  const said = (made) => {
+    if (made.same) return 'the same, with secret ';
+    return made.differs_at ? `differs from character ${made.differs_at + 1} on, with secret ` : 'has nothing in common, with secret ';
+  };
   return h('table', { class: 'pairs signature' }, h('tbody', null,
     h('tr', null, h('th', { scope: 'row' }, 'Header'), h('td', null, value(one.header), one.scheme ? h('span', { class: 'dim' }, ` (${one.scheme})`) : null)),
-    h('tr', null, h('th', { scope: 'row' }, 'Received'), h('td', null, digest(one.received, firstDifference, one.computed.some((made) => made.same)))),
-    one.computed.map((made) => h('tr', null, h('th', { scope: 'row' }, 'Computed'), h('td', null, digest(made.value, made.differs_at ?? Infinity, made.same),
-      h('p', { class: made.same ? 'good-text' : 'dim' }, made.same ? 'the same, with secret ' : 'with secret ', value(made.secret))))),
+    h('tr', null, h('th', { scope: 'row' }, 'Received'), h('td', null, digest(one.received, furthest, same))),
+    one.computed.map((made) => h('tr', null, h('th', { scope: 'row' }, 'Computed'), h('td', null, digest(made.value, made.differs_at ?? 0, made.same),
+      h('p', { class: made.same ? 'good-text' : 'dim' }, said(made), value(made.secret))))),
     one.more ? h('tr', null, h('th', { scope: 'row' }), h('td', { class: 'dim' }, `and ${counted(one.more, 'more secret')} that make something else`)) : null,
     one.gone ? h('tr', null, h('th', { scope: 'row' }), h('td', { class: 'dim' }, 'It was verified with secret ', value(one.gone), ', which is not known any more.')) : null,
     h('tr', null, h('th', { scope: 'row' }, 'Over'), h('td', null, `the ${counted(bytes, 'raw byte')} of the body`))));
@@ -2967,7 +2975,7 @@ async function attemptTo(what, run) {
 
 function attemptToast(text, attempt) {
   if (attempt.outcome === 'failed') toast(`${text}: ${attempt.error.code} after ${took(attempt.took_ms)}.`, 'bad', whole(attempt.error.message));
-  else toast(`${text}: ${attempt.status} ${REASONS[attempt.status] ?? ''} in ${took(attempt.took_ms)}.`.replace(' in', ' in'), attempt.status >= 400 ? 'warn' : 'good');
+  else toast(`${text}: ${attempt.status} ${REASONS[attempt.status] ?? ''} in ${took(attempt.took_ms)}.`.replace('  ', ' '), attempt.status >= 400 ? 'warn' : 'good');
 }
 
 async function replay(id) {
@@ -3311,6 +3319,7 @@ async function editDialog(id) {
       h('div', { class: 'field-row' }, field('Signature', sign), field('Target (optional)', to)),
     ],
     send: async ({ close }) => {
+      if (!/^\/\S*$/.test(path.value.trim())) throw new Error('the path begins with `/` and has no spaces');
       const draft = {
         request: { method: method.value, path: path.value.trim(), headers: parseHeaderLines(headers.value), body: bodyOut(body.value, request.body, binary), body_encoding: request.body_encoding },
         original: id, sign: signOut(sign.value), to: to.value.trim() || null,
