@@ -2,11 +2,19 @@
 
 #![cfg(unix)]
 
+mod axe;
 mod browser;
 mod devtools;
 mod driver;
+mod hostile_page;
+mod keyboard;
 mod keys;
+mod kit;
+mod offline;
+mod page;
+mod pictures;
+mod rows;
 #[path = "../support/mod.rs"]
 mod support;
-#[allow(dead_code, reason = "the tests of the page are yet to come")]
 mod tab;
+mod xss;

@@ -259,6 +259,22 @@ impl Page {
         }
     }
 
+    /// Presses Tab until the focus is in the element with that test id.
+    #[track_caller]
+    pub fn to_by_tab(&self, testid: &str) {
+        let there = format!(
+            "document.activeElement?.closest({}) !== null",
+            json!(selector(testid))
+        );
+        for _ in 0..60 {
+            self.press("Tab");
+            if self.eval(&there) == true {
+                return;
+            }
+        }
+        panic!("Tab does not lead to {testid}\n{}", self.state());
+    }
+
     /// Puts text where the focus is in place of what is there.
     #[track_caller]
     pub fn replace_text(&self, text: &str) {
