@@ -415,6 +415,8 @@ async function ask(method, path, body, more) {
   try {
     response = await fetch(API + path, {
       method, headers, cache: 'no-store', body: body === undefined ? undefined : JSON.stringify(body),
+      // The system takes connections for a cmhook that hangs, so only time tells.
+      signal: path === '/session' ? AbortSignal.timeout(PING_EVERY) : undefined,
     });
   } catch {
     if (state.link === 'online') socketLost();
@@ -584,6 +586,7 @@ function openSocket() {
   const query = resume ? `?resume=${encodeURIComponent(resume)}` : '';
   const mine = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${API}/live${query}`);
   socket = mine;
+  deadTimer = setTimeout(socketLost, PING_EVERY);
   mine.onopen = () => {
     if (socket !== mine) return;
     pingTimer = setInterval(ping, PING_EVERY);
@@ -1075,7 +1078,7 @@ function drawTop() {
   const count = status.secrets.length;
   setText(top.secrets, count ? counted(count, 'secret') : 'Add secret');
   top.secretButton.title = count ? `Known: ${status.secrets.map(plain).join(', ')}. Add one more (s)` : 'Add the secret that signatures are checked with (s)';
-  top.secretButton.setAttribute('aria-label', count ? `${counted(count, 'secret')} known, add a secret` : 'Add a secret');
+  top.secretButton.setAttribute('aria-label', count ? `${counted(count, 'secret')} known, add a secret` : 'Add secret');
   setCount(top.received, status.counts.received, `Since cmhook started; ${grouped(state.rows.size)} are kept`);
   setCount(top.failed, state.failed, 'Kept deliveries whose newest attempt failed, or was answered with 400 or more');
   setCount(top.invalid, state.invalid, 'Kept deliveries with an invalid signature');
@@ -3117,7 +3120,7 @@ function confirmDialog({ title, text, act, danger = false, run }) {
 }
 
 function deleteDialog(id) {
-  if (id === null || !state.rows.has(id)) return;
+  if (offline() || id === null || !state.rows.has(id)) return;
   confirmDialog({
     title: `Delete #${id}?`, text: 'It goes out of the store with all its attempts. This cannot be undone.', act: 'Delete', danger: true,
     run: async () => {
