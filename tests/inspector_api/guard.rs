@@ -132,6 +132,7 @@ fn a_host_that_is_not_this_one_is_turned_away() {
         for path in ["/", "/inspector.js", "/inspector.css", "/icon.svg"] {
             let answer = inspector.ask(&format!("GET {path}"), host, b"");
             assert_eq!(answer.status(), 403, "{path} with {host:?}");
+            is_sealed(&answer, &format!("{path} with {host:?}"));
         }
     }
     for host in ["127.0.0.1:PORT", "localhost:PORT", "[::1]:PORT"] {
@@ -338,5 +339,10 @@ fn the_page_needs_no_token_and_has_its_own_policy() {
         }
         assert!(answer.one("set-cookie").is_none(), "{path}");
         assert!(!answer.text().contains(&inspector.token), "{path}");
+        for method in ["POST", "PUT", "DELETE", "OPTIONS", "PATCH"] {
+            let answer = inspector.ask(&format!("{method} {path}"), "", b"");
+            assert_eq!(crate::kit::said(&answer).refused(405), "no_route");
+            is_sealed(&answer, &format!("{method} {path}"));
+        }
     }
 }
