@@ -110,6 +110,8 @@ pub(super) fn router(parts: Parts) -> Router {
     } else {
         Router::new()
     };
-    let page = page.layer(middleware::from_fn_with_state(by, host_only));
+    let page = page
+        .method_not_allowed_fallback(no_method)
+        .layer(middleware::from_fn_with_state(by, host_only));
     api.merge(page).with_state(parts)
 }
