@@ -414,7 +414,7 @@ async function ask(method, path, body, more) {
   let response;
   try {
     response = await fetch(API + path, {
-      method, headers, cache: 'no-store', body: body === undefined ? undefined : JSON.stringify(body),
+      method, headers, cache: 'no-store', signal: path === '/session' ? AbortSignal.timeout(PING_EVERY) : undefined, body: body === undefined ? undefined : JSON.stringify(body),
     });
   } catch {
     if (state.link === 'online') socketLost();
@@ -584,6 +584,8 @@ function openSocket() {
   const query = resume ? `?resume=${encodeURIComponent(resume)}` : '';
   const mine = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${API}/live${query}`);
   socket = mine;
+  // It is for the listener to speak first.
+  deadTimer = setTimeout(socketLost, PING_EVERY);
   mine.onopen = () => {
     if (socket !== mine) return;
     pingTimer = setInterval(ping, PING_EVERY);
@@ -609,6 +611,7 @@ function dropSocket() {
   clearTimeout(deadTimer);
   clearTimeout(retryTimer);
   retryTimer = 0;
+  deadTimer = 0;
   const old = socket;
   socket = null;
   old?.close();
