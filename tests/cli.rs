@@ -28,6 +28,7 @@ fn run(args: &[&str]) -> Output {
     command
         .args(args)
         .env("HOME", home.path())
+        .env("CMHOOK_INSPECTOR", "0")
         .env_remove("XDG_CONFIG_HOME")
         .env_remove("XDG_DATA_HOME")
         .current_dir(home.path())

@@ -414,7 +414,9 @@ async function ask(method, path, body, more) {
   let response;
   try {
     response = await fetch(API + path, {
-      method, headers, cache: 'no-store', signal: path === '/session' ? AbortSignal.timeout(PING_EVERY) : undefined, body: body === undefined ? undefined : JSON.stringify(body),
+      method, headers, cache: 'no-store', body: body === undefined ? undefined : JSON.stringify(body),
+      // The system takes connections for a cmhook that hangs, so only time tells.
+      signal: path === '/session' ? AbortSignal.timeout(PING_EVERY) : undefined,
     });
   } catch {
     if (state.link === 'online') socketLost();
@@ -584,7 +586,6 @@ function openSocket() {
   const query = resume ? `?resume=${encodeURIComponent(resume)}` : '';
   const mine = new WebSocket(`${location.protocol === 'https:' ? 'wss' : 'ws'}://${location.host}${API}/live${query}`);
   socket = mine;
-  // It is for the listener to speak first.
   deadTimer = setTimeout(socketLost, PING_EVERY);
   mine.onopen = () => {
     if (socket !== mine) return;
@@ -721,6 +722,7 @@ function takeSnapshot(message) {
   dropRows(state.ids.filter((id) => !fresh.has(id) && !(keep && id < oldest)));
   if (anotherRun || !state.loaded) details.clear();
   for (const row of message.deliveries) putRow(row);
+  state.refused = message.refused.toReversed();
   takeStatus(message.status);
   state.loaded = true;
   forgetDetail();
@@ -741,7 +743,7 @@ function takeResumed(message) {
 function takeChanges(message) {
   for (const row of message.deliveries) putRow(row);
   if (message.gone.length) dropRows(message.gone);
-  if (message.refused?.length) state.refused = [...message.refused, ...state.refused].slice(0, 200);
+  if (message.refused.length) state.refused = [...message.refused.toReversed(), ...state.refused].slice(0, 200);
   if (message.warnings?.length) {
     state.warnings = [...message.warnings, ...state.warnings].slice(0, 50);
     for (const warning of message.warnings) toast(whole(warning.message), 'warn', whole(warning.hint));
@@ -1007,7 +1009,7 @@ function buildTop() {
   top.url = h('bdi', { class: 'captured mono url' });
   top.targetText = h('bdi', { class: 'captured mono url' });
   top.reach = h('span', { class: 'reach' });
-  top.received = countOf('count-received', 'received');
+  top.kept = countOf('count-kept', 'kept');
   top.failed = countOf('count-failed', 'failed');
   top.invalid = countOf('count-invalid', 'invalid');
   top.secrets = h('span', { class: 'label' });
@@ -1028,7 +1030,7 @@ function buildTop() {
       h('div', { class: 'end' }, h('span', { class: 'hidden-text' }, 'and go to '), top.targetText, top.reach,
         button('Change the target', { icononly: true, class: 'quiet small', live: true, onclick: targetDialog, data: { live: '', testid: 'target-edit' } }, 'pencil')),
       top.pause),
-    h('div', { class: 'counts' }, top.received, top.failed, top.invalid),
+    h('div', { class: 'counts' }, top.kept, top.failed, top.invalid),
     h('div', { class: 'tools' }, top.notices, top.secretButton,
       button('Trigger', { live: true, title: 'Send a sample event (t)', data: { live: '', testid: 'trigger' }, onclick: triggerDialog }, 'bolt'),
       button('Keys and help', { icononly: true, class: 'quiet help-button', onclick: helpDialog }, 'help'), top.link));
@@ -1078,8 +1080,8 @@ function drawTop() {
   const count = status.secrets.length;
   setText(top.secrets, count ? counted(count, 'secret') : 'Add secret');
   top.secretButton.title = count ? `Known: ${status.secrets.map(plain).join(', ')}. Add one more (s)` : 'Add the secret that signatures are checked with (s)';
-  top.secretButton.setAttribute('aria-label', count ? `${counted(count, 'secret')} known, add a secret` : 'Add a secret');
-  setCount(top.received, status.counts.received, `Since cmhook started; ${grouped(state.rows.size)} are kept`);
+  top.secretButton.setAttribute('aria-label', count ? `${counted(count, 'secret')} known, add a secret` : 'Add secret');
+  setCount(top.kept, status.kept, `${counted(status.counts.received, 'delivery', 'deliveries')} since cmhook started`);
   setCount(top.failed, state.failed, 'Kept deliveries whose newest attempt failed, or was answered with 400 or more');
   setCount(top.invalid, state.invalid, 'Kept deliveries with an invalid signature');
   const notices = standing().length + Math.max(state.refused.length, status.counts.refused);
@@ -3120,7 +3122,7 @@ function confirmDialog({ title, text, act, danger = false, run }) {
 }
 
 function deleteDialog(id) {
-  if (id === null || !state.rows.has(id)) return;
+  if (offline() || id === null || !state.rows.has(id)) return;
   confirmDialog({
     title: `Delete #${id}?`, text: 'It goes out of the store with all its attempts. This cannot be undone.', act: 'Delete', danger: true,
     run: async () => {
@@ -3195,7 +3197,7 @@ function noticesDrawer() {
   openDialog({
     title: 'Notices', className: 'drawer', testid: 'notices-drawer', content: [
       h('h3', null, 'Warnings'), warnings.length ? h('ul', { class: 'notices-list' }, warnings.map((one) => h('li', null, h('p', null, sentence(whole(one.message))), one.hint ? h('p', { class: 'dim' }, sentence(whole(one.hint))) : null))) : h('p', { class: 'dim' }, 'There are none.'),
-      h('h3', null, 'Refused requests'), h('p', { class: 'dim' }, `${counted(state.status?.counts.refused ?? 0, 'request')} since cmhook started did not become a delivery.${state.refused.length ? '' : ' Those that are refused while this page is open are listed here.'}`),
+      h('h3', null, 'Refused requests'), h('p', { class: 'dim' }, `${counted(state.status?.counts.refused ?? 0, 'request')} since cmhook started did not become a delivery.`),
       h('ul', { class: 'notices-list' }, state.refused.map((one) => h('li', null,
         h('p', null, one.status ? statusChip(one.status, null) : null, ' ', sentence(whole(one.reason))),
         h('p', { class: 'dim' }, `${clock(Date.parse(one.at))} from `, value(one.peer), one.request ? [' · ', value(one.request)] : null)))),

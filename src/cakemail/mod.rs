@@ -3,6 +3,7 @@
 
 pub mod diagnosis;
 pub mod event;
+pub mod explained;
 pub mod sample;
 mod serializer;
 pub mod signature;

@@ -1,6 +1,6 @@
 //! Targets that are cmhook itself.
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::config::{Policy, Target};
@@ -14,6 +14,19 @@ pub async fn own_port(policy: &Policy, own: SocketAddr) -> Option<Target> {
         }
     }
     None
+}
+
+/// The first of these targets that is the listener behind this URL, where that names an
+/// address of this machine and no name.
+pub async fn own_target(url: &str, targets: &[Target]) -> Option<Target> {
+    let url: Target = url.parse().ok()?;
+    let host = url.host().trim_matches(['[', ']']);
+    let own = SocketAddr::new(host.parse::<IpAddr>().ok()?, url.port());
+    let meant = Policy {
+        forward: targets.to_vec(),
+        ..Policy::default()
+    };
+    own_port(&meant, own).await
 }
 
 /// Whether the target is a listener on `own`. Its name is looked up only where the port is

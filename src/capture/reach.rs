@@ -5,7 +5,7 @@
 
 use std::io;
 use std::mem::discriminant;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -78,6 +78,48 @@ pub fn watch(
         watcher.forwarder.belief().watch(None);
     });
     reach
+}
+
+/// A watch that begins when somebody first wants to know, and that all who do share.
+#[derive(Debug, Clone)]
+pub struct LazyReach(Arc<Lazy>);
+
+#[derive(Debug)]
+struct Lazy {
+    controls: Controls,
+    forwarder: Arc<Forwarder>,
+    stop: CancellationToken,
+    begun: OnceLock<watch::Receiver<Reach>>,
+}
+
+impl LazyReach {
+    /// One for the first target, until `stop`.
+    pub fn new(controls: Controls, forwarder: Arc<Forwarder>, stop: CancellationToken) -> Self {
+        Self(Arc::new(Lazy {
+            controls,
+            forwarder,
+            stop,
+            begun: OnceLock::new(),
+        }))
+    }
+
+    /// Watches from now on. Call it on the listener's runtime.
+    pub fn watch(&self) -> watch::Receiver<Reach> {
+        let lazy = &self.0;
+        let begin = || {
+            watch(
+                lazy.controls.clone(),
+                Arc::clone(&lazy.forwarder),
+                lazy.stop.clone(),
+            )
+        };
+        lazy.begun.get_or_init(begin).clone()
+    }
+
+    /// What is known; `None` where nobody has wanted to know.
+    pub fn look(&self) -> Option<Reach> {
+        self.0.begun.get().map(|reach| reach.borrow().clone())
+    }
 }
 
 struct Watcher {

@@ -2,7 +2,7 @@
 
 use clap::Args;
 
-use super::shared::OutputArgs;
+use super::shared::{InspectorArgs, OutputArgs};
 
 /// `cmhook demo`.
 #[derive(Debug, Args)]
@@ -19,6 +19,10 @@ pub struct DemoArgs {
     /// Stop after this many sample deliveries
     #[arg(long, value_name = "N")]
     pub count: Option<u64>,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub inspector: InspectorArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]

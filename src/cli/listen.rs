@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, ValueEnum};
 
-use super::shared::{OutputArgs, SecretArgs, switch};
+use super::shared::{InspectorArgs, OutputArgs, SecretArgs, switch};
 
 /// What Host header the app sees.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -62,6 +62,10 @@ pub struct ListenArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub keeping: KeepingArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub inspector: InspectorArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]

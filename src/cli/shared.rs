@@ -55,6 +55,24 @@ pub struct OutputArgs {
     pub color: Option<ColorArg>,
 }
 
+/// The web inspector.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Inspector")]
+pub struct InspectorArgs {
+    /// Serve the web inspector here, on loopback: PORT or ADDRESS:PORT, port 0 for a free one; where it is taken, the next free port [default: 127.0.0.1:4040]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "CMHOOK_INSPECTOR",
+        hide_env_values = true
+    )]
+    pub inspector: Option<String>,
+
+    /// Serve no web inspector
+    #[arg(long, env = "CMHOOK_NO_INSPECTOR", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
+    pub no_inspector: Option<bool>,
+}
+
 /// Which store.
 #[derive(Debug, Args)]
 pub struct StoreArgs {

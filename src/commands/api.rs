@@ -10,17 +10,19 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::again::Again;
+use crate::capture::reach::LazyReach;
 use crate::delivery::Warning;
-use crate::inspector::{self, About, Running, RuntimeFile, Token};
+use crate::inspector::{self, About, Door, Running, RuntimeFile, Through, Tokens};
 use crate::store::Store;
 
 /// The API's socket, before it is served.
 pub(super) struct Opened {
     listener: TcpListener,
     address: SocketAddr,
-    token: Token,
+    tokens: Tokens,
     file: Option<RuntimeFile>,
     url: String,
+    has_page: bool,
 }
 
 /// The API while it is served.
@@ -38,23 +40,28 @@ fn without_store() -> Option<PathBuf> {
         .then(|| folder.join("cmhook-ephemeral"))
 }
 
-/// Takes a port and says in a file which it is.
-pub(super) async fn open(store: &Store, url: &str) -> Result<Opened, Warning> {
+/// Takes a port and says in a file which it is: where the page is wanted, or any where it
+/// is not.
+pub(super) async fn open(
+    store: &Store,
+    url: &str,
+    page: Option<SocketAddr>,
+) -> Result<Opened, Warning> {
     let failed = |why: String| Warning {
         code: "no_api",
         message: format!("other commands cannot act through this listener: {why}"),
         hint: String::new(),
     };
     let io = |error: std::io::Error| failed(error.to_string());
-    let listener = inspector::bind().await.map_err(io)?;
+    let listener = inspector::bind(page).await.map_err(io)?;
     let address = listener.local_addr().map_err(io)?;
-    let token = Token::new().map_err(|error| failed(error.to_string()))?;
+    let tokens = Tokens::new().map_err(|error| failed(error.to_string()))?;
     let place = store.path().map(ToOwned::to_owned).or_else(without_store);
     let running = Running {
         pid: std::process::id(),
         api: address,
         url: url.to_owned(),
-        token: token.expose().to_owned(),
+        token: tokens.run().expose().to_owned(),
     };
     let file = match place {
         Some(place) => RuntimeFile::write(&place, &running).map(Some),
@@ -64,9 +71,10 @@ pub(super) async fn open(store: &Store, url: &str) -> Result<Opened, Warning> {
     Ok(Opened {
         listener,
         address,
-        token,
+        tokens,
         file,
         url: url.to_owned(),
+        has_page: page.is_some(),
     })
 }
 
@@ -76,25 +84,62 @@ impl Opened {
         self.address
     }
 
+    /// The page with this run's token, for whoever started the listener.
+    pub(super) fn link(&self) -> Option<String> {
+        let token = self.tokens.run().expose();
+        self.has_page
+            .then(|| format!("http://{}/#token={token}", self.address))
+    }
+
+    /// The same for a screen, which opens it in a browser.
+    pub(super) fn door(&self) -> Option<Door> {
+        let open = || Door::new(self.address, self.tokens.clone());
+        self.has_page.then(open)
+    }
+
+    /// What is to be said where another port was wanted for the page.
+    pub(super) fn doubt(&self, wanted: Option<SocketAddr>) -> Option<Warning> {
+        let wanted = wanted.filter(|wanted| wanted.port() != 0 && *wanted != self.address)?;
+        Some(Warning {
+            code: "inspector_port",
+            message: format!(
+                "port {} is taken, so the web inspector is on port {}",
+                wanted.port(),
+                self.address.port()
+            ),
+            hint: String::new(),
+        })
+    }
+
     /// Serves it until `stop`.
-    pub(super) fn serve(self, again: Again, stop: CancellationToken) -> Serving {
+    ///
+    /// # Errors
+    /// Where the system gives no random numbers.
+    pub(super) fn serve(
+        self,
+        again: Again,
+        reach: LazyReach,
+        warnings: Vec<Warning>,
+        stop: CancellationToken,
+    ) -> std::io::Result<Serving> {
         let about = About {
             url: self.url,
             store: again.store().path().map(|path| path.display().to_string()),
+            warnings,
+            page: self.has_page,
         };
         let tasks = TaskTracker::new();
-        tokio::spawn(inspector::serve(
-            self.listener,
+        let through = Through {
             again,
-            about,
-            self.token,
-            tasks.clone(),
+            reach,
+            tasks: tasks.clone(),
             stop,
-        ));
-        Serving {
+        };
+        inspector::serve(self.listener, through, about, self.tokens)?;
+        Ok(Serving {
             tasks,
             _file: self.file,
-        }
+        })
     }
 }
 

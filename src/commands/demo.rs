@@ -74,6 +74,8 @@ pub(super) fn run(args: DemoArgs) -> anyhow::Result<()> {
             forward: Some(OneOrMany::One(format!("{address}/webhooks/cakemail"))),
             secret: vec![format!("demo={value}").into()],
             ephemeral: Some(true),
+            inspector: args.inspector.inspector,
+            no_inspector: args.inspector.no_inspector,
             ..with_output(Raw::default(), &args.output)
         };
         let session =

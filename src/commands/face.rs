@@ -12,11 +12,11 @@ use tokio_util::sync::CancellationToken;
 use super::start_error::StartError;
 use crate::cakemail::signature::Secret;
 use crate::capture::again::Again;
-use crate::capture::forward::Forwarder;
 use crate::capture::intake::Intake;
-use crate::capture::reach;
+use crate::capture::reach::LazyReach;
 use crate::config::{OutputSettings, Settings};
 use crate::delivery::{Counts, Warning};
+use crate::inspector;
 use crate::lines::{self, Block, Lines, coloured};
 use crate::store::Store;
 use crate::tui::{self, About, Tui};
@@ -37,11 +37,29 @@ pub(super) enum Greeting {
     Screen(Box<About>),
 }
 
+/// Where a listener can be found.
+pub(super) struct Place<'a> {
+    /// Where deliveries arrive.
+    pub(super) url: &'a str,
+    /// The web inspector, with this run's token.
+    pub(super) link: Option<String>,
+    /// The same for the screen.
+    pub(super) page: Option<inspector::Door>,
+}
+
+/// The web inspector, as the screen knows it.
+fn page(door: inspector::Door) -> tui::Page {
+    tui::Page {
+        url: door.url(),
+        link: Arc::new(move |delivery| door.link(delivery).ok()),
+    }
+}
+
 /// The parts of a listener that a screen acts through.
 pub(super) struct Reachable {
     pub(super) again: Again,
     pub(super) intake: Arc<Intake>,
-    pub(super) forwarder: Arc<Forwarder>,
+    pub(super) reach: LazyReach,
     pub(super) stop: CancellationToken,
 }
 
@@ -53,19 +71,18 @@ impl Greeting {
     pub(super) fn new(
         settings: &Settings,
         store: &Store,
-        url: &str,
-        address: SocketAddr,
-        mut warnings: Vec<Warning>,
+        place: Place<'_>,
+        warnings: Vec<Warning>,
         note: Option<&str>,
     ) -> io::Result<Self> {
-        warnings.extend(doubts(settings, address));
         let output = settings.output;
         if !wants_screen(output) {
-            announce(settings, store, url, warnings)?;
+            announce(settings, store, &place, warnings)?;
             return Ok(Self::Lines(output, settings.secrets.len()));
         }
         Ok(Self::Screen(Box::new(About {
-            url: url.to_owned(),
+            url: place.url.to_owned(),
+            page: place.page.map(page),
             store: store.path().map(ToOwned::to_owned),
             note: note.map(ToOwned::to_owned),
             warnings,
@@ -89,7 +106,7 @@ impl Greeting {
         let Reachable {
             again,
             intake,
-            forwarder,
+            reach,
             stop,
         } = parts;
         match self {
@@ -99,11 +116,10 @@ impl Greeting {
                 Ok(Face::Lines(lines, output))
             }
             Self::Screen(about) => {
-                let reach = reach::watch(again.controls().clone(), forwarder, stop.clone());
                 let parts = tui::Parts {
                     again,
                     intake,
-                    reach,
+                    reach: reach.watch(),
                     stop,
                     closed,
                 };
@@ -165,7 +181,8 @@ fn is_unicode() -> bool {
         && named.is_none_or(|value| value.to_ascii_uppercase().replace('-', "").contains("UTF8"))
 }
 
-fn doubts(settings: &Settings, address: SocketAddr) -> Vec<Warning> {
+/// What is allowed and probably not meant.
+pub(super) fn doubts(settings: &Settings, address: SocketAddr) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for doubt in &settings.doubts {
         warnings.push(Warning {
@@ -187,7 +204,7 @@ fn doubts(settings: &Settings, address: SocketAddr) -> Vec<Warning> {
 fn announce(
     settings: &Settings,
     store: &Store,
-    url: &str,
+    place: &Place<'_>,
     warnings: Vec<Warning>,
 ) -> io::Result<()> {
     let policy = &settings.policy;
@@ -195,7 +212,8 @@ fn announce(
     let kept = store.len();
     let targets: Vec<String> = policy.targets().map(ToString::to_string).collect();
     let block = Block {
-        url: url.to_owned(),
+        url: place.url.to_owned(),
+        inspector: place.link.clone(),
         targets: described_targets(settings),
         secrets: described_secrets(&settings.secrets),
         store: match &path {
@@ -207,13 +225,14 @@ fn announce(
     let ready = wire::Ready {
         v: wire::VERSION,
         version: env!("CARGO_PKG_VERSION"),
-        url,
+        url: place.url,
         target: targets.first().map(String::as_str),
         targets: &targets,
         secrets: settings.secrets.len(),
         store: path.as_deref(),
         kept,
         pid: std::process::id(),
+        inspector: place.link.as_deref(),
     };
     lines::announce(settings.output, &block, ready)
 }

@@ -48,6 +48,8 @@ fn raw(args: ListenArgs) -> Raw {
             HostHeaderArg::Rewrite => HostHeader::Rewrite,
         }),
         insecure_target: args.forwarding.insecure_target,
+        inspector: args.inspector.inspector,
+        no_inspector: args.inspector.no_inspector,
         ..with_output(Raw::default(), &args.output)
     }
 }

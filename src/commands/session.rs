@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::api;
-use super::face::{Face, Greeting, Reachable};
+use super::face::{Face, Greeting, Place, Reachable, doubts};
 use super::signals::Signals;
 use super::start_error::StartError;
 use crate::capture::again::Again;
@@ -19,6 +19,7 @@ use crate::capture::forward::Forwarder;
 use crate::capture::intake::Intake;
 use crate::capture::listener;
 use crate::capture::own_port::own_port;
+use crate::capture::reach::LazyReach;
 use crate::capture::targets;
 use crate::config::Settings;
 use crate::store::Store;
@@ -81,11 +82,18 @@ impl Session {
         let (store, mut warnings) = Store::open(&settings.store)?;
         tracing::debug!("took {address} and opened the store, {} kept", store.len());
         let url = url_of(address);
-        let api = api::open(&store, &url)
+        warnings.extend(doubts(&settings, address));
+        let api = api::open(&store, &url, settings.inspector)
             .await
             .map_err(|error| warnings.push(error))
             .ok();
-        let greeting = Greeting::new(&settings, &store, &url, address, warnings, note)
+        warnings.extend(api.as_ref().and_then(|api| api.doubt(settings.inspector)));
+        let place = Place {
+            url: &url,
+            link: api.as_ref().and_then(api::Opened::link),
+            page: api.as_ref().and_then(api::Opened::door),
+        };
+        let greeting = Greeting::new(&settings, &store, place, warnings.clone(), note)
             .map_err(StartError::Output)?;
         targets::remember(&store, &settings.policy);
 
@@ -116,11 +124,13 @@ impl Session {
             stop.clone(),
         ));
         let again = Again::new(store.clone(), controls, Arc::clone(&forwarder));
-        let api = api.map(|api| api.serve(again.clone(), stop.clone()));
+        let reach = LazyReach::new(again.controls().clone(), forwarder, stop.clone());
+        let api = api.map(|api| api.serve(again.clone(), reach.clone(), warnings, stop.clone()));
+        let api = api.transpose().context("cannot serve the local API")?;
         let reachable = Reachable {
             again,
             intake: Arc::clone(&intake),
-            forwarder,
+            reach,
             stop: stop.clone(),
         };
         let panics = greeting.is_screen().then(|| on_panic(closed.clone()));

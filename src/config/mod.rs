@@ -125,6 +125,11 @@ pub struct Raw {
     pub host_header: Option<HostHeader>,
     /// Accept self-signed certificates of loopback targets.
     pub insecure_target: Option<bool>,
+    /// Where the web inspector is served.
+    #[serde(deserialize_with = "file::text")]
+    pub inspector: Option<String>,
+    /// Serve none.
+    pub no_inspector: Option<bool>,
     /// JSON lines.
     pub json: Option<bool>,
     /// No lines for deliveries.
@@ -205,6 +210,8 @@ pub struct OutputSettings {
 pub struct Settings {
     /// Where deliveries arrive.
     pub listen: SocketAddr,
+    /// Where the web inspector is served, on loopback; `None` serves none.
+    pub inspector: Option<SocketAddr>,
     /// What to do with them.
     pub policy: Policy,
     /// How to forward them.

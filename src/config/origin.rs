@@ -48,6 +48,7 @@ fn texts(source: &Raw, name: &str) -> Option<Vec<String>> {
     let switch = |on: Option<bool>| on.map(|on| vec![on.to_string()]);
     match name {
         "listen" => one(&source.listen),
+        "inspector" => one(&source.inspector),
         "timeout" => one(&source.timeout),
         "max-body" => one(&source.max_body),
         "keep-bytes" => one(&source.keep_bytes),

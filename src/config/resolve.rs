@@ -66,7 +66,19 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
         ));
     }
     Ok(Settings {
-        listen: listen_address(pick!(listen).as_deref().unwrap_or("127.0.0.1:4400"))?,
+        listen: address(
+            "--listen",
+            pick!(listen).as_deref().unwrap_or("127.0.0.1:4400"),
+            4400,
+        )?,
+        inspector: if pick!(no_inspector).unwrap_or(false) {
+            None
+        } else {
+            let text = pick!(inspector);
+            Some(inspector_address(
+                text.as_deref().unwrap_or("127.0.0.1:4040"),
+            )?)
+        },
         forward: ForwardSettings {
             timeout: units::duration("--timeout", pick!(timeout).as_deref().unwrap_or("30s"))?,
             headers: headers(&many!(header))?,
@@ -210,7 +222,8 @@ fn policy(
     Ok(policy)
 }
 
-fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
+/// An address of the flag `name`, whose usual port is `usual`.
+fn address(name: &str, text: &str, usual: u16) -> Result<SocketAddr, ConfigError> {
     let text = text.trim();
     let bare = text.strip_prefix(':').unwrap_or(text);
     if let Ok(port) = bare.parse::<u16>() {
@@ -221,10 +234,27 @@ fn listen_address(text: &str) -> Result<SocketAddr, ConfigError> {
         .map_or_else(|| text.to_owned(), |port| format!("127.0.0.1:{port}"));
     with_host.parse().map_err(|_| {
         ConfigError::new(
-            format!("`--listen {}` is not an address", text.escape_debug()),
-            "use a port (`4400`, or `0` for a free one) or ADDRESS:PORT (`127.0.0.1:4400`)",
+            format!("`{name} {}` is not an address", text.escape_debug()),
+            format!(
+                "use a port (`{usual}`, or `0` for a free one) or ADDRESS:PORT (`127.0.0.1:{usual}`)"
+            ),
         )
     })
+}
+
+/// Where the inspector is served. What was captured is for this machine's user alone.
+fn inspector_address(text: &str) -> Result<SocketAddr, ConfigError> {
+    let address = address("--inspector", text, 4040)?;
+    if address.ip().is_loopback() {
+        return Ok(address);
+    }
+    Err(ConfigError::new(
+        format!(
+            "`--inspector {}` could be reached from other machines, and it is served on loopback only",
+            text.escape_debug()
+        ),
+        "use a port or `127.0.0.1:PORT`; from another machine, forward the port over SSH (`ssh -L`)",
+    ))
 }
 
 fn headers(lines: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {
@@ -330,7 +360,7 @@ mod tests {
 
     #[test]
     fn addresses() {
-        for (text, address) in [
+        for (text, expected) in [
             ("4400", "127.0.0.1:4400"),
             (":4400", "127.0.0.1:4400"),
             ("0", "127.0.0.1:0"),
@@ -338,11 +368,42 @@ mod tests {
             ("0.0.0.0:80", "0.0.0.0:80"),
             ("[::1]:80", "[::1]:80"),
         ] {
-            assert_eq!(listen_address(text).unwrap().to_string(), address);
+            assert_eq!(
+                address("--listen", text, 4400).unwrap().to_string(),
+                expected
+            );
         }
         for text in ["", "70000", "example.com:1", "1.2.3.4"] {
-            assert!(listen_address(text).is_err(), "{text}");
+            assert!(address("--listen", text, 4400).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn the_inspector_is_on_loopback() {
+        let served = |text: &str| {
+            let raw = Raw {
+                inspector: Some(text.into()),
+                ..Raw::default()
+            };
+            resolve(raw, ConfigFiles::default()).map(|settings| settings.inspector)
+        };
+        for (text, expected) in [
+            ("4050", "127.0.0.1:4050"),
+            ("[::1]:0", "[::1]:0"),
+            ("127.0.0.2:4040", "127.0.0.2:4040"),
+        ] {
+            assert_eq!(served(text).unwrap().unwrap().to_string(), expected);
+        }
+        for text in ["0.0.0.0:4040", "192.168.1.2:4040", "[::]:4040"] {
+            let error = served(text).unwrap_err().to_string();
+            assert!(error.contains("loopback only"), "{error}");
+        }
+        let none = Raw {
+            no_inspector: Some(true),
+            ..Raw::default()
+        };
+        let settings = resolve(none, ConfigFiles::default()).unwrap();
+        assert_eq!(settings.inspector, None);
     }
 
     #[test]

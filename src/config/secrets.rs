@@ -30,7 +30,7 @@ pub(super) fn collect(
                     at + 1
                 ));
             }
-            let label = label.map_or_else(|| format!("--secret {}", at + 1), str::to_owned);
+            let label = label.map_or_else(|| format!("secret-{}", at + 1), str::to_owned);
             secrets.push(make(&label, None, value, "`--secret` is empty")?);
         }
     }

@@ -23,6 +23,28 @@ pub enum Format {
 }
 
 impl Format {
+    /// All of them.
+    pub const ALL: [Self; 6] = [
+        Self::Curl,
+        Self::Har,
+        Self::Fixture,
+        Self::Json,
+        Self::Raw,
+        Self::Http,
+    ];
+
+    /// The word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Curl => "curl",
+            Self::Har => "har",
+            Self::Fixture => "fixture",
+            Self::Json => "json",
+            Self::Raw => "raw",
+            Self::Http => "http",
+        }
+    }
+
     /// The ending of a file of this format, without its dot.
     pub const fn ending(self) -> &'static str {
         match self {

@@ -308,6 +308,8 @@ pub struct Block {
     pub secrets: String,
     /// Where they are kept.
     pub store: String,
+    /// The web inspector, where there is one.
+    pub inspector: Option<String>,
     /// What the user should know, with or without a hint.
     pub warnings: Vec<Warning>,
 }
@@ -336,6 +338,9 @@ impl Block {
             }
             writeln!(out, "{}{}", row("secrets"), shown(&self.secrets))?;
             writeln!(out, "{}{}", row("store"), shown(&self.store))?;
+            if let Some(link) = &self.inspector {
+                writeln!(out, "{}{link}", row("inspect"))?;
+            }
         }
         for one in &self.warnings {
             warning(out, one)?;

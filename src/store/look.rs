@@ -1,10 +1,11 @@
 //! Looking at what is kept, without changing it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Store;
 use super::journal::Journal;
-use crate::delivery::{Counts, Kept};
+use crate::delivery::{Counts, Kept, Refusal};
 
 impl Store {
     /// The delivery of that id with its attempts, if it is still in the ring.
@@ -21,6 +22,34 @@ impl Store {
     /// All that is kept, oldest first.
     pub fn all(&self) -> Vec<Kept> {
         self.state().ring.iter().cloned().collect()
+    }
+
+    /// The newest of them, at most so many, oldest first.
+    pub fn newest(&self, most: usize) -> Vec<Kept> {
+        self.before(u64::MAX, most)
+    }
+
+    /// The newest of those before this id, at most so many, oldest first.
+    pub fn before(&self, id: u64, most: usize) -> Vec<Kept> {
+        let state = self.state();
+        let before = state.ring.iter().rev();
+        let before = before.skip_while(|kept| kept.delivery.id >= id);
+        let mut found: Vec<_> = before.take(most).cloned().collect();
+        found.reverse();
+        found
+    }
+
+    /// The oldest of those after this id, at most so many, oldest first.
+    pub fn after(&self, id: u64, most: usize) -> Vec<Kept> {
+        let state = self.state();
+        let after = state.ring.iter();
+        let after = after.skip_while(|kept| kept.delivery.id <= id);
+        after.take(most).cloned().collect()
+    }
+
+    /// The newest requests that were turned away, oldest first.
+    pub fn refusals(&self) -> Vec<Arc<Refusal>> {
+        self.state().refusals.iter().cloned().collect()
     }
 
     /// The ids of all that is kept, ascending.
@@ -115,6 +144,13 @@ mod tests {
             let notice = notices.next().await;
             assert!(matches!(notice, Ok(Notice::Delivery(d)) if d.id == id));
         }
+        let ids = |kept: Vec<Kept>| -> Vec<u64> { kept.iter().map(|k| k.delivery.id).collect() };
+        assert_eq!(ids(store.newest(2)), [4, 5]);
+        assert_eq!(ids(store.newest(9)), [3, 4, 5]);
+        assert_eq!(ids(store.before(5, 1)), [4]);
+        assert_eq!(ids(store.before(3, 9)), [0; 0]);
+        assert_eq!(ids(store.after(0, 2)), [3, 4]);
+        assert_eq!(ids(store.after(4, 9)), [5]);
         store.end_notices();
         assert!(matches!(notices.next().await, Ok(Notice::End)));
     }

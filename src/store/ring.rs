@@ -122,7 +122,7 @@ impl Ring {
     }
 
     /// All of them, oldest first.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Kept> {
+    pub fn iter(&self) -> impl ExactSizeIterator<Item = &Kept> + DoubleEndedIterator {
         self.entries.iter().map(|entry| &entry.kept)
     }
 

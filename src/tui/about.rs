@@ -1,6 +1,8 @@
 //! What the screen is told once, when it is opened.
 
+use std::fmt;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use jiff::tz::TimeZone;
 
@@ -11,6 +13,8 @@ use crate::delivery::Warning;
 pub struct About {
     /// Where deliveries arrive.
     pub url: String,
+    /// The web inspector, where it is served.
+    pub page: Option<Page>,
     /// The store's file; `None` where everything is in memory only.
     pub store: Option<PathBuf>,
     /// A line for whoever opens the screen, beside what it says by itself.
@@ -25,4 +29,22 @@ pub struct About {
     pub unicode: bool,
     /// Where exported files go: the folder that cmhook was started in.
     pub folder: PathBuf,
+}
+
+/// The web inspector.
+#[derive(Clone)]
+pub struct Page {
+    /// Where it is, without what opens it.
+    pub url: String,
+    /// Makes a link that opens it once, on a delivery if one is named. `None` where that
+    /// cannot be made.
+    pub link: Arc<dyn Fn(Option<u64>) -> Option<String> + Send + Sync>,
+}
+
+impl fmt::Debug for Page {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Page")
+            .field("url", &self.url)
+            .finish_non_exhaustive()
+    }
 }

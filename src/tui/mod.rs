@@ -34,7 +34,7 @@ use tokio_util::sync::CancellationToken;
 use crate::capture::again::Again;
 use crate::capture::intake::Intake;
 use crate::capture::reach::Reach;
-pub use about::About;
+pub use about::{About, Page};
 use run::{Screen, Sources};
 use terminal::Terminal;
 use work::Worker;

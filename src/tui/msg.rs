@@ -8,9 +8,9 @@ use crossterm::event::{KeyEvent, MouseEvent};
 use jiff::Timestamp;
 
 use super::content::glyphs::Glyphs;
-use super::content::signature::Explained;
 use super::dialog::Dialog;
 use super::status::Status;
+use crate::cakemail::explained::Explained;
 use crate::cakemail::signature::Secret;
 use crate::config::Target;
 use crate::delivery::{Delivery, Kept, OwnAnswer, Refusal, Warning};
@@ -189,6 +189,8 @@ pub(super) enum Effect {
     Delete(Vec<u64>),
     /// Delete all.
     Clear,
+    /// Open the web inspector, on a delivery if one is named.
+    Page(Option<u64>),
     /// Send these bytes to the terminal.
     Send(Vec<u8>),
     /// Have the terminal report the mouse, or not.

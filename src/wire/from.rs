@@ -1,10 +1,12 @@
 //! From what is kept and what happens to the shapes that say so.
 
 use super::{
-    AnswerObject, AttemptObject, DeliveryObject, FailureObject, HeaderList, KeptObject, Message,
-    Object, RefusedObject, RequestObject, ResponseObject, Stopped, VerdictObject, in_milliseconds,
+    AnswerObject, AttemptObject, DeliveryObject, FailureObject, HeaderList, KeptObject, Object,
+    RequestObject, ResponseObject, Stopped, VerdictObject, in_milliseconds,
 };
-use crate::delivery::{self, Attempt, Counts, Delivery, Kept, Outcome, OwnAnswer, Refusal};
+use crate::delivery::{
+    self, Attempt, Counts, Delivery, Failure, Kept, Outcome, OwnAnswer, Refusal,
+};
 
 impl<'a> From<&'a Delivery> for Object<'a> {
     fn from(delivery: &'a Delivery) -> Self {
@@ -99,14 +101,7 @@ impl<'a> From<&'a Attempt> for AttemptObject<'a> {
                 }),
                 None,
             ),
-            Outcome::Failed(failure) => (
-                None,
-                Some(FailureObject {
-                    code: failure.code.name(),
-                    message: &failure.message,
-                    hint: &failure.hint,
-                }),
-            ),
+            Outcome::Failed(failure) => (None, Some(failure.into())),
         };
         Self {
             delivery: attempt.delivery,
@@ -127,6 +122,16 @@ impl<'a> From<&'a Attempt> for AttemptObject<'a> {
     }
 }
 
+impl<'a> From<&'a Failure> for FailureObject<'a> {
+    fn from(failure: &'a Failure) -> Self {
+        Self {
+            code: failure.code.name(),
+            message: &failure.message,
+            hint: &failure.hint,
+        }
+    }
+}
+
 impl<'a> From<&'a OwnAnswer> for Object<'a> {
     fn from(answer: &'a OwnAnswer) -> Self {
         Self::Answer(AnswerObject {
@@ -139,30 +144,25 @@ impl<'a> From<&'a OwnAnswer> for Object<'a> {
 
 impl<'a> From<&'a Refusal> for Object<'a> {
     fn from(refusal: &'a Refusal) -> Self {
-        Self::Refused(RefusedObject {
-            at: refusal.at,
-            peer: &refusal.peer,
-            code: refusal.code.name(),
-            status: refusal.status,
-            request: refusal.request.as_deref(),
-            reason: &refusal.reason,
-        })
+        Self::Refused(refusal.into())
     }
 }
 
 impl<'a> From<&'a delivery::Warning> for Object<'a> {
     fn from(warning: &'a delivery::Warning) -> Self {
-        Self::Warning(Message {
-            code: warning.code,
-            message: &warning.message,
-            hint: &warning.hint,
-        })
+        Self::Warning(warning.into())
     }
 }
 
 impl From<&Counts> for Object<'_> {
     fn from(counts: &Counts) -> Self {
-        Self::Stopped(Stopped {
+        Self::Stopped(counts.into())
+    }
+}
+
+impl From<&Counts> for Stopped {
+    fn from(counts: &Counts) -> Self {
+        Self {
             received: counts.received,
             valid: counts.valid,
             invalid: counts.invalid,
@@ -173,7 +173,7 @@ impl From<&Counts> for Object<'_> {
             refused: counts.refused,
             evicted: counts.evicted,
             unsaved: counts.unsaved,
-        })
+        }
     }
 }
 

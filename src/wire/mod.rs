@@ -3,8 +3,14 @@
 //! They are documented in `docs/json.md`. Fields may be added within version 1;
 //! none changes its meaning or goes.
 
+mod diff;
 mod from;
+mod live;
+mod ngrok;
 mod read;
+mod row;
+mod signature;
+mod status;
 mod verification;
 
 use std::borrow::Cow;
@@ -16,7 +22,15 @@ use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+pub use diff::{BodyDiff, Diff, Side};
+pub use live::{
+    Bye, Changes, FilterMistake, FilterRefusal, Filtered, Matches, Pong, Resumed, Snapshot,
+};
+pub use ngrok::{NgrokRequest, NgrokRequests, NgrokTunnels, TUNNEL};
 pub use read::{Read, bytes, headers, read};
+pub use row::{Page, Row};
+pub use signature::SignatureObject;
+pub use status::{Latency, Status, TargetObject};
 pub use verification::{FindingObject, Verification};
 
 use crate::delivery::{Headers, escape_json_for_terminal, value_text};
@@ -69,6 +83,20 @@ pub enum Object<'a> {
 }
 
 impl Object<'_> {
+    /// Leaves out the bodies of a kept delivery that are longer than this, in bytes.
+    #[must_use]
+    pub fn without_bodies_over(mut self, most: usize) -> Self {
+        if let Self::Kept(kept) = &mut self {
+            kept.delivery.request.body.omit_over(most);
+            for attempt in &mut kept.attempts {
+                if let Some(response) = &mut attempt.response {
+                    response.body.omit_over(most);
+                }
+            }
+        }
+        self
+    }
+
     /// Writes it as one line of JSON, with nothing in it that a terminal would act on.
     ///
     /// Nothing is built in memory first: a body of 25 MB can be 150 MB of JSON.
@@ -132,6 +160,8 @@ pub struct Ready<'a> {
     pub kept: usize,
     /// The process.
     pub pid: u32,
+    /// The web inspector, with this run's token.
+    pub inspector: Option<&'a str>,
 }
 
 /// See [`Object::Delivery`].
@@ -298,6 +328,21 @@ struct BodyObject<'a> {
 enum BodyText<'a> {
     Plain(&'a str),
     Base64(&'a [u8]),
+    Omitted,
+}
+
+impl BodyObject<'_> {
+    fn omit_over(&mut self, most: usize) {
+        let bytes = match self.body {
+            BodyText::Plain(text) => text.len(),
+            BodyText::Base64(bytes) => bytes.len(),
+            BodyText::Omitted => 0,
+        };
+        if bytes > most {
+            self.body = BodyText::Omitted;
+            self.body_encoding = "omitted";
+        }
+    }
 }
 
 impl Serialize for BodyText<'_> {
@@ -305,6 +350,7 @@ impl Serialize for BodyText<'_> {
         match self {
             Self::Plain(text) => serializer.serialize_str(text),
             Self::Base64(bytes) => serializer.collect_str(&Base64Display::new(bytes, &STANDARD)),
+            Self::Omitted => serializer.serialize_none(),
         }
     }
 }
@@ -340,7 +386,7 @@ impl Serialize for HeaderList<'_> {
 }
 
 /// Milliseconds with three decimals: the clock's noise is not worth more.
-fn in_milliseconds(duration: Duration) -> f64 {
+pub fn in_milliseconds(duration: Duration) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "exact for the first 285 years")]
     let ms = duration.as_micros() as f64 / 1000.0;
     ms

@@ -141,7 +141,8 @@ impl Regular {
             let mut times = Vec::new();
             let mut turn = tokio::time::interval(Duration::from_millis(10));
             turn.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
-            while !stopped.is_cancelled() {
+            // One at least, however late a busy machine begins with it.
+            while times.is_empty() || !stopped.is_cancelled() {
                 turn.tick().await;
                 let begin = Instant::now();
                 let mut sender = Sender::open(to).await;
@@ -168,7 +169,6 @@ impl Regular {
             "beside {beside}: {sent} regular ones, p99 {:?}, slowest {slowest:?}",
             p99(times)
         );
-        assert!(sent > 0, "nothing was sent beside {beside}");
         sent
     }
 }

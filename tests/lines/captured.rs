@@ -235,6 +235,7 @@ pub fn command(home: &Path) -> Command {
         .env_remove("NO_COLOR")
         .env("TERM", "xterm-256color")
         .env("TZ", "UTC")
+        .env("CMHOOK_INSPECTOR", "0")
         .env("HOME", home)
         .env("XDG_CONFIG_HOME", home.join("config"))
         .env("XDG_DATA_HOME", home.join("data"));

@@ -1,7 +1,7 @@
 //! What differs from run to run, made the same for a snapshot.
 
 /// Times and durations replaced by ones of the same width, escapes made visible, and the
-/// hint that depends on where this runs by the usual one.
+/// hint that depends on where this runs by the usual one, and so the inspector's link.
 pub fn masked(text: &str) -> String {
     let mut out = String::new();
     let mut rest = text;
@@ -22,6 +22,10 @@ pub fn masked(text: &str) -> String {
             let shown = line.trim_start();
             if depends.iter().any(|start| shown.starts_with(start)) {
                 format!("      {usual}\n")
+            } else if let Some((before, _)) = line.split_once("http://127.0.0.1:")
+                && line.contains("/#token=")
+            {
+                format!("{before}http://127.0.0.1:4040/#token=3f0a…\n")
             } else {
                 format!("{line}\n")
             }

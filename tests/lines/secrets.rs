@@ -298,7 +298,7 @@ fn a_name_without_a_secret_is_doubted() {
         let ended = Listening::start(&["-s", secret]).process.stop();
         let said = ended.stderr();
         assert_eq!(
-            said.contains("`--secret 1` is taken whole"),
+            said.contains("`secret-1` is taken whole"),
             doubted,
             "{said}"
         );
@@ -359,7 +359,7 @@ fn of_several_secrets_the_one_that_matched_is_named() {
         command.env("CMHOOK_SECRET", "spare=from-env");
     });
     let known = [
-        ("plain", "--secret 1"),
+        ("plain", "secret-1"),
         ("a=b", "old"),
         ("spare=from-env", "CMHOOK_SECRET"),
         ("from-file-1", "rotation.txt:1"),

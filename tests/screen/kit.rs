@@ -335,6 +335,7 @@ fn environment(home: &Path) -> Command {
         .env_remove("TMUX")
         .env("TERM", "xterm-256color")
         .env("TZ", "UTC")
+        .env("CMHOOK_INSPECTOR", "0")
         .env("HOME", home)
         .env("XDG_CONFIG_HOME", home.join("config"))
         .env("XDG_DATA_HOME", home.join("data"));

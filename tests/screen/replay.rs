@@ -144,7 +144,9 @@ fn what_is_no_json_any_more_is_asked_about() {
     terminal.press("e");
     terminal.reads("no JSON any more");
     terminal.press("n");
-    terminal.reads("following");
+    terminal.until("the question is gone", |screen| {
+        !screen.contents().contains("no JSON any more")
+    });
     assert!(app.is_idle());
     terminal.press("e");
     terminal.reads("no JSON any more");

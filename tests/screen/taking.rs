@@ -1,7 +1,9 @@
 //! Taking something away: copying and exporting.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -113,5 +115,47 @@ fn an_export_is_private_and_replaces_nothing_unasked() {
     terminal.press("y");
     terminal.reads("Wrote #1");
     assert_eq!(fs::read_to_string(&path).expect("it is there"), BODY);
+    terminal.quits();
+}
+
+/// A browser that tells what it is to open.
+const BROWSER: &str = r#"printf %s "$1" > "$TAKEN""#;
+
+#[test]
+fn the_web_inspector_is_opened_in_a_browser_with_a_link_that_is_good_once() {
+    let (mut terminal, folder) = with_programs(&[("xdg-open", BROWSER)], &[("DISPLAY", ":0")]);
+    let pipe = folder.path().join("taken");
+    let made = Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.expect("mkfifo starts").success());
+    terminal.press("w");
+    terminal.reads("Opened http://127.0.0.1:");
+    let link = fs::read_to_string(&pipe).expect("a link");
+    let (page, code) = link.split_once("#/deliveries/1?code=").expect("a link");
+    let address: SocketAddr = page
+        .strip_prefix("http://")
+        .and_then(|rest| rest.strip_suffix('/'))
+        .and_then(|host| host.parse().ok())
+        .expect("an address");
+    let session = || {
+        let begin = "POST /api/v1/session HTTP/1.1";
+        let asked = format!("{begin}\r\nHost: {address}\r\nAuthorization: Bearer {code}\r\n\r\n");
+        ask(address, asked).status()
+    };
+    assert_eq!((session(), session()), (200, 401));
+    terminal.quits();
+}
+
+#[test]
+fn the_link_to_the_web_inspector_is_copied_where_there_is_no_browser() {
+    let (mut terminal, _folder) = with_programs(&[("xdg-open", BROWSER)], &[("TMUX", "")]);
+    terminal.press("w");
+    terminal.reads("Copied a link to http://127.0.0.1:");
+    let bytes = terminal.bytes();
+    let text = String::from_utf8_lossy(&bytes);
+    let (_, rest) = text.split_once("\x1b]52;c;").expect("an OSC 52");
+    let (copied, _) = rest.split_once('\x07').expect("the end of it");
+    let copied = BASE64_STANDARD.decode(copied).expect("it is base64");
+    let copied = String::from_utf8(copied).expect("a link");
+    assert!(copied.contains("/#/deliveries/1?code="), "{copied}");
     terminal.quits();
 }

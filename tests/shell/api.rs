@@ -270,7 +270,7 @@ fn requests_that_make_no_sense_are_named_and_do_nothing() {
             "/api/v1/nothing",
             serde_json::json!({}),
             404,
-            "no such route",
+            "there is no `/api/v1/nothing`",
         ),
     ] {
         let (got, error) = post(&running, path, &body);

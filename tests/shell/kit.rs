@@ -117,6 +117,7 @@ impl Place {
             .args(args)
             .current_dir(self.path())
             .env("HOME", self.path())
+            .env("CMHOOK_INSPECTOR", "0")
             .env("XDG_CONFIG_HOME", self.path().join("config"))
             .env("XDG_DATA_HOME", self.path().join("data"))
             .env("TZ", "UTC")

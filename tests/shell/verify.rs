@@ -46,7 +46,7 @@ fn every_scheme_is_verified_by_value_and_by_header() {
         let name = scheme.name();
         assert_eq!(
             ran.text(),
-            format!("✓ signed ({name}, secret `--secret 1`)\n")
+            format!("✓ signed ({name}, secret `secret-1`)\n")
         );
         assert_eq!(ran.stderr, "");
         let ran = place.run_with(&args[..5], &body[1..]).coded(1);
@@ -108,7 +108,8 @@ fn json_is_a_verdict_with_findings() {
     let args = ["verify", "-s", SECRET, "--signature", &upper, "--json"];
     let valid = place.run_with(&args, BODY.as_bytes()).coded(0).json();
     assert_eq!(valid["delivery"], Value::Null);
-    let verdict = json!({"status": "valid", "scheme": "cakemail-hex", "secret": "--secret 1", "reason": null});
+    let verdict =
+        json!({"status": "valid", "scheme": "cakemail-hex", "secret": "secret-1", "reason": null});
     assert_eq!(valid["verdict"], verdict);
     assert_eq!(valid["findings"][0]["code"], "upper_case_hex");
     assert_eq!(valid["findings"][0].as_object().unwrap().len(), 3);

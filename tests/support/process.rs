@@ -34,6 +34,8 @@ impl Process {
         let mut child = command
             .current_dir(home)
             .env("HOME", home)
+            // Tests run side by side, and ports are told apart by the system.
+            .env("CMHOOK_INSPECTOR", "0")
             .env("XDG_CONFIG_HOME", home.join("config"))
             .env("XDG_DATA_HOME", home.join("data"))
             .envs(variables.iter().copied())

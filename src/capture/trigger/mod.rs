@@ -1,5 +1,6 @@
 //! Deliveries that are made here and sent to a door or an app, as Cakemail would send them.
 
+pub mod own;
 pub mod request;
 pub mod send;
 

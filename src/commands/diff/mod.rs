@@ -1,13 +1,11 @@
 //! `cmhook diff`.
 
 pub(super) mod human;
-pub(super) mod json;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use self::json::{DiffObject, SideObject};
 use super::Outcome;
 use super::ink::{GREEN, Ink, RED, shown};
 use super::json_output::JsonOutput;
@@ -17,6 +15,7 @@ use crate::cli::DiffArgs;
 use crate::compare::{RequestChange, ResponseChange, Rules};
 use crate::config::ConfigError;
 use crate::delivery::{Attempt, Kept};
+use crate::wire::{self, Diff};
 
 /// Lines are compared for so long before the result gets coarser.
 pub(super) const PATIENCE: Duration = Duration::from_secs(2);
@@ -39,14 +38,8 @@ pub(super) fn run(args: &DiffArgs, config: Option<&Path>) -> anyhow::Result<Outc
     let same = request.is_none() && response.is_none();
     let color = setup.settings.output.color;
     if args.json.wanted() {
-        let json = JsonOutput::new(&args.json, &json::FIELDS, color)?;
-        json.write_one(DiffObject {
-            a: a.object(),
-            b: b.object(),
-            same,
-            request: (&request).into(),
-            response: (&response).into(),
-        })?;
+        let json = JsonOutput::new(&args.json, &Diff::FIELDS, color)?;
+        json.write_one(Diff::new(a.object(), b.object(), &request, &response))?;
     } else if same {
         writeln!(io::stderr(), "No difference.")?;
     } else {
@@ -126,8 +119,8 @@ impl Side {
         }
     }
 
-    fn object(&self) -> SideObject {
-        SideObject {
+    fn object(&self) -> wire::Side {
+        wire::Side {
             delivery: self.kept.delivery.id,
             attempt: self.attempt().map(|attempt| attempt.n),
         }

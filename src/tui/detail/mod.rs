@@ -8,8 +8,8 @@ use jiff::tz::TimeZone;
 
 use super::content::glyphs::Glyphs;
 use super::content::head;
-use super::content::signature::Explained;
 use super::text::{Line, Tag};
+use crate::cakemail::explained::Explained;
 use crate::delivery::{Attempt, Kept};
 use crate::payload::tree::Tree;
 use body::Body;

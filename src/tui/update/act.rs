@@ -67,6 +67,7 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Effect> {
         Action::Suspend => return Some(Effect::Suspend),
         Action::Mouse => return Some(mouse(model)),
         Action::Pause => return Some(Effect::Pause(!model.status.paused)),
+        Action::Page => return Some(Effect::Page(model.list.selected())),
         Action::Replay | Action::Edit | Action::Mark => return on_selected(model, action),
         _ => return dialogs::open(model, action),
     }

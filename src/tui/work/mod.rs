@@ -9,6 +9,7 @@ mod copy;
 mod edit;
 pub(super) mod editor;
 mod export;
+mod page;
 mod replays;
 mod search;
 mod targets;
@@ -22,9 +23,9 @@ use std::sync::Arc;
 use tokio::runtime::Handle;
 use tokio::sync::mpsc;
 
-use super::about::About;
-use super::content::signature::explain;
+use super::about::{About, Page};
 use super::msg::{Effect, Msg, Said};
+use crate::cakemail::explained::explain;
 use crate::capture::again::Again;
 use crate::capture::intake::Intake;
 use crate::delivery::{Attempt, Outcome};
@@ -43,6 +44,7 @@ pub(super) struct Worker {
     url: Arc<str>,
     /// Where exported files go.
     folder: Arc<Path>,
+    page: Option<Page>,
 }
 
 impl Worker {
@@ -61,6 +63,7 @@ impl Worker {
             replays: replays::Replays::default(),
             url: about.url.as_str().into(),
             folder: about.folder.as_path().into(),
+            page: about.page.clone(),
         }
     }
 
@@ -117,6 +120,7 @@ impl Worker {
                 path,
                 overwrite,
             } => self.export(id, format, path, overwrite),
+            Effect::Page(id) => self.open_page(id),
             // These are the screen's own.
             Effect::Recheck(_)
             | Effect::Edit(_)

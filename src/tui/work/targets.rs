@@ -1,12 +1,10 @@
 //! Changing where deliveries go, and what they are verified with.
 
-use std::net::{IpAddr, SocketAddr};
-
 use super::{Worker, counted};
 use crate::cakemail::signature::Secret;
-use crate::capture::own_port::own_port;
+use crate::capture::own_port::own_target;
 use crate::capture::rejudge::Rejudged;
-use crate::config::{Policy, Target};
+use crate::config::Target;
 use crate::tui::msg::Said;
 
 impl Worker {
@@ -14,13 +12,7 @@ impl Worker {
     pub(super) fn forward(&self, targets: Vec<Target>) {
         let this = self.clone();
         self.runtime.spawn(async move {
-            let meant = Policy {
-                forward: targets.clone(),
-                ..Policy::default()
-            };
-            if let Some(door) = this.door()
-                && let Some(own) = own_port(&meant, door).await
-            {
+            if let Some(own) = own_target(&this.url, &targets).await {
                 this.say(Said::bad(format!(
                     "{own} is cmhook itself, so nothing was changed: name your app's port"
                 )));
@@ -34,13 +26,6 @@ impl Worker {
                 format!("Deliveries go to {} from now on", shown.join(" and "))
             }));
         });
-    }
-
-    /// The listener's address, where its URL is one of this machine and no name.
-    fn door(&self) -> Option<SocketAddr> {
-        let url: Target = self.url.parse().ok()?;
-        let host = url.host().trim_matches(['[', ']']);
-        Some(SocketAddr::new(host.parse::<IpAddr>().ok()?, url.port()))
     }
 
     /// Verifies with this secret too, and all that is kept once more.
@@ -82,7 +67,7 @@ mod tests {
     #[tokio::test]
     async fn targets_change_unless_one_is_cmhook_itself() {
         let mut bench = Bench::new().await;
-        let port = bench.worker.door().unwrap().port();
+        let port = bench.url().parse::<crate::config::Target>().unwrap().port();
         for own in [format!("{port}"), format!("127.0.0.1:{port}")] {
             let targets = vec!["3000".parse().unwrap(), own.parse().unwrap()];
             bench.worker.forward(targets);

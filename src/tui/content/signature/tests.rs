@@ -3,7 +3,10 @@
 use std::sync::Arc;
 
 use super::*;
+use crate::cakemail::explained::explain;
+use crate::cakemail::signature::Secret;
 use crate::delivery::{Headers, is_unsafe_on_terminal};
+use crate::delivery::{Kept, Scheme};
 use crate::tui::content::samples::{
     answered, failed, kept, plain, received, sample, secret, unsigned,
 };

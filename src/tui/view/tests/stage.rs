@@ -11,6 +11,7 @@ use ratatui::backend::TestBackend;
 use ratatui::buffer::Buffer;
 use unicode_width::UnicodeWidthStr as _;
 
+use crate::cakemail::explained::explain;
 use crate::cakemail::sample::find;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::verify;
@@ -19,7 +20,6 @@ use crate::delivery::{
     Scheme,
 };
 use crate::tui::about::About;
-use crate::tui::content::signature::explain;
 use crate::tui::model::Model;
 use crate::tui::msg::{Effect, Msg};
 use crate::tui::status::{Reach, Status};
@@ -205,6 +205,7 @@ impl Stage {
 
     fn showing(columns: u16, rows: u16, unicode: bool) -> Self {
         let about = About {
+            page: None,
             url: "http://127.0.0.1:4400/".into(),
             store: Some("/home/user/.local/share/cmhook/store.db".into()),
             note: None,

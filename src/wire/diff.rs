@@ -1,4 +1,4 @@
-//! A difference as JSON, see `docs/json.md`.
+//! What `cmhook diff` says, see `docs/json.md`.
 
 use serde::{Serialize, Serializer};
 use serde_json::value::RawValue;
@@ -8,42 +8,41 @@ use crate::compare::{
 };
 use crate::delivery::escape_json_for_terminal;
 
-/// The fields at the top.
-pub(super) const FIELDS: [&str; 6] = ["type", "a", "b", "same", "request", "response"];
-
 /// Both sides and what differs.
 #[derive(Debug, Serialize)]
 #[serde(tag = "type", rename = "diff")]
-pub(super) struct DiffObject<'a> {
-    pub(super) a: SideObject,
-    pub(super) b: SideObject,
-    pub(super) same: bool,
-    pub(super) request: RequestObject<'a>,
-    pub(super) response: ResponseObject<'a>,
+pub struct Diff<'a> {
+    a: Side,
+    b: Side,
+    same: bool,
+    request: RequestDiff<'a>,
+    response: ResponseDiff<'a>,
 }
 
 /// What is compared.
 #[derive(Debug, Serialize)]
-pub(super) struct SideObject {
-    pub(super) delivery: u64,
-    pub(super) attempt: Option<u32>,
+pub struct Side {
+    /// The delivery's id.
+    pub delivery: u64,
+    /// The attempt, where there is one.
+    pub attempt: Option<u32>,
 }
 
 /// See [`RequestChange`].
 #[derive(Debug, Serialize)]
-pub(super) struct RequestObject<'a> {
+struct RequestDiff<'a> {
     method: Option<PairObject<'a>>,
     path: Option<PairObject<'a>>,
     headers: Vec<HeaderObject<'a>>,
-    payload: BodyObject<'a>,
+    payload: BodyDiff<'a>,
 }
 
 /// See [`ResponseChange`].
 #[derive(Debug, Serialize)]
-pub(super) struct ResponseObject<'a> {
+struct ResponseDiff<'a> {
     outcome: Option<PairObject<'a>>,
     headers: Vec<HeaderObject<'a>>,
-    body: BodyObject<'a>,
+    body: BodyDiff<'a>,
 }
 
 #[derive(Debug, Serialize)]
@@ -61,7 +60,7 @@ struct HeaderObject<'a> {
 
 /// See [`BodyChange`].
 #[derive(Debug, Serialize)]
-pub(in crate::commands) struct BodyObject<'a> {
+pub struct BodyDiff<'a> {
     /// `same`, `spelling`, `json`, `text` or `bytes`.
     kind: &'static str,
     changes: Option<Vec<ChangeObject<'a>>>,
@@ -91,7 +90,23 @@ impl Serialize for Raw<'_> {
     }
 }
 
-impl<'a> From<&'a RequestChange> for RequestObject<'a> {
+impl<'a> Diff<'a> {
+    /// The fields at its top.
+    pub const FIELDS: [&'static str; 6] = ["type", "a", "b", "same", "request", "response"];
+
+    /// Of these two.
+    pub fn new(a: Side, b: Side, request: &'a RequestChange, response: &'a ResponseChange) -> Self {
+        Self {
+            a,
+            b,
+            same: request.is_none() && response.is_none(),
+            request: request.into(),
+            response: response.into(),
+        }
+    }
+}
+
+impl<'a> From<&'a RequestChange> for RequestDiff<'a> {
     fn from(change: &'a RequestChange) -> Self {
         Self {
             method: pair(&change.method),
@@ -102,7 +117,7 @@ impl<'a> From<&'a RequestChange> for RequestObject<'a> {
     }
 }
 
-impl<'a> From<&'a ResponseChange> for ResponseObject<'a> {
+impl<'a> From<&'a ResponseChange> for ResponseDiff<'a> {
     fn from(change: &'a ResponseChange) -> Self {
         Self {
             outcome: pair(&change.outcome),
@@ -126,7 +141,7 @@ fn headers(changes: &[HeaderChange]) -> Vec<HeaderObject<'_>> {
     objects.collect()
 }
 
-impl<'a> From<&'a BodyChange> for BodyObject<'a> {
+impl<'a> From<&'a BodyChange> for BodyDiff<'a> {
     fn from(change: &'a BodyChange) -> Self {
         let nothing = |kind| Self {
             kind,

@@ -1,0 +1,167 @@
+//! What has happened since the frame before, put together.
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use tokio_tungstenite::tungstenite::Utf8Bytes;
+
+use crate::delivery::{Kept, Notice, Refusal, Warning};
+use crate::inspector::hub::{Hub, What};
+use crate::inspector::parts::Parts;
+use crate::wire::{self, Changes, Row};
+
+/// Deliveries in a frame.
+const ROWS: usize = 200;
+/// Refusals and warnings in a frame; who sends more than that is a flood.
+const REMARKS: usize = 50;
+
+/// Notices that were taken in.
+#[derive(Debug, Default)]
+pub(super) struct Batch {
+    dirty: BTreeSet<u64>,
+    refused: Vec<Arc<Refusal>>,
+    warnings: Vec<Arc<Warning>>,
+    has_deleted: bool,
+    is_gap: bool,
+    has_status: bool,
+}
+
+impl Batch {
+    pub(super) fn notice(&mut self, notice: Notice) {
+        match notice {
+            Notice::Delivery(delivery) | Notice::Judged(delivery) => {
+                self.dirty.insert(delivery.id);
+            }
+            Notice::Attempt(attempt) => {
+                self.dirty.insert(attempt.delivery);
+            }
+            Notice::Marked { delivery, .. } => {
+                self.dirty.insert(delivery);
+            }
+            Notice::Refused(refusal) if self.refused.len() < REMARKS => {
+                self.refused.push(refusal);
+            }
+            Notice::Warning(warning) if self.warnings.len() < REMARKS => {
+                self.warnings.push(warning);
+            }
+            Notice::Deleted(_) => self.has_deleted = true,
+            // No frame tells them.
+            Notice::Answered(_) | Notice::Refused(_) | Notice::Warning(_) | Notice::End => {}
+        }
+        self.has_status = true;
+    }
+
+    pub(super) const fn gap(&mut self) {
+        self.is_gap = true;
+    }
+
+    pub(super) const fn status(&mut self) {
+        self.has_status = true;
+    }
+
+    /// Makes frames of it.
+    pub(super) fn push(self, hub: &Hub, parts: &Parts, known: &mut Known) {
+        let store = parts.again.store();
+        if self.is_gap {
+            known.ids = store.ids();
+            hub.push(|_| What::Gap);
+            return;
+        }
+        let ids: Vec<u64> = self.dirty.into_iter().collect();
+        let kept: Vec<Kept> = store.some(&ids).into_iter().flatten().collect();
+        let evicted = store.counts().evicted;
+        let gone = if self.has_deleted || evicted != known.evicted {
+            known.evicted = evicted;
+            let now = store.ids();
+            let gone = missing(&known.ids, &now);
+            known.ids = now;
+            gone
+        } else {
+            let last = known.ids.last().copied().unwrap_or_default();
+            let new = kept.iter().map(|kept| kept.delivery.id);
+            known.ids.extend(new.filter(|id| *id > last));
+            Vec::new()
+        };
+        let now = parts.now();
+        let status = parts.status(&now);
+        let chunks = kept.chunks(ROWS);
+        let count = chunks.len().max(1);
+        // What has nothing to do with deliveries goes with the last of them.
+        for at in 0..count {
+            let rows = kept.chunks(ROWS).nth(at).unwrap_or_default();
+            let is_last = at + 1 == count;
+            hub.push(|resume| {
+                let changes = Changes {
+                    resume,
+                    deliveries: rows.iter().map(Row::from).collect(),
+                    gone: if is_last { &gone } else { &[] },
+                    refused: remarks(&self.refused, is_last),
+                    warnings: remarks(&self.warnings, is_last),
+                    status: (is_last && self.has_status).then_some(&status),
+                };
+                let ids = rows.iter().map(|kept| kept.delivery.id).collect();
+                What::Changes(text(&changes), ids)
+            });
+        }
+    }
+}
+
+fn remarks<'a, T, U: From<&'a T>>(all: &'a [Arc<T>], wanted: bool) -> Vec<U> {
+    let all = all.iter().filter(|_| wanted);
+    all.map(|one| U::from(one)).collect()
+}
+
+/// Any frame as text.
+pub(super) fn text(frame: &impl serde::Serialize) -> Utf8Bytes {
+    let mut text = Vec::new();
+    // Writing into memory does not fail, and JSON is UTF-8.
+    let _ = wire::write_line(frame, &mut text);
+    text.pop();
+    Utf8Bytes::try_from(text).unwrap_or_default()
+}
+
+/// What the frames up to now have told.
+#[derive(Debug)]
+pub(super) struct Known {
+    ids: Vec<u64>,
+    evicted: u64,
+}
+
+impl Known {
+    pub(super) fn of(parts: &Parts) -> Self {
+        let store = parts.again.store();
+        Self {
+            evicted: store.counts().evicted,
+            ids: store.ids(),
+        }
+    }
+}
+
+/// What is in the first and not in the second, both ascending.
+fn missing(before: &[u64], now: &[u64]) -> Vec<u64> {
+    let mut now = now.iter().peekable();
+    let is_gone = |id: &&u64| {
+        while now.next_if(|other| other < id).is_some() {}
+        now.peek() != Some(id)
+    };
+    before.iter().filter(is_gone).copied().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn what_is_missing_is_found(
+            before in prop::collection::btree_set(0..40_u64, 0..30),
+            now in prop::collection::btree_set(0..40_u64, 0..30),
+        ) {
+            let expected: Vec<_> = before.difference(&now).copied().collect();
+            let before: Vec<_> = before.into_iter().collect();
+            let now: Vec<_> = now.into_iter().collect();
+            prop_assert_eq!(missing(&before, &now), expected);
+        }
+    }
+}

@@ -1,0 +1,88 @@
+//! The routes of ngrok's agent that inspect and replay, for scripts that were written for it.
+
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
+use http::StatusCode;
+use serde::Deserialize;
+
+use super::deliveries::get;
+use crate::delivery::Kept;
+use crate::export::http as wire_format;
+use crate::inspector::answer::{No, aside, finish, say};
+use crate::inspector::asked::{Asked, Id, number, read};
+use crate::inspector::parts::Parts;
+use crate::wire::{NgrokRequest, NgrokRequests, NgrokTunnels, TUNNEL};
+
+/// Requests where nobody says how many, and at most.
+const USUAL: usize = 50;
+const MOST: usize = 200;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct RequestsIn {
+    limit: Option<usize>,
+    tunnel_name: Option<String>,
+}
+
+fn object(kept: &Kept) -> NgrokRequest<'_> {
+    NgrokRequest::new(kept, wire_format::request(&kept.delivery.request))
+}
+
+/// The newest deliveries.
+pub(super) async fn requests(
+    State(parts): State<Parts>,
+    Asked(asked): Asked<RequestsIn>,
+) -> Result<Response, No> {
+    let limit = asked.limit.unwrap_or(USUAL).clamp(1, MOST);
+    let is_own = asked.tunnel_name.is_none_or(|name| name == TUNNEL);
+    let kept = if is_own {
+        parts.again.store().newest(limit)
+    } else {
+        Vec::new()
+    };
+    aside(move || {
+        say(&NgrokRequests {
+            uri: "/api/requests/http",
+            requests: kept.iter().rev().map(object).collect(),
+        })
+    })
+    .await
+}
+
+/// One delivery.
+pub(super) async fn request(State(parts): State<Parts>, Id(id): Id) -> Result<Response, No> {
+    let kept = get(&parts, id)?;
+    aside(move || say(&object(&kept))).await
+}
+
+#[derive(Deserialize)]
+struct ReplayIn {
+    id: String,
+}
+
+/// Sends one once more.
+pub(super) async fn replay(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+    let wanted: ReplayIn = read(&body)?;
+    let id = number(&wanted.id)?;
+    finish(async move { parts.again.replay(id, None).await }).await?;
+    Ok(StatusCode::NO_CONTENT.into_response())
+}
+
+/// Deletes all.
+pub(super) async fn clear(State(parts): State<Parts>) -> Response {
+    parts.again.store().clear();
+    StatusCode::NO_CONTENT.into_response()
+}
+
+/// The way in.
+pub(super) async fn tunnels(State(parts): State<Parts>) -> Response {
+    let policy = parts.again.policy();
+    let target = policy.targets().next().map(ToString::to_string);
+    let received = parts.again.store().counts().received;
+    say(&NgrokTunnels::new(
+        &parts.about.url,
+        target.as_deref(),
+        received,
+    ))
+}
