@@ -67,6 +67,8 @@ const BODY_LIMIT = 1 << 20;
 const TEXT_LIMIT = 120_000;
 const HEX_LIMIT = 16 << 10;
 const TREE_STEP = 800;
+/** Text is laid out in blocks of about so many characters, and only those in sight. */
+const BLOCK = 12_000;
 const STRING_LIMIT = 600;
 const CHART_MINUTES = 15;
 const CHART_BUCKETS = 60;
@@ -238,7 +240,7 @@ function whole(text) {
   if (!trimmed) return '';
   const first = trimmed[0].toUpperCase() + trimmed.slice(1);
   // A period behind code would be copied with it.
-  return /[.!?:)}\]`'";]$/.test(first) && !/\w \([^)]*\)$/.test(first) ? first : `${first}.`;
+  return /[.!?:)}\]'";]$/.test(first) && !/\w \([^)]*\)$/.test(first) ? first : `${first}.`;
 }
 
 /* ── Numbers and times as people read them ───────────────────────────────────────────── */
@@ -719,6 +721,7 @@ function takeSnapshot(message) {
   dropRows(state.ids.filter((id) => !fresh.has(id) && !(keep && id < oldest)));
   if (anotherRun || !state.loaded) details.clear();
   for (const row of message.deliveries) putRow(row);
+  state.refused = message.refused.toReversed();
   takeStatus(message.status);
   state.loaded = true;
   forgetDetail();
@@ -739,7 +742,7 @@ function takeResumed(message) {
 function takeChanges(message) {
   for (const row of message.deliveries) putRow(row);
   if (message.gone.length) dropRows(message.gone);
-  if (message.refused?.length) state.refused = [...message.refused, ...state.refused].slice(0, 200);
+  if (message.refused.length) state.refused = [...message.refused.toReversed(), ...state.refused].slice(0, 200);
   if (message.warnings?.length) {
     state.warnings = [...message.warnings, ...state.warnings].slice(0, 50);
     for (const warning of message.warnings) toast(whole(warning.message), 'warn', whole(warning.hint));
@@ -852,7 +855,7 @@ function sendFilter() {
 function setMatch(match) {
   state.filter.match = match;
   state.viewStale = true;
-  list.center = true;
+  list.center = shownDelivery() !== null;
   redraw('list', 'detail');
 }
 
@@ -1005,7 +1008,7 @@ function buildTop() {
   top.url = h('bdi', { class: 'captured mono url' });
   top.targetText = h('bdi', { class: 'captured mono url' });
   top.reach = h('span', { class: 'reach' });
-  top.received = countOf('count-received', 'received');
+  top.kept = countOf('count-kept', 'kept');
   top.failed = countOf('count-failed', 'failed');
   top.invalid = countOf('count-invalid', 'invalid');
   top.secrets = h('span', { class: 'label' });
@@ -1026,7 +1029,7 @@ function buildTop() {
       h('div', { class: 'end' }, h('span', { class: 'hidden-text' }, 'and go to '), top.targetText, top.reach,
         button('Change the target', { icononly: true, class: 'quiet small', live: true, onclick: targetDialog, data: { live: '', testid: 'target-edit' } }, 'pencil')),
       top.pause),
-    h('div', { class: 'counts' }, top.received, top.failed, top.invalid),
+    h('div', { class: 'counts' }, top.kept, top.failed, top.invalid),
     h('div', { class: 'tools' }, top.notices, top.secretButton,
       button('Trigger', { live: true, title: 'Send a sample event (t)', data: { live: '', testid: 'trigger' }, onclick: triggerDialog }, 'bolt'),
       button('Keys and help', { icononly: true, class: 'quiet help-button', onclick: helpDialog }, 'help'), top.link));
@@ -1077,7 +1080,7 @@ function drawTop() {
   setText(top.secrets, count ? counted(count, 'secret') : 'Add secret');
   top.secretButton.title = count ? `Known: ${status.secrets.map(plain).join(', ')}. Add one more (s)` : 'Add the secret that signatures are checked with (s)';
   top.secretButton.setAttribute('aria-label', count ? `${counted(count, 'secret')} known, add a secret` : 'Add secret');
-  setCount(top.received, status.counts.received, `Since cmhook started; ${grouped(state.rows.size)} are kept`);
+  setCount(top.kept, status.kept, `${counted(status.counts.received, 'delivery', 'deliveries')} since cmhook started`);
   setCount(top.failed, state.failed, 'Kept deliveries whose newest attempt failed, or was answered with 400 or more');
   setCount(top.invalid, state.invalid, 'Kept deliveries with an invalid signature');
   const notices = standing().length + Math.max(state.refused.length, status.counts.refused);
@@ -1450,7 +1453,8 @@ function drawList() {
   list.lastTop = Math.max(0, Math.min(list.lastTop, height - list.viewport));
   const selected = shownDelivery();
   const place = list.center && selected !== null ? placeOf(ids, selected) : -1;
-  list.center = false;
+  // One that has not been fetched yet is waited for.
+  if (place >= 0 && (ids[place] === selected || olderThan === null) && state.loaded) list.center = false;
   if (state.follow) scrollListTo(height);
   // After another filter, what is selected is what the eye looks for.
   else if (ids[place] === selected && place >= 0) scrollListTo(place * rowHeight - Math.floor((list.viewport - rowHeight) / 2));
@@ -1970,8 +1974,8 @@ function drawPanel(id, entry) {
     fill(detail.panel, entry.error ? h('p', { class: 'dim pad' }, whole(entry.error.message)) : [h('div', { class: 'bone wide' }), h('div', { class: 'bone' }), h('div', { class: 'bone' })]);
     return;
   }
-  const slot = entry.extra.get(tab);
-  const key = FIXED.has(tab) ? `${id}|${tab}|${slot?.done}` : `${id}|${tab}|${entry.revision}|${state.attempt}|${state.status?.secrets.length}`;
+  const fetched = [...entry.extra].filter(([name, slot]) => slot.done && name.endsWith(tab)).length;
+  const key = FIXED.has(tab) ? `${id}|${tab}|${fetched}` : `${id}|${tab}|${entry.revision}|${state.attempt}|${state.status?.secrets.length}`;
   if (detail.panelKey === key) return;
   const scroll = detail.panelKey.startsWith(`${id}|${tab}|`) ? detail.panel.scrollTop : 0;
   const focused = detail.panel.contains(document.activeElement) && document.activeElement.dataset.keep;
@@ -2120,13 +2124,21 @@ function findings(list) {
 
 /** The two digests below each other, so that the first difference stands in one column. */
 function signatureTable(one, bytes) {
-  const firstDifference = Math.min(...one.computed.map((made) => made.differs_at ?? Infinity));
-  const digest = (text, at, same) => h('code', { class: 'digest' }, Number.isFinite(at) ? [shown(text.slice(0, at)), h('mark', { title: `The first difference, at character ${at + 1}` }, shown(text.slice(at) || ' '))] : h('span', { class: same ? 'same' : '' }, shown(text)));
+  const same = one.computed.some((made) => made.same);
+  // The received one is held against the computed one that it is closest to.
+  const furthest = Math.max(0, ...one.computed.map((made) => made.differs_at ?? 0));
+  const digest = (text, at, right) => h('code', { class: 'digest' }, at && !right
+    ? [shown(text.slice(0, at)), h('mark', null, shown(text.slice(at) || ' '))]
+    : h('span', { class: right ? 'same' : '' }, shown(text)));
+  const said = (made) => {
+    if (made.same) return 'the same, with secret ';
+    return made.differs_at ? `differs from character ${made.differs_at + 1} on, with secret ` : 'has nothing in common, with secret ';
+  };
   return h('table', { class: 'pairs signature' }, h('tbody', null,
     h('tr', null, h('th', { scope: 'row' }, 'Header'), h('td', null, value(one.header), one.scheme ? h('span', { class: 'dim' }, ` (${one.scheme})`) : null)),
-    h('tr', null, h('th', { scope: 'row' }, 'Received'), h('td', null, digest(one.received, firstDifference, one.computed.some((made) => made.same)))),
-    one.computed.map((made) => h('tr', null, h('th', { scope: 'row' }, 'Computed'), h('td', null, digest(made.value, made.differs_at ?? Infinity, made.same),
-      h('p', { class: made.same ? 'good-text' : 'dim' }, made.same ? 'the same, with secret ' : 'with secret ', value(made.secret))))),
+    h('tr', null, h('th', { scope: 'row' }, 'Received'), h('td', null, digest(one.received, furthest, same))),
+    one.computed.map((made) => h('tr', null, h('th', { scope: 'row' }, 'Computed'), h('td', null, digest(made.value, made.differs_at ?? 0, made.same),
+      h('p', { class: made.same ? 'good-text' : 'dim' }, said(made), value(made.secret))))),
     one.more ? h('tr', null, h('th', { scope: 'row' }), h('td', { class: 'dim' }, `and ${counted(one.more, 'more secret')} that make something else`)) : null,
     one.gone ? h('tr', null, h('th', { scope: 'row' }), h('td', { class: 'dim' }, 'It was verified with secret ', value(one.gone), ', which is not known any more.')) : null,
     h('tr', null, h('th', { scope: 'row' }, 'Over'), h('td', null, `the ${counted(bytes, 'raw byte')} of the body`))));
@@ -2433,8 +2445,16 @@ function textView(view) {
   const blocks = [];
   let block = null;
   let length = 0;
-  for (const [kind, piece] of pieces) {
-    if (!block || length > 24_000) { block = h('pre', { class: 'text block' }); blocks.push(block); length = 0; }
+  const begin = () => { block = h('pre', { class: 'text block' }); blocks.push(block); length = 0; };
+  begin();
+  for (let [kind, piece] of view.mode === 'pretty' ? pieces : chunksOf(pieces)) {
+    // A block ends where a line does, which is then its own line end.
+    if (length > BLOCK && (kind === 'mark' || kind === 'plain') && piece.includes('\n')) {
+      const end = piece.indexOf('\n');
+      block.append(...shown(piece.slice(0, end), true));
+      piece = piece.slice(end + 1);
+      begin();
+    } else if (length > BLOCK * 4) begin();
     length += piece.length;
     const nodes = markHits(piece, view.search, counter);
     if (kind === 'plain' || kind === 'mark') block.append(...nodes);
@@ -2442,6 +2462,18 @@ function textView(view) {
   }
   if (view.search) view.hits.textContent = counter.hits ? grouped(counter.hits) : 'none';
   return [h('div', { class: 'text-box' }, blocks), more ? showAll(view, 'text', `${grouped(limit)} characters`, size(body.size)) : null];
+}
+
+/** A long text in lines, as far as it has any. */
+function chunksOf([[kind, text]]) {
+  const chunks = [];
+  for (let from = 0; from < text.length;) {
+    let to = text.lastIndexOf('\n', from + BLOCK);
+    if (to <= from || text.length - from <= BLOCK) to = Math.min(text.length, from + BLOCK * 2);
+    chunks.push([kind, text.slice(from, to)]);
+    from = to;
+  }
+  return chunks;
 }
 
 function markHits(text, search, counter, lines = true) {
@@ -2519,12 +2551,13 @@ function makeTree(view) {
   const { body, known, entry } = view;
   const { text } = body;
   const stateKey = `tree-${view.place}`;
-  const kept = entry.trees?.get(stateKey) ?? { open: new Map(), limit: TREE_STEP, cursor: 0, long: new Set() };
+  const kept = entry.trees?.get(stateKey) ?? { open: new Map(), from: 0, limit: TREE_STEP, cursor: 0, long: new Set() };
   entry.trees?.set(stateKey, kept);
   const small = text.length < 20_000;
   const tree = { el: h('div', { class: 'tree', role: 'tree', 'aria-label': 'Payload', onkeydown: treeKey, onclick: treeClick, onfocusin: treeFocus }), lines: [], kept, search: treeSearch, next: nextFound, foldAll, wanted: '', found: [], current: -1 };
   tree.more = h('p', { class: 'more', hidden: true });
-  tree.box = h('div', null, tree.el, tree.more);
+  tree.before = h('p', { class: 'more', hidden: true });
+  tree.box = h('div', null, tree.before, tree.el, tree.more);
   const isOpen = (line) => kept.open.get(line.path) ?? (line.depth < (small ? 6 : 2));
 
   function flatten() {
@@ -2550,20 +2583,29 @@ function makeTree(view) {
   function drawTree(focus) {
     tree.lines = flatten();
     kept.cursor = Math.min(kept.cursor, tree.lines.length - 1);
-    if (kept.cursor >= kept.limit) kept.limit = kept.cursor + TREE_STEP;
     const many = tree.lines.length;
-    const some = tree.lines.slice(0, kept.limit);
-    fill(tree.el, some.map((line, at) => lineElement(line, at)));
+    if (kept.cursor < kept.from || kept.cursor >= kept.limit || kept.from >= many) {
+      kept.from = kept.cursor < TREE_STEP ? 0 : kept.cursor - TREE_STEP / 4;
+      kept.limit = kept.from + TREE_STEP;
+    }
+    fill(tree.el, tree.lines.slice(kept.from, kept.limit).map((line, at) => lineElement(line, kept.from + at)));
+    tree.before.hidden = kept.from === 0;
     tree.more.hidden = many <= kept.limit;
+    if (kept.from) {
+      fill(tree.before, button('Show earlier', { class: 'small', onclick: () => { kept.from = Math.max(0, kept.from - TREE_STEP); drawTree(); } }), ' ',
+        h('span', { class: 'dim' }, `${grouped(kept.from)} lines are above.`));
+    }
     if (many > kept.limit) {
-      fill(tree.more, h('span', { class: 'dim' }, `${grouped(kept.limit)} of ${grouped(many)} lines.`), ' ',
-        button('Show more', { class: 'small', data: { testid: 'show-all' }, onclick: () => { kept.limit += TREE_STEP * 2; drawTree(); } }));
+      fill(tree.more, button('Show more', { class: 'small', data: { testid: 'show-more' }, onclick: () => { kept.limit += TREE_STEP; drawTree(); } }), ' ',
+        h('span', { class: 'dim' }, `${grouped(many - kept.limit)} more lines.`));
     }
     if (focus) focusLine();
   }
 
+  const elementAt = (at) => tree.el.children[at - kept.from];
+
   function focusLine() {
-    const el = tree.el.children[kept.cursor];
+    const el = elementAt(kept.cursor);
     el?.focus({ preventScroll: true });
     el?.scrollIntoView({ block: 'nearest' });
   }
@@ -2583,7 +2625,7 @@ function makeTree(view) {
   function keyElement(line) {
     const { key } = line.item;
     if (line.depth === 0) return null;
-    return [h('bdi', { class: key === null ? 'json-index' : 'json-key' }, key === null ? String(line.at) : markHits(key, tree.wanted, { hits: 0 }, false)),
+    return [h('bdi', { class: key === null ? 'json-index' : 'json-key' }, key === null ? String(line.at) : markHits(key || '""', tree.wanted, { hits: 0 }, false)),
       line.twice ? h('span', { class: 'twice', title: 'This name stands here more than once' }, 'twice') : null, h('span', { class: 'colon' }, ': ')];
   }
 
@@ -2652,11 +2694,11 @@ function makeTree(view) {
   }
 
   function setCursor(at, focus = true) {
-    const old = tree.el.children[kept.cursor];
+    const old = elementAt(kept.cursor);
     if (old) { old.tabIndex = -1; old.setAttribute('aria-selected', 'false'); }
     kept.cursor = Math.max(0, Math.min(tree.lines.length - 1, at));
-    if (kept.cursor >= kept.limit) { drawTree(focus); return; }
-    const el = tree.el.children[kept.cursor];
+    if (kept.cursor < kept.from || kept.cursor >= kept.limit) { drawTree(focus); return; }
+    const el = elementAt(kept.cursor);
     el.tabIndex = 0;
     el.setAttribute('aria-selected', 'true');
     if (focus) focusLine();
@@ -2733,7 +2775,7 @@ function makeTree(view) {
     const index = tree.lines.findIndex((line) => line.path === path);
     if (index >= 0) {
       setCursor(index, false);
-      tree.el.children[index]?.scrollIntoView({ block: 'nearest' });
+      elementAt(index)?.scrollIntoView({ block: 'nearest' });
     }
   }
 
@@ -2911,12 +2953,12 @@ function toast(text, tone = 'info', more = '', action = null) {
     button('Dismiss', { icononly: true, class: 'quiet tiny', onclick: () => leave() }, 'cross'));
   let timer = 0;
   const leave = () => { clearTimeout(timer); el.remove(); };
-  const wait = () => { clearTimeout(timer); timer = setTimeout(leave, tone === 'bad' || tone === 'warn' ? 12_000 : 5000); };
+  const wait = () => { clearTimeout(timer); timer = setTimeout(leave, tone === 'bad' ? 10_000 : tone === 'warn' ? 7000 : 5000); };
   el.addEventListener('pointerenter', () => clearTimeout(timer));
   el.addEventListener('pointerleave', wait);
   el.addEventListener('focusin', () => clearTimeout(timer));
   box.append(el);
-  while (box.childElementCount > 4) box.firstChild.remove();
+  while (box.childElementCount > 3) box.firstChild.remove();
   wait();
 }
 
@@ -2937,7 +2979,7 @@ async function attemptTo(what, run) {
 
 function attemptToast(text, attempt) {
   if (attempt.outcome === 'failed') toast(`${text}: ${attempt.error.code} after ${took(attempt.took_ms)}.`, 'bad', whole(attempt.error.message));
-  else toast(`${text}: ${attempt.status} ${REASONS[attempt.status] ?? ''} in ${took(attempt.took_ms)}.`.replace(' in', ' in'), attempt.status >= 400 ? 'warn' : 'good');
+  else toast(`${text}: ${attempt.status} ${REASONS[attempt.status] ?? ''} in ${took(attempt.took_ms)}.`.replace('  ', ' '), attempt.status >= 400 ? 'warn' : 'good');
 }
 
 async function replay(id) {
@@ -3154,7 +3196,7 @@ function noticesDrawer() {
   openDialog({
     title: 'Notices', className: 'drawer', testid: 'notices-drawer', content: [
       h('h3', null, 'Warnings'), warnings.length ? h('ul', { class: 'notices-list' }, warnings.map((one) => h('li', null, h('p', null, sentence(whole(one.message))), one.hint ? h('p', { class: 'dim' }, sentence(whole(one.hint))) : null))) : h('p', { class: 'dim' }, 'There are none.'),
-      h('h3', null, 'Refused requests'), h('p', { class: 'dim' }, `${counted(state.status?.counts.refused ?? 0, 'request')} since cmhook started did not become a delivery.${state.refused.length ? '' : ' Those that are refused while this page is open are listed here.'}`),
+      h('h3', null, 'Refused requests'), h('p', { class: 'dim' }, `${counted(state.status?.counts.refused ?? 0, 'request')} since cmhook started did not become a delivery.`),
       h('ul', { class: 'notices-list' }, state.refused.map((one) => h('li', null,
         h('p', null, one.status ? statusChip(one.status, null) : null, ' ', sentence(whole(one.reason))),
         h('p', { class: 'dim' }, `${clock(Date.parse(one.at))} from `, value(one.peer), one.request ? [' · ', value(one.request)] : null)))),
@@ -3281,6 +3323,7 @@ async function editDialog(id) {
       h('div', { class: 'field-row' }, field('Signature', sign), field('Target (optional)', to)),
     ],
     send: async ({ close }) => {
+      if (!/^\/\S*$/.test(path.value.trim())) throw new Error('the path begins with `/` and has no spaces');
       const draft = {
         request: { method: method.value, path: path.value.trim(), headers: parseHeaderLines(headers.value), body: bodyOut(body.value, request.body, binary), body_encoding: request.body_encoding },
         original: id, sign: signOut(sign.value), to: to.value.trim() || null,
@@ -3577,7 +3620,17 @@ function addressChanged() {
     dropSocket();
     connect();
   }
-  enter(readRoute());
+  enterByAddress();
+}
+
+/** From a link, or back: the list shows where it stands. */
+function enterByAddress() {
+  const route = readRoute();
+  const same = route.name === 'delivery' && state.route.name === 'delivery' && state.route.id === route.id;
+  enter(route);
+  if (route.name !== 'delivery' || same) return;
+  state.follow = false;
+  list.center = true;
 }
 
 function start() {
@@ -3589,9 +3642,9 @@ function start() {
   buildDetail();
   buildFoot();
   $('app').hidden = false;
-  enter(readRoute());
+  enterByAddress();
   addEventListener('hashchange', addressChanged);
-  addEventListener('popstate', () => enter(readRoute()));
+  addEventListener('popstate', enterByAddress);
   addEventListener('keydown', pageKey);
   addEventListener('online', () => { if (state.link === 'offline') retryNow(); });
   addEventListener('focus', () => { if (state.link === 'missing') connect(); });

@@ -12,7 +12,7 @@ use axum::response::{IntoResponse as _, Response};
 use http::header::{self, HeaderName, HeaderValue};
 use http::{HeaderMap, Method, StatusCode};
 
-use super::refuse::refuse;
+use super::answer::refuse;
 use super::token::Tokens;
 
 /// The header of a page's changes.
@@ -21,6 +21,9 @@ pub(super) const PAGE_TOKEN: HeaderName = HeaderName::from_static("x-cmhook-toke
 pub(super) const SESSION: &str = "/api/v1/session";
 
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
+
+/// The policy of what is no page.
+const NOTHING: &str = "default-src 'none'; frame-ancestors 'none'";
 
 /// What is checked of every request.
 #[derive(Debug)]
@@ -194,10 +197,7 @@ pub(super) async fn guard(
         Ok(()) => next.run(request).await,
         Err(why) => refused(why),
     };
-    seal(
-        &mut response,
-        HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'"),
-    );
+    seal(&mut response, HeaderValue::from_static(NOTHING));
     if response.status() == StatusCode::UNAUTHORIZED {
         let value = HeaderValue::from_static("Bearer");
         response
@@ -213,14 +213,19 @@ pub(super) async fn host_only(
     request: Request,
     next: Next,
 ) -> Response {
-    match guard.check_host(request.headers()) {
+    let mut response = match guard.check_host(request.headers()) {
         Ok(()) => next.run(request).await,
         Err(why) => refused(why),
-    }
+    };
+    // A file brings a policy of its own, under which it works.
+    let policy = response.headers().get(header::CONTENT_SECURITY_POLICY);
+    let policy = policy.map_or(HeaderValue::from_static(NOTHING), Clone::clone);
+    seal(&mut response, policy);
+    response
 }
 
 /// Keeps other sites and caches away from an answer.
-pub(super) fn seal(response: &mut Response, policy: HeaderValue) {
+fn seal(response: &mut Response, policy: HeaderValue) {
     let headers = response.headers_mut();
     for (name, value) in [
         (header::X_CONTENT_TYPE_OPTIONS, "nosniff"),

@@ -3,13 +3,15 @@
 //! It is on loopback only and never shares a port with captured traffic. Every request must
 //! name this very host, carry this run's token, and come from no other site's page.
 
+mod answer;
+mod asked;
 mod assets;
 mod door;
 mod filtering;
 mod guard;
+mod hub;
 mod live;
 mod parts;
-mod refuse;
 mod routes;
 mod runtime_file;
 mod table;
@@ -24,6 +26,7 @@ use hyper::server::conn::http1;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use hyper_util::service::TowerToHyperService;
 use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -38,6 +41,9 @@ pub use token::{Token, Tokens};
 
 /// How long a header block may take, and how long an idle connection stays.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+/// Connections at a time. What more there is waits, and takes no descriptor from those that
+/// deliver.
+const CONNECTIONS: usize = 256;
 /// Ports after the wanted one that are tried before any free one is taken.
 const NEXT: u16 = 20;
 
@@ -95,7 +101,7 @@ pub fn serve(
         about: Arc::new(about),
         guard: Arc::new(guard::Guard::new(address, tokens)),
         reach,
-        hub: Arc::new(live::Hub::new().map_err(io::Error::other)?),
+        hub: Arc::new(hub::Hub::new().map_err(io::Error::other)?),
         tasks: tasks.clone(),
         stop: stop.clone(),
     };
@@ -109,7 +115,11 @@ async fn accept(
     tasks: TaskTracker,
     stop: CancellationToken,
 ) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
     loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
         let accepted = tokio::select! {
             accepted = listener.accept() => accepted,
             () = stop.cancelled() => return,
@@ -123,6 +133,7 @@ async fn accept(
         let service = TowerToHyperService::new(router.clone());
         let stop = stop.clone();
         tasks.spawn(async move {
+            let _permit = permit;
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_WITHIN)

@@ -6,7 +6,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::guard::Guard;
-use super::live::Hub;
+use super::hub::Hub;
 use crate::cakemail::signature::Secret;
 use crate::capture::again::Again;
 use crate::capture::reach::{LazyReach, Reach, ReachState};
@@ -51,6 +51,7 @@ pub(super) struct Now {
     kept: usize,
     oldest: Option<u64>,
     times: Vec<std::time::Duration>,
+    failing: Option<Warning>,
 }
 
 impl Parts {
@@ -69,6 +70,11 @@ impl Parts {
             counts: store.counts(),
             kept: store.len(),
             oldest: store.oldest(),
+            failing: store.is_failing().then(|| Warning {
+                code: "journal_failing",
+                message: "the store cannot be written: senders are told 503".into(),
+                hint: "free space on its disk; deliveries are written as soon as that works".into(),
+            }),
             times: store
                 .newest(NEWEST)
                 .iter()
@@ -99,7 +105,10 @@ impl Parts {
             oldest: now.oldest,
             counts: (&now.counts).into(),
             latency: wire::Latency::of(now.times.clone()),
-            warnings: self.about.warnings.iter().map(Into::into).collect(),
+            warnings: (self.about.warnings.iter())
+                .chain(&now.failing)
+                .map(Into::into)
+                .collect(),
         }
     }
 }

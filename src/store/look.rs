@@ -1,10 +1,11 @@
 //! Looking at what is kept, without changing it.
 
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Store;
 use super::journal::Journal;
-use crate::delivery::{Counts, Kept};
+use crate::delivery::{Counts, Kept, Refusal};
 
 impl Store {
     /// The delivery of that id with its attempts, if it is still in the ring.
@@ -44,6 +45,11 @@ impl Store {
         let after = state.ring.iter();
         let after = after.skip_while(|kept| kept.delivery.id <= id);
         after.take(most).cloned().collect()
+    }
+
+    /// The newest requests that were turned away, oldest first.
+    pub fn refusals(&self) -> Vec<Arc<Refusal>> {
+        self.state().refusals.iter().cloned().collect()
     }
 
     /// The ids of all that is kept, ascending.

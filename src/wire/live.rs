@@ -18,6 +18,8 @@ pub struct Snapshot<'a> {
     pub deliveries: Vec<Row<'a>>,
     /// Whether there are older ones.
     pub more: bool,
+    /// The newest requests that did not become deliveries.
+    pub refused: Vec<RefusedObject<'a>>,
 }
 
 /// What has changed since the frame before.

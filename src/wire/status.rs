@@ -38,7 +38,7 @@ pub struct Status<'a> {
     pub counts: Stopped,
     /// How long the app takes.
     pub latency: Latency,
-    /// What was found out at the start and should be known.
+    /// What was found out at the start and should be known, and what is wrong now.
     pub warnings: Vec<Message<'a>>,
 }
 

@@ -20,7 +20,7 @@ fn deliveries_appear_are_filtered_opened_and_folded() {
     page.shows("row", "200");
     assert_eq!(scene.deliver(BOUNCED), 200);
     page.lists(&[1, 2]);
-    page.counts("count-received", "2");
+    page.counts("count-kept", "2");
     page.counts("count-failed", "0");
     assert_eq!(
         page.eval("window.cmhookTestHere"),

@@ -137,8 +137,8 @@ fn the_web_inspector_is_opened_in_a_browser_with_a_link_that_is_good_once() {
         .and_then(|host| host.parse().ok())
         .expect("an address");
     let session = || {
-        let line = "POST /api/v1/session HTTP/1.1";
-        let asked = format!("{line}\r\nHost: {address}\r\nAuthorization: Bearer {code}\r\n\r\n");
+        let begin = "POST /api/v1/session HTTP/1.1";
+        let asked = format!("{begin}\r\nHost: {address}\r\nAuthorization: Bearer {code}\r\n\r\n");
         ask(address, asked).status()
     };
     assert_eq!((session(), session()), (200, 401));

@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::hub::{Hub, What};
 use crate::delivery::{Kept, Notice, Refusal, Warning};
+use crate::inspector::hub::{Hub, What};
 use crate::inspector::parts::Parts;
 use crate::wire::{self, Changes, Row};
 

@@ -16,7 +16,7 @@ const TICK: Duration = Duration::from_millis(33);
 const LINGER: Duration = Duration::from_secs(30);
 
 /// What frames are made of.
-pub(super) struct Sources {
+struct Sources {
     notices: Notices,
     known: Known,
     reach: watch::Receiver<Reach>,
@@ -26,7 +26,7 @@ pub(super) struct Sources {
 
 impl Sources {
     /// From now on.
-    pub(super) fn of(parts: &Parts) -> Self {
+    fn of(parts: &Parts) -> Self {
         let (_, notices) = parts.again.store().subscribe();
         Self {
             notices,
@@ -51,8 +51,13 @@ impl Sources {
     }
 }
 
+/// Has frames made from now on.
+pub(super) fn begin(parts: &Parts) {
+    tokio::spawn(run(parts.clone(), Sources::of(parts)));
+}
+
 /// Makes frames until the listener stops or nobody wants them.
-pub(super) async fn run(parts: Parts, mut sources: Sources) {
+async fn run(parts: Parts, mut sources: Sources) {
     let hub = &parts.hub;
     loop {
         let mut batch = Batch::default();

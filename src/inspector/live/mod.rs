@@ -2,7 +2,6 @@
 
 mod batch;
 mod feed;
-mod hub;
 mod socket;
 
 use axum::extract::{Request, State};
@@ -14,10 +13,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::create_response_with_body;
 use tokio_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
 
+use super::answer::{No, refuse};
+use super::asked::Asked;
 use super::parts::Parts;
-use super::refuse::refuse;
-use super::routes::{Asked, No};
-pub(super) use hub::Hub;
 
 /// Sockets at a time: a page has one.
 const SOCKETS: usize = 64;
@@ -50,14 +48,17 @@ pub(super) async fn open(
             .insert(http::header::UPGRADE, upgrade);
         response
     })?;
-    let seat = parts.hub.join(&parts, SOCKETS).ok_or_else(|| {
-        refuse(
-            StatusCode::SERVICE_UNAVAILABLE,
-            "busy",
-            &format!("{SOCKETS} sockets are open already"),
-            "close a page",
-        )
-    })?;
+    let seat = parts
+        .hub
+        .join(SOCKETS, || feed::begin(&parts))
+        .ok_or_else(|| {
+            refuse(
+                StatusCode::SERVICE_UNAVAILABLE,
+                "busy",
+                &format!("{SOCKETS} sockets are open already"),
+                "close a page",
+            )
+        })?;
     let upgrade = hyper::upgrade::on(&mut request);
     parts.tasks.clone().spawn(async move {
         let upgraded = tokio::select! {

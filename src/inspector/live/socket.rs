@@ -12,9 +12,9 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::batch::text;
-use super::hub::{Seat, What};
 use crate::filter::Filter;
 use crate::inspector::filtering::{duplicates, parse, passing};
+use crate::inspector::hub::{Seat, What};
 use crate::inspector::parts::Parts;
 use crate::wire::{self, Bye, Filtered, Matches, Pong, Resumed, Row, Snapshot};
 
@@ -146,12 +146,14 @@ impl Socket<'_> {
             let fits = fits.count();
             let rows = rows.split_off(rows.len() - fits);
             let oldest = kept.len().checked_sub(fits).and_then(|at| kept.get(at));
+            let refusals = store.refusals();
             let now = self.parts.now();
             text(&Snapshot {
                 resume: &hub.resume(self.at),
                 status: &self.parts.status(&now),
                 more: oldest.is_some_and(|kept| Some(kept.delivery.id) != store.oldest()),
                 deliveries: rows,
+                refused: refusals.iter().map(|refusal| (&**refusal).into()).collect(),
             })
         };
         self.say(frame).await

@@ -9,10 +9,11 @@ use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Bad, Id, No, answer, finish, read, read_or_default, say, target};
 use crate::capture::again::{AgainError, Draft, Sign};
 use crate::capture::trigger::own;
 use crate::delivery::{Attempt, Delivery, Kept, Scheme};
+use crate::inspector::answer::{Bad, No, failed, finish, say};
+use crate::inspector::asked::{Id, read, read_or_default, target};
 use crate::inspector::parts::Parts;
 use crate::wire::{self, Object};
 
@@ -31,7 +32,7 @@ pub(super) async fn replay(
     let wanted: ReplayIn = read_or_default(&body)?;
     let to = target(wanted.to.as_deref())?;
     let attempt = finish(async move { parts.again.replay(id, to.as_ref()).await }).await?;
-    Ok(answer(&Object::from(&*attempt)))
+    Ok(say(&Object::from(&*attempt)))
 }
 
 /// What `POST /api/v1/send` takes: a request in the shape that deliveries have.
@@ -124,7 +125,7 @@ pub(super) async fn take_in(State(parts): State<Parts>, body: Bytes) -> Result<R
         marked,
     };
     let delivery = finish(async move { parts.again.take_in(kept).await }).await?;
-    Ok(answer(&Object::from(&*delivery)))
+    Ok(say(&Object::from(&*delivery)))
 }
 
 #[derive(Deserialize)]
@@ -145,7 +146,7 @@ struct Triggered<'a> {
 pub(super) async fn trigger(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
     let wanted: TriggerIn = read(&body)?;
     let work = async move { own::send(&parts.again, &parts.about.url, &wanted.event).await };
-    let sent = tokio::spawn(work).await.map_err(|_| super::failed())?;
+    let sent = tokio::spawn(work).await.map_err(|_| failed())?;
     let (delivery, sent) = sent.map_err(Bad)?;
     Ok(say(&Triggered {
         delivery,

@@ -7,11 +7,12 @@ use http::{HeaderValue, StatusCode, header};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::{Deserialize, Serialize};
 
-use super::{Bad, No, read, say};
 use crate::cakemail::sample;
 use crate::cakemail::signature::Secret;
 use crate::capture::own_port::own_target;
 use crate::config::Target;
+use crate::inspector::answer::{Bad, No, say};
+use crate::inspector::asked::read;
 use crate::inspector::parts::Parts;
 
 /// The listener as it is now.

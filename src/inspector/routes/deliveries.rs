@@ -7,15 +7,15 @@ use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
-use super::{Asked, Bad, Id, No, answer, aside, say};
 use crate::cakemail::explained::explain;
 use crate::capture::again::AgainError;
 use crate::compare::{RequestChange, ResponseChange, Rules};
 use crate::delivery::{Attempt, Kept};
 use crate::filter::FilterError;
+use crate::inspector::answer::{Bad, No, aside, json, say};
+use crate::inspector::asked::{Asked, Id, number};
 use crate::inspector::filtering::{parse, passing};
 use crate::inspector::parts::Parts;
-use crate::inspector::refuse::json;
 use crate::store::Store;
 use crate::wire::{self, Diff, Object, Page, Row, Side, SignatureObject};
 
@@ -132,7 +132,7 @@ pub(super) async fn one(
     let kept = get(&parts, id)?;
     let write = move || {
         let object = Object::from(&kept);
-        answer(&object.without_bodies_over(asked.bodies.unwrap_or(usize::MAX)))
+        say(&object.without_bodies_over(asked.bodies.unwrap_or(usize::MAX)))
     };
     aside(write).await
 }
@@ -160,9 +160,9 @@ impl Named {
     fn of(parts: &Parts, text: &str) -> Result<Self, No> {
         let (id, attempt) = match text.split_once('@') {
             None => (text, None),
-            Some((id, n)) => (id, Some(super::number(n)?)),
+            Some((id, n)) => (id, Some(number(n)?)),
         };
-        let kept = get(parts, super::number(id)?)?;
+        let kept = get(parts, number(id)?)?;
         let named = Self { kept, attempt };
         if let (Some(n), None) = (attempt, named.attempt()) {
             return Err(No::new(
@@ -214,7 +214,7 @@ pub(super) async fn diff(
 }
 
 fn deleted(ids: &[u64]) -> Response {
-    answer(&Object::Deleted { ids })
+    say(&Object::Deleted { ids })
 }
 
 /// Deletes one.
@@ -240,7 +240,7 @@ pub(super) async fn unmark(State(parts): State<Parts>, Id(id): Id) -> Response {
 
 fn set_mark(parts: &Parts, delivery: u64, marked: bool) -> Response {
     if parts.again.store().mark(delivery, marked) {
-        answer(&Object::Marked { delivery, marked })
+        say(&Object::Marked { delivery, marked })
     } else {
         AgainError::NoDelivery(delivery).into_response()
     }

@@ -6,14 +6,14 @@ use http::{HeaderValue, StatusCode, header};
 use serde::Deserialize;
 
 use super::deliveries::get;
-use super::{Asked, Attempted, Bad, Id, No, aside};
 use crate::capture::asked;
 use crate::delivery::{Kept, Outcome};
 use crate::export::format::Format;
 use crate::export::http as wire_format;
+use crate::inspector::answer::{Bad, No, aside, json, refuse};
+use crate::inspector::asked::{Asked, Attempted, Id};
 use crate::inspector::filtering::{parse, passing};
 use crate::inspector::parts::Parts;
-use crate::inspector::refuse::{json, refuse};
 
 /// The API in OpenAPI's words.
 const OPENAPI: &[u8] = include_bytes!("../../../assets/inspector/openapi.json");

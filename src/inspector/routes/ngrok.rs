@@ -7,9 +7,10 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::deliveries::get;
-use super::{Asked, Id, No, aside, finish, number, read, say};
 use crate::delivery::Kept;
 use crate::export::http as wire_format;
+use crate::inspector::answer::{No, aside, finish, say};
+use crate::inspector::asked::{Asked, Id, number, read};
 use crate::inspector::parts::Parts;
 use crate::wire::{NgrokRequest, NgrokRequests, NgrokTunnels, TUNNEL};
 

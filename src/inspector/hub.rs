@@ -9,15 +9,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokio::sync::watch;
 use tokio_tungstenite::tungstenite::Utf8Bytes;
 
-use super::feed;
-use crate::inspector::parts::Parts;
-
 /// Bytes of frames that are held.
 const MOST_BYTES: usize = 1 << 20;
 
 /// What all sockets share.
 #[derive(Debug)]
-pub(in crate::inspector) struct Hub {
+pub(super) struct Hub {
     /// Tells this run's frames from those of another.
     run: String,
     state: Mutex<State>,
@@ -69,7 +66,7 @@ impl Hub {
     ///
     /// # Errors
     /// Where the system gives no random numbers.
-    pub(in crate::inspector) fn new() -> Result<Self, getrandom::Error> {
+    pub(super) fn new() -> Result<Self, getrandom::Error> {
         let mut run = [0; 4];
         getrandom::fill(&mut run)?;
         Ok(Self {
@@ -85,8 +82,9 @@ impl Hub {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A seat, and frames from now on; `None` where `most` are taken.
-    pub(super) fn join(self: &Arc<Self>, parts: &Parts, most: usize) -> Option<Seat> {
+    /// A seat, and frames from now on; `None` where `most` are taken. `feed` has frames made
+    /// until it [leaves](Self::leave), and is asked for that where nobody makes any.
+    pub(super) fn join(self: &Arc<Self>, most: usize, feed: impl FnOnce()) -> Option<Seat> {
         let mut state = self.state();
         if *self.sockets.borrow() >= most {
             return None;
@@ -98,7 +96,7 @@ impl Hub {
             state.last += 1;
             state.frames.clear();
             state.bytes = 0;
-            tokio::spawn(feed::run(parts.clone(), feed::Sources::of(parts)));
+            feed();
         }
         Some(Seat(Arc::clone(self)))
     }

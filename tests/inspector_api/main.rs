@@ -1,0 +1,12 @@
+//! The web inspector's API as others see it: what it answers, whom it lets in, and what its
+//! socket tells. `tests/inspector` has the page.
+
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod door;
+mod guard;
+mod kit;
+mod session;
