@@ -78,6 +78,7 @@ fn a_failing_delivery_is_found_and_replayed_by_keys() {
     scene.deliver(BOUNCED);
     let page = scene.page(browser, 1440, 900);
     page.lists(&[1, 2]);
+    page.detail_of(2);
     page.press("N");
     page.detail_of(1);
     page.shows("banner-why", "Your app answered 401");

@@ -39,6 +39,7 @@ fn failing(browser: &Browser, app: &App, scene: &Scene) -> Page {
     scene.deliver(OPENED);
     page.lists(&(1..=11).collect::<Vec<_>>());
     page.counts("count-failed", "1");
+    page.detail_of(11);
     page.press("N");
     page.detail_of(10);
     page.shows("banner-why", "raw");

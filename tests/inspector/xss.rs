@@ -95,7 +95,8 @@ const FOUND: &str = r"const found = () => [
 
 /// Opens each tab of the delivery that is shown, each in all ways to look at it.
 const TABS: &str = r"
-    const frame = () => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)));
+    // The page draws at the next frame, too, and was first to ask for it.
+    const frame = () => new Promise((done) => requestAnimationFrame(done));
     const panel = document.querySelector('[data-testid=panel]');
     const all = [];
     for (const tab of ['headers', 'response', 'attempts', 'signature', 'raw', 'payload']) {
