@@ -9,4 +9,7 @@ mod support;
 mod door;
 mod guard;
 mod kit;
+mod live;
 mod session;
+mod socket;
+mod stalled;
