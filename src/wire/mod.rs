@@ -27,7 +27,7 @@ pub use live::{
     Bye, Changes, FilterMistake, FilterRefusal, Filtered, Matches, Pong, Resumed, Snapshot,
 };
 pub use ngrok::{NgrokRequest, NgrokRequests, NgrokTunnels, TUNNEL};
-pub use read::{Read, bytes, headers, read};
+pub use read::{Read, bytes, headers, path, read};
 pub use row::{Page, Row};
 pub use signature::SignatureObject;
 pub use status::{Latency, Status, TargetObject};

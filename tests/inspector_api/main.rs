@@ -6,10 +6,12 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bytes;
 mod door;
 mod guard;
 mod kit;
 mod live;
+mod paging;
 mod session;
 mod socket;
 mod stalled;

@@ -2,14 +2,13 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Bad, Id, No, answer, finish, read, read_or_default, say, target};
+use super::{Bad, Body, Id, No, answer, finish, read, read_or_default, say, target};
 use crate::capture::again::{AgainError, Draft, Sign};
 use crate::capture::trigger::own;
 use crate::delivery::{Attempt, Delivery, Kept, Scheme};
@@ -26,7 +25,7 @@ struct ReplayIn {
 pub(super) async fn replay(
     State(parts): State<Parts>,
     Id(id): Id,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, No> {
     let wanted: ReplayIn = read_or_default(&body)?;
     let to = target(wanted.to.as_deref())?;
@@ -74,7 +73,7 @@ impl SendIn {
         });
         Ok(Draft {
             method: self.request.method,
-            path_and_query: self.request.path,
+            path_and_query: wire::path(self.request.path).map_err(Bad)?,
             headers: wire::headers(&self.request.headers).map_err(Bad)?,
             body: wire::bytes(self.request.body, &self.request.body_encoding).map_err(Bad)?,
             original: self.original,
@@ -90,7 +89,7 @@ struct Sent<'a> {
 }
 
 /// Takes in an edited copy or a new delivery, and sends it.
-pub(super) async fn send(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn send(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let wanted: SendIn = read(&body)?;
     let to = target(wanted.to.as_deref())?;
     let draft = wanted.into_draft()?;
@@ -104,7 +103,7 @@ pub(super) async fn send(State(parts): State<Parts>, body: Bytes) -> Result<Resp
 }
 
 /// Takes in a delivery that was kept elsewhere.
-pub(super) async fn take_in(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn take_in(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let object: Value = read(&body)?;
     let wire::Read::Delivery {
         id,
@@ -142,7 +141,7 @@ struct Triggered<'a> {
 }
 
 /// Sends a signed sample to the listener's own door.
-pub(super) async fn trigger(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn trigger(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let wanted: TriggerIn = read(&body)?;
     let work = async move { own::send(&parts.again, &parts.about.url, &wanted.event).await };
     let sent = tokio::spawn(work).await.map_err(|_| super::failed())?;

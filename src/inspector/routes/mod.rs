@@ -9,10 +9,10 @@ mod ngrok;
 use std::sync::Arc;
 
 use axum::body::Bytes;
-use axum::extract::{DefaultBodyLimit, FromRequestParts, Path, Query, Request};
+use axum::extract::{DefaultBodyLimit, FromRequest, FromRequestParts, Path, Query, Request};
 use axum::response::{IntoResponse, Response};
 use axum::{Router, middleware};
-use http::StatusCode;
+use http::{StatusCode, header};
 use serde::{Deserialize, Serialize};
 
 use super::guard::{SESSION, guard, host_only};
@@ -177,6 +177,37 @@ impl<T: for<'de> Deserialize<'de>, S: Send + Sync> FromRequestParts<S> for Asked
             .into_response()
         })?;
         Ok(Self(asked.0))
+    }
+}
+
+/// A request's body, whole.
+struct Body(Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let too_long = || {
+            refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                &format!("the body is over {} MiB", MAX_BODY >> 20),
+                "",
+            )
+        };
+        // What is known to be too long is not read first.
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > MAX_BODY as u64) {
+            return Err(too_long());
+        }
+        Bytes::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(|error| match error.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => too_long(),
+                _ => Bad("the body did not come whole".into()).into_response(),
+            })
     }
 }
 

@@ -1,13 +1,12 @@
 //! The routes of ngrok's agent that inspect and replay, for scripts that were written for it.
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
 
 use super::deliveries::get;
-use super::{Asked, Id, No, aside, finish, number, read, say};
+use super::{Asked, Body, Id, No, aside, finish, number, read, say};
 use crate::delivery::Kept;
 use crate::export::http as wire_format;
 use crate::inspector::parts::Parts;
@@ -61,7 +60,7 @@ struct ReplayIn {
 }
 
 /// Sends one once more.
-pub(super) async fn replay(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn replay(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let wanted: ReplayIn = read(&body)?;
     let id = number(&wanted.id)?;
     finish(async move { parts.again.replay(id, None).await }).await?;
