@@ -26,7 +26,7 @@ pub use diff::{BodyDiff, Diff, Side};
 pub use live::{
     Bye, Changes, FilterMistake, FilterRefusal, Filtered, Matches, Pong, Resumed, Snapshot,
 };
-pub use ngrok::{NgrokRequest, NgrokRequests, NgrokTunnels, TUNNEL};
+pub use ngrok::{NgrokRequest, NgrokRequests, NgrokTunnel, NgrokTunnels, TUNNEL};
 pub use read::{Read, bytes, headers, path, read};
 pub use row::{Page, Row};
 pub use signature::SignatureObject;

@@ -11,6 +11,7 @@ mod door;
 mod guard;
 mod kit;
 mod live;
+mod ngrok;
 mod paging;
 mod session;
 mod socket;

@@ -66,6 +66,7 @@ fn table() -> Table<Parts> {
         .delete("/api/requests/http", ngrok::clear)
         .get("/api/requests/http/{id}", ngrok::request)
         .get("/api/tunnels", ngrok::tunnels)
+        .get("/api/tunnels/{name}", ngrok::tunnel)
 }
 
 /// The page, which tells nothing by itself.
