@@ -13,6 +13,7 @@ mod kit;
 mod live;
 mod ngrok;
 mod paging;
+mod secrets;
 mod session;
 mod socket;
 mod stalled;
