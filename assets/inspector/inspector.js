@@ -612,6 +612,7 @@ function dropSocket() {
   clearTimeout(deadTimer);
   clearTimeout(retryTimer);
   retryTimer = 0;
+  deadTimer = 0;
   const old = socket;
   socket = null;
   old?.close();

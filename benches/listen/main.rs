@@ -11,6 +11,7 @@
 
 mod contender;
 mod load;
+mod page;
 mod screen;
 mod start;
 mod steady;

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use http::uri::PathAndQuery;
 use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
@@ -137,6 +138,7 @@ impl Again {
             return Err(AgainError::NoTarget);
         }
         method(&draft.method)?;
+        path(&draft.path_and_query)?;
         let original = draft.original.and_then(|id| self.store.get(id));
         let headers = match &draft.sign {
             None => draft.headers,
@@ -319,6 +321,13 @@ fn method(text: &str) -> Result<Method, AgainError> {
     Method::from_bytes(text.as_bytes()).map_err(|_| AgainError::Method(text.to_owned()))
 }
 
+fn path(text: &str) -> Result<(), AgainError> {
+    let is_path = text.starts_with('/') && text.parse::<PathAndQuery>().is_ok();
+    is_path
+        .then_some(())
+        .ok_or_else(|| AgainError::Path(text.to_owned()))
+}
+
 fn ip_of(peer: &str) -> Option<IpAddr> {
     let address = peer.parse::<SocketAddr>().map(|address| address.ip());
     address.ok().or_else(|| peer.parse().ok())
@@ -327,6 +336,24 @@ fn ip_of(peer: &str) -> Option<IpAddr> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_begins_with_a_slash_and_is_one_word() {
+        for good in ["/", "/a?b=%zz&c", "//x", "/{a}|b"] {
+            assert_eq!(path(good), Ok(()), "{good}");
+        }
+        for bad in [
+            "",
+            "a",
+            "not a path",
+            "/a b",
+            "http://x/",
+            "/a\r\nx: y",
+            "?a",
+        ] {
+            assert_eq!(path(bad), Err(AgainError::Path(bad.into())), "{bad}");
+        }
+    }
 
     #[test]
     fn a_new_signature_takes_the_place_of_any_other() {

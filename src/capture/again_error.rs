@@ -24,6 +24,9 @@ pub enum AgainError {
     /// It cannot be sent over HTTP.
     #[error("`{}` is not a method of HTTP", .0.escape_debug())]
     Method(String),
+    /// It cannot stand in a request.
+    #[error("`{}` is not a path", .0.escape_debug())]
+    Path(String),
     /// It could not be kept.
     #[error("the store cannot be written: {0}")]
     Unsaved(Arc<str>),
@@ -37,6 +40,7 @@ impl AgainError {
             Self::NoTarget => "no_target",
             Self::NoSecret | Self::UnknownSecret(_) => "no_secret",
             Self::Method(_) => "method",
+            Self::Path(_) => "path",
             Self::Unsaved(_) => "store",
         }
     }
@@ -51,6 +55,7 @@ impl AgainError {
             }
             Self::UnknownSecret(_) => "use the label of a secret that the listener knows",
             Self::Method(_) => "use one such as POST",
+            Self::Path(_) => "begin it with `/`, and write spaces and the like as `%20`",
             Self::Unsaved(_) => "free space on the disk or check its permissions",
         }
     }
