@@ -36,6 +36,10 @@ fn it_clicks_types_and_waits_as_a_person_would() {
     let page = browser.page(800, 600);
     page.open(&format!("http://{}/", site.target()));
     assert_eq!(page.eval("innerWidth"), 800);
+    assert_eq!(
+        page.eval("matchMedia('(hover: hover) and (pointer: fine)').matches"),
+        true
+    );
     page.click("go");
     page.shows("said", "went");
     page.click("field");

@@ -143,6 +143,14 @@ impl Scene {
         post(self.listener.address(), Some(&signature), body).status
     }
 
+    /// Sends a sample of that event to the app, through the listener.
+    #[track_caller]
+    pub fn trigger(&self, event: &str) {
+        let (output, _) = self.run(&["trigger", event, "--secret", SECRET]);
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert!(output.status.success(), "{stderr}");
+    }
+
     /// The ids of what is kept, as a command says that is run in its home.
     #[track_caller]
     pub fn ids(&self) -> Vec<u64> {
