@@ -3,6 +3,7 @@
 //! Flags and environment come in as one [`Raw`] (clap joins them), each file as
 //! another; the first that says something wins, and secrets add up.
 
+mod address;
 mod file;
 mod origin;
 mod resolve;

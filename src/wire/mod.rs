@@ -3,6 +3,7 @@
 //! They are documented in `docs/json.md`. Fields may be added within version 1;
 //! none changes its meaning or goes.
 
+mod body;
 mod diff;
 mod from;
 mod live;
@@ -17,11 +18,10 @@ use std::borrow::Cow;
 use std::io::{self, Write};
 use std::time::Duration;
 
-use base64::display::Base64Display;
-use base64::engine::general_purpose::STANDARD;
 use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
+use body::{BodyObject, HeaderList};
 pub use diff::{BodyDiff, Diff, Side};
 pub use live::{
     Bye, Changes, FilterMistake, FilterRefusal, Filtered, Matches, Pong, Resumed, Snapshot,
@@ -33,7 +33,7 @@ pub use signature::SignatureObject;
 pub use status::{Latency, Status, TargetObject};
 pub use verification::{FindingObject, Verification};
 
-use crate::delivery::{Headers, escape_json_for_terminal, value_text};
+use crate::delivery::{Headers, escape_json_for_terminal};
 
 /// The version of the shapes, in the `ready` object.
 pub const VERSION: u32 = 1;
@@ -328,74 +328,6 @@ pub struct Stopped {
     refused: u64,
     evicted: u64,
     unsaved: u64,
-}
-
-/// A body as text where it is UTF-8, else as base64.
-#[derive(Debug, Serialize)]
-struct BodyObject<'a> {
-    body: BodyText<'a>,
-    body_encoding: &'static str,
-}
-
-#[derive(Debug)]
-enum BodyText<'a> {
-    Plain(&'a str),
-    Base64(&'a [u8]),
-    Omitted,
-}
-
-impl BodyObject<'_> {
-    fn omit_over(&mut self, most: usize) {
-        let bytes = match self.body {
-            BodyText::Plain(text) => text.len(),
-            BodyText::Base64(bytes) => bytes.len(),
-            BodyText::Omitted => 0,
-        };
-        if bytes > most {
-            self.body = BodyText::Omitted;
-            self.body_encoding = "omitted";
-        }
-    }
-}
-
-impl Serialize for BodyText<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        match self {
-            Self::Plain(text) => serializer.serialize_str(text),
-            Self::Base64(bytes) => serializer.collect_str(&Base64Display::new(bytes, &STANDARD)),
-            Self::Omitted => serializer.serialize_none(),
-        }
-    }
-}
-
-impl<'a> From<&'a [u8]> for BodyObject<'a> {
-    fn from(bytes: &'a [u8]) -> Self {
-        match std::str::from_utf8(bytes) {
-            Ok(text) => Self {
-                body: BodyText::Plain(text),
-                body_encoding: "utf8",
-            },
-            Err(_) => Self {
-                body: BodyText::Base64(bytes),
-                body_encoding: "base64",
-            },
-        }
-    }
-}
-
-/// `[[name, value]…]`. A value that is not UTF-8 is read as Latin-1, which is what
-/// HTTP once said it is, so that each byte is one character.
-#[derive(Debug)]
-struct HeaderList<'a>(&'a Headers);
-
-impl Serialize for HeaderList<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_seq(
-            self.0
-                .iter()
-                .map(|(name, value)| [Cow::Borrowed(name), value_text(value)]),
-        )
-    }
 }
 
 /// Milliseconds with three decimals: the clock's noise is not worth more.
