@@ -115,6 +115,12 @@ impl Page {
         self.wait("document.readyState === 'complete'");
     }
 
+    /// What it opens from now on is not held to the policy that comes with it.
+    #[track_caller]
+    pub fn ignore_policy(&self) {
+        self.call("Page.setBypassCSP", &json!({ "enabled": true }));
+    }
+
     /// Loads it once more, and waits until it has.
     #[track_caller]
     pub fn reload(&self) {
