@@ -1,12 +1,16 @@
 //! What is asked: the parts of a path, what stands behind the `?`, and bodies.
 
 use axum::body::Bytes;
-use axum::extract::{FromRequestParts, Path, Query};
+use axum::extract::{FromRequest, FromRequestParts, Path, Query, Request};
 use axum::response::{IntoResponse as _, Response};
+use http::{StatusCode, header};
 use serde::Deserialize;
 
-use super::answer::{Bad, No};
+use super::answer::{Bad, No, refuse};
 use crate::config::Target;
+
+/// The largest body of a request: a delivery of 25 MB can be 150 MB of JSON.
+pub(super) const MAX_BODY: usize = 160 << 20;
 
 /// A delivery's id in the path.
 pub(super) struct Id(pub(super) u64);
@@ -90,4 +94,35 @@ pub(super) fn target(text: Option<&str>) -> Result<Option<Target>, Bad> {
             .map_err(|error| Bad(error.to_string()))
     })
     .transpose()
+}
+
+/// A request's body, whole.
+pub(super) struct Body(pub(super) Bytes);
+
+impl<S: Send + Sync> FromRequest<S> for Body {
+    type Rejection = Response;
+
+    async fn from_request(request: Request, state: &S) -> Result<Self, Response> {
+        let too_long = || {
+            refuse(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "body_too_large",
+                &format!("the body is over {} MiB", MAX_BODY >> 20),
+                "",
+            )
+        };
+        // What is known to be too long is not read first.
+        let length = request.headers().get(header::CONTENT_LENGTH);
+        let length = length.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+        if length.is_some_and(|length| length > MAX_BODY as u64) {
+            return Err(too_long());
+        }
+        Bytes::from_request(request, state)
+            .await
+            .map(Self)
+            .map_err(|error| match error.status() {
+                StatusCode::PAYLOAD_TOO_LARGE => too_long(),
+                _ => Bad("the body did not come whole".into()).into_response(),
+            })
+    }
 }

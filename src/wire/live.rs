@@ -1,5 +1,7 @@
 //! The frames of the local API's socket, see `docs/api.md`.
 
+use std::borrow::Cow;
+
 use serde::Serialize;
 
 use super::{Message, RefusedObject, Row, Status};
@@ -132,7 +134,7 @@ impl<'a> From<&'a Refusal> for RefusedObject<'a> {
             peer: &refusal.peer,
             code: refusal.code.name(),
             status: refusal.status,
-            request: refusal.request.as_deref(),
+            request: refusal.request.as_deref().map(Cow::Borrowed),
             reason: &refusal.reason,
         }
     }

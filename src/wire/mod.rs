@@ -26,8 +26,8 @@ pub use diff::{BodyDiff, Diff, Side};
 pub use live::{
     Bye, Changes, FilterMistake, FilterRefusal, Filtered, Matches, Pong, Resumed, Snapshot,
 };
-pub use ngrok::{NgrokRequest, NgrokRequests, NgrokTunnels, TUNNEL};
-pub use read::{Read, bytes, headers, read};
+pub use ngrok::{NgrokRequest, NgrokRequests, NgrokTunnel, NgrokTunnels, TUNNEL};
+pub use read::{Read, bytes, headers, path, read};
 pub use row::{Page, Row};
 pub use signature::SignatureObject;
 pub use status::{Latency, Status, TargetObject};
@@ -287,8 +287,21 @@ pub struct RefusedObject<'a> {
     peer: &'a str,
     code: &'static str,
     status: Option<u16>,
-    request: Option<&'a str>,
+    request: Option<Cow<'a, str>>,
     reason: &'a str,
+}
+
+impl RefusedObject<'_> {
+    /// With no more of the request than a list shows.
+    #[must_use]
+    pub fn short(mut self) -> Self {
+        let short = self
+            .request
+            .as_deref()
+            .map(|line| row::cut(line).into_owned());
+        self.request = short.map(Cow::Owned);
+        self
+    }
 }
 
 /// A warning or an error.

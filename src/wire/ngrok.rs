@@ -147,8 +147,9 @@ pub struct NgrokTunnels<'a> {
     uri: &'static str,
 }
 
+/// The one tunnel.
 #[derive(Debug, Serialize)]
-struct NgrokTunnel<'a> {
+pub struct NgrokTunnel<'a> {
     name: &'static str,
     uri: String,
     public_url: &'a str,
@@ -173,10 +174,10 @@ struct Count {
     count: u64,
 }
 
-impl<'a> NgrokTunnels<'a> {
+impl<'a> NgrokTunnel<'a> {
     /// Where deliveries arrive, where they go, and how many have come.
     pub fn new(url: &'a str, target: Option<&'a str>, received: u64) -> Self {
-        let tunnel = NgrokTunnel {
+        Self {
             name: TUNNEL,
             uri: format!("/api/tunnels/{TUNNEL}"),
             public_url: url.trim_end_matches('/'),
@@ -188,7 +189,12 @@ impl<'a> NgrokTunnels<'a> {
             metrics: Metrics {
                 http: Count { count: received },
             },
-        };
+        }
+    }
+}
+
+impl<'a> From<NgrokTunnel<'a>> for NgrokTunnels<'a> {
+    fn from(tunnel: NgrokTunnel<'a>) -> Self {
         Self {
             tunnels: [tunnel],
             uri: "/api/tunnels",

@@ -48,11 +48,11 @@ pub fn read(object: Value) -> Result<Read, String> {
             let request = Received {
                 received_at: read.received_at,
                 peer: read.peer,
-                method: read.request.method,
-                path_and_query: match read.request.query {
+                method: method(read.request.method)?,
+                path_and_query: path(match read.request.query {
                     Some(query) => format!("{}?{query}", read.request.path).into(),
                     None => read.request.path,
-                },
+                })?,
                 headers: headers(&read.request.headers)?,
                 body: bytes(read.request.body, &read.request.body_encoding)?,
                 event: read.event,
@@ -228,8 +228,7 @@ pub fn bytes(text: String, encoding: &str) -> Result<Bytes, String> {
 /// Where a field could not be sent: a name that is none, a control character in a value.
 pub fn headers(fields: &[(String, String)]) -> Result<Headers, String> {
     for (name, value) in fields {
-        let is_token = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
-        if name.is_empty() || !name.bytes().all(is_token) {
+        if !is_token(name) {
             return Err(format!(
                 "`{}` is not the name of a header",
                 name.escape_debug()
@@ -245,6 +244,30 @@ pub fn headers(fields: &[(String, String)]) -> Result<Headers, String> {
         .iter()
         .map(|(name, value)| (name.to_ascii_lowercase(), value.as_bytes()))
         .collect())
+}
+
+/// Whether this is what HTTP makes names and methods of.
+fn is_token(text: &str) -> bool {
+    let fits = |c: u8| c.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&c);
+    !text.is_empty() && text.bytes().all(fits)
+}
+
+fn method(text: Box<str>) -> Result<Box<str>, String> {
+    if is_token(&text) {
+        return Ok(text);
+    }
+    Err(format!("`{}` is not a method of HTTP", text.escape_debug()))
+}
+
+/// A path with its query, which has to fit into the first line of a request.
+///
+/// # Errors
+/// Where it would end that line or be taken for two words.
+pub fn path(text: Box<str>) -> Result<Box<str>, String> {
+    if text.contains(|c: char| c == ' ' || c.is_ascii_control()) {
+        return Err("the path has a space or a control character in it".to_owned());
+    }
+    Ok(text)
 }
 
 #[cfg(test)]

@@ -1,6 +1,7 @@
 //! A delivery in one line, as lists of the local API and its socket have it.
 
 use std::borrow::Cow;
+use std::io::{self, Write};
 
 use jiff::Timestamp;
 use serde::Serialize;
@@ -62,16 +63,31 @@ impl<'a> From<&'a Kept> for Row<'a> {
 }
 
 impl Row<'_> {
-    /// Bytes of it in JSON, nearly.
+    /// Bytes of it in JSON.
     pub fn size(&self) -> usize {
-        const REST: usize = 350;
-        let texts = [self.event.as_deref(), self.query.as_deref()];
-        let texts: usize = texts.into_iter().flatten().map(str::len).sum();
-        texts + self.path.len() + self.method.len() + self.peer.len() + REST
+        let mut written = Written(0);
+        // Counting does not fail.
+        let _ = super::write_line(self, &mut written);
+        written.0
     }
 }
 
-fn cut(text: &str) -> Cow<'_, str> {
+/// Counts what is written: a character may take six bytes in JSON.
+struct Written(usize);
+
+impl Write for Written {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.0 += bytes.len();
+        Ok(bytes.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A text, up to the longest that is told.
+pub(super) fn cut(text: &str) -> Cow<'_, str> {
     match text.char_indices().nth(LONGEST) {
         None => Cow::Borrowed(text),
         Some((end, _)) => Cow::Owned(format!("{}…", &text[..end])),

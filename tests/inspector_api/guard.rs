@@ -61,7 +61,8 @@ fn refuses(inspector: &Inspector, fields: &str, status: u16) {
 
 #[test]
 fn without_the_token_nothing_is_told_or_done() {
-    let inspector = Inspector::filled(&app(), &[]);
+    let app = app();
+    let inspector = Inspector::filled(&app, &[]);
     let page = inspector.page();
     let before = inspector.state();
     for fields in [
@@ -109,7 +110,8 @@ fn without_the_token_nothing_is_told_or_done() {
 
 #[test]
 fn a_host_that_is_not_this_one_is_turned_away() {
-    let inspector = Inspector::filled(&app(), &[]);
+    let app = app();
+    let inspector = Inspector::filled(&app, &[]);
     let before = inspector.state();
     for host in [
         "Host: evil.example\r\n",
@@ -145,7 +147,8 @@ fn a_host_that_is_not_this_one_is_turned_away() {
 
 #[test]
 fn other_origins_are_turned_away() {
-    let inspector = Inspector::filled(&app(), &[]);
+    let app = app();
+    let inspector = Inspector::filled(&app, &[]);
     let page = inspector.page();
     let before = inspector.state();
     let cookie = format!("Cookie: {}\r\n", page.cookie);
@@ -198,7 +201,8 @@ fn other_origins_are_turned_away() {
 
 #[test]
 fn what_a_form_can_send_does_nothing() {
-    let inspector = Inspector::filled(&app(), &[]);
+    let app = app();
+    let inspector = Inspector::filled(&app, &[]);
     let page = inspector.page();
     let before = inspector.state();
     let send = json!({
@@ -258,7 +262,8 @@ fn what_a_form_can_send_does_nothing() {
 
 #[test]
 fn a_preflight_gets_no_leave() {
-    let inspector = Inspector::filled(&app(), &[]);
+    let app = app();
+    let inspector = Inspector::filled(&app, &[]);
     for (route, _) in all() {
         let path = route.split(' ').nth(1).expect("a path");
         for fields in [
@@ -277,7 +282,8 @@ fn a_preflight_gets_no_leave() {
 
 #[test]
 fn nothing_that_is_read_changes_anything() {
-    let inspector = Inspector::filled(&app(), &[]);
+    let app = app();
+    let inspector = Inspector::filled(&app, &[]);
     let page = inspector.page();
     let before = inspector.state();
     for route in routes() {

@@ -9,7 +9,7 @@ use http_body_util::Full;
 use serde_json::Value;
 use tempfile::TempDir;
 
-use crate::support::listener::{Listener, home};
+use crate::support::listener::Listener;
 use crate::support::raw::{self, Message};
 use crate::support::sender::{Header, Scheme, post, sign};
 use crate::support::upstream::Upstream;
@@ -57,13 +57,13 @@ impl Inspector {
     /// One with these arguments, and an empty store.
     #[track_caller]
     pub fn start(args: &[&str]) -> Self {
-        Self::start_in(&Rc::new(home()), args)
+        Self::of(Listener::start(args))
     }
 
-    /// The same in a home folder that may have a history.
+    /// The same, with these variables in its environment.
     #[track_caller]
-    pub fn start_in(home: &Rc<TempDir>, args: &[&str]) -> Self {
-        Self::of(Listener::start_in(home, args))
+    pub fn start_with(home: &Rc<TempDir>, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::of(Listener::start_with(home, args, variables))
     }
 
     fn of(listener: Listener) -> Self {
@@ -253,6 +253,7 @@ pub fn routes() -> Vec<String> {
     let routes = cmhook::inspector::routes();
     let named = routes.iter().map(|route| {
         let path = route.path.replace("{id}", "1").replace("{n}", "1");
+        let path = path.replace("{name}", "cmhook");
         format!("{} {path}", route.method)
     });
     named.collect()

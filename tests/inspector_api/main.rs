@@ -6,7 +6,14 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bytes;
 mod door;
 mod guard;
 mod kit;
+mod live;
+mod ngrok;
+mod paging;
+mod secrets;
 mod session;
+mod socket;
+mod stalled;

@@ -27,7 +27,8 @@ fn the_link_becomes_a_cookie_that_no_script_reads() {
 
 #[test]
 fn a_page_that_is_loaded_again_goes_on_by_its_cookie() {
-    let inspector = Inspector::filled(&app(), &[]);
+    let app = app();
+    let inspector = Inspector::filled(&app, &[]);
     let page = inspector.page();
     let cookie = format!("Cookie: other=1; {}\r\n", page.cookie);
     let again = inspector.ask("GET /api/v1/session", &cookie, b"");

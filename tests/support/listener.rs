@@ -31,20 +31,31 @@ impl Listener {
     /// `--store` or `--ephemeral` among the arguments its store is the default one there.
     #[track_caller]
     pub fn start_in(home: &Rc<TempDir>, args: &[&str]) -> Self {
-        Self::start_as(home, listen(), args)
+        Self::start_as(home, listen(), args, &[])
+    }
+
+    /// The same, with these variables in its environment.
+    #[track_caller]
+    pub fn start_with(home: &Rc<TempDir>, args: &[&str], variables: &[(&str, &str)]) -> Self {
+        Self::start_as(home, listen(), args, variables)
     }
 
     /// The same, run by another program such as `strace`, which must become cmhook's process
     /// or leave it to be this one's child.
     #[track_caller]
     pub fn start_under(home: &Rc<TempDir>, wrapper: Command, args: &[&str]) -> Self {
-        Self::start_as(home, under(wrapper), args)
+        Self::start_as(home, under(wrapper), args, &[])
     }
 
     #[track_caller]
-    fn start_as(home: &Rc<TempDir>, mut command: Command, args: &[&str]) -> Self {
+    fn start_as(
+        home: &Rc<TempDir>,
+        mut command: Command,
+        args: &[&str],
+        variables: &[(&str, &str)],
+    ) -> Self {
         command.args(["--json"]).args(args);
-        let mut process = Process::start(&mut command, home.path());
+        let mut process = Process::start_with(&mut command, home.path(), variables);
         let Some(line) = process.stdout.next() else {
             process.stderr.drain();
             panic!("it did not start: {}", process.stderr.text());

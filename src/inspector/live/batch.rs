@@ -8,7 +8,7 @@ use tokio_tungstenite::tungstenite::Utf8Bytes;
 use crate::delivery::{Kept, Notice, Refusal, Warning};
 use crate::inspector::hub::{Hub, What};
 use crate::inspector::parts::Parts;
-use crate::wire::{self, Changes, Row};
+use crate::wire::{self, Changes, RefusedObject, Row};
 
 /// Deliveries in a frame.
 const ROWS: usize = 200;
@@ -68,12 +68,19 @@ impl Batch {
             return;
         }
         let ids: Vec<u64> = self.dirty.into_iter().collect();
-        let kept: Vec<Kept> = store.some(&ids).into_iter().flatten().collect();
         let evicted = store.counts().evicted;
-        let gone = if self.has_deleted || evicted != known.evicted {
+        let found = store.some(&ids);
+        // A snapshot may have told of what was gone before any frame did.
+        let early = ids.iter().zip(&found).filter(|(_, kept)| kept.is_none());
+        let early: Vec<u64> = early.map(|(id, _)| *id).collect();
+        let kept: Vec<Kept> = found.into_iter().flatten().collect();
+        let gone = if self.has_deleted || evicted != known.evicted || !early.is_empty() {
             known.evicted = evicted;
             let now = store.ids();
-            let gone = missing(&known.ids, &now);
+            let mut gone = missing(&known.ids, &now);
+            gone.extend(early);
+            gone.sort_unstable();
+            gone.dedup();
             known.ids = now;
             gone
         } else {
@@ -95,7 +102,11 @@ impl Batch {
                     resume,
                     deliveries: rows.iter().map(Row::from).collect(),
                     gone: if is_last { &gone } else { &[] },
-                    refused: remarks(&self.refused, is_last),
+                    refused: remarks::<_, RefusedObject<'_>>(&self.refused, is_last)
+                        .into_iter()
+                        // A request line may be as long as 64 KiB.
+                        .map(RefusedObject::short)
+                        .collect(),
                     warnings: remarks(&self.warnings, is_last),
                     status: (is_last && self.has_status).then_some(&status),
                 };

@@ -69,7 +69,8 @@ pub(super) async fn open(
         let config = WebSocketConfig::default()
             .read_buffer_size(8 << 10)
             .write_buffer_size(16 << 10)
-            .max_write_buffer_size(2 << 20)
+            // One frame is written at a time, and the ids of all that is kept may be long.
+            .max_write_buffer_size(usize::MAX)
             .max_message_size(Some(MESSAGE))
             .max_frame_size(Some(MESSAGE));
         let io = TokioIo::new(upgraded);

@@ -33,8 +33,14 @@ type Stream = WebSocketStream<TokioIo<Upgraded>>;
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, untagged)]
 enum Said {
-    Ping { ping: u64 },
-    Filter { filter: Option<String> },
+    Ping {
+        ping: u64,
+    },
+    Filter {
+        // Without this it might be left out, and `{}` would take the filter away.
+        #[serde(deserialize_with = "Option::deserialize")]
+        filter: Option<String>,
+    },
 }
 
 /// The socket is of no use any more.
@@ -153,7 +159,10 @@ impl Socket<'_> {
                 status: &self.parts.status(&now),
                 more: oldest.is_some_and(|kept| Some(kept.delivery.id) != store.oldest()),
                 deliveries: rows,
-                refused: refusals.iter().map(|refusal| (&**refusal).into()).collect(),
+                refused: refusals
+                    .iter()
+                    .map(|refusal| wire::RefusedObject::from(&**refusal).short())
+                    .collect(),
             })
         };
         self.say(frame).await

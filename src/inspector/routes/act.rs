@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -13,7 +12,7 @@ use crate::capture::again::{AgainError, Draft, Sign};
 use crate::capture::trigger::own;
 use crate::delivery::{Attempt, Delivery, Kept, Scheme};
 use crate::inspector::answer::{Bad, No, failed, finish, say};
-use crate::inspector::asked::{Id, read, read_or_default, target};
+use crate::inspector::asked::{Body, Id, read, read_or_default, target};
 use crate::inspector::parts::Parts;
 use crate::wire::{self, Object};
 
@@ -27,7 +26,7 @@ struct ReplayIn {
 pub(super) async fn replay(
     State(parts): State<Parts>,
     Id(id): Id,
-    body: Bytes,
+    Body(body): Body,
 ) -> Result<Response, No> {
     let wanted: ReplayIn = read_or_default(&body)?;
     let to = target(wanted.to.as_deref())?;
@@ -75,7 +74,7 @@ impl SendIn {
         });
         Ok(Draft {
             method: self.request.method,
-            path_and_query: self.request.path,
+            path_and_query: wire::path(self.request.path).map_err(Bad)?,
             headers: wire::headers(&self.request.headers).map_err(Bad)?,
             body: wire::bytes(self.request.body, &self.request.body_encoding).map_err(Bad)?,
             original: self.original,
@@ -91,7 +90,7 @@ struct Sent<'a> {
 }
 
 /// Takes in an edited copy or a new delivery, and sends it.
-pub(super) async fn send(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn send(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let wanted: SendIn = read(&body)?;
     let to = target(wanted.to.as_deref())?;
     let draft = wanted.into_draft()?;
@@ -105,7 +104,7 @@ pub(super) async fn send(State(parts): State<Parts>, body: Bytes) -> Result<Resp
 }
 
 /// Takes in a delivery that was kept elsewhere.
-pub(super) async fn take_in(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn take_in(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let object: Value = read(&body)?;
     let wire::Read::Delivery {
         id,
@@ -143,7 +142,7 @@ struct Triggered<'a> {
 }
 
 /// Sends a signed sample to the listener's own door.
-pub(super) async fn trigger(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn trigger(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let wanted: TriggerIn = read(&body)?;
     let work = async move { own::send(&parts.again, &parts.about.url, &wanted.event).await };
     let sent = tokio::spawn(work).await.map_err(|_| failed())?;

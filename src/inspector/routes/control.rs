@@ -1,6 +1,5 @@
 //! The listener itself: what it is, where deliveries go, what they are verified with.
 
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::Response;
 use http::{HeaderValue, StatusCode, header};
@@ -12,7 +11,7 @@ use crate::cakemail::signature::Secret;
 use crate::capture::own_port::own_target;
 use crate::config::Target;
 use crate::inspector::answer::{Bad, No, say};
-use crate::inspector::asked::read;
+use crate::inspector::asked::{Body, read};
 use crate::inspector::parts::Parts;
 
 /// The listener as it is now.
@@ -93,7 +92,10 @@ struct Added<'a> {
 }
 
 /// Verifies with a secret more from now on, and all that is kept once more.
-pub(super) async fn add_secret(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn add_secret(
+    State(parts): State<Parts>,
+    Body(body): Body,
+) -> Result<Response, No> {
     // What is wrong with the body is said without quoting it: there is a secret in it.
     let wanted: SecretIn = serde_json::from_slice(&body).map_err(|_| {
         Bad("the body must be `{\"secret\": …}`, with `label` and `event` if wanted".into())
@@ -135,7 +137,10 @@ struct TargetIn {
 }
 
 /// Sends deliveries elsewhere from now on.
-pub(super) async fn set_target(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn set_target(
+    State(parts): State<Parts>,
+    Body(body): Body,
+) -> Result<Response, No> {
     let wanted: TargetIn = read(&body)?;
     let targets = wanted.targets.iter().map(|text| text.parse::<Target>());
     let targets: Vec<_> = targets
@@ -160,7 +165,7 @@ struct PauseIn {
 }
 
 /// Keeps deliveries without forwarding them, or goes on.
-pub(super) async fn pause(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn pause(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let wanted: PauseIn = read(&body)?;
     parts.again.controls().pause(wanted.paused);
     Ok(status(State(parts)).await)

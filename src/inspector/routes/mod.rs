@@ -13,13 +13,11 @@ use axum::{Router, middleware};
 use http::StatusCode;
 
 use super::answer::refuse;
+use super::asked::MAX_BODY;
 use super::guard::{SESSION, guard, host_only};
 use super::parts::Parts;
 use super::table::{Route, Table};
 use super::{assets, live};
-
-/// The largest body of a request: a delivery of 25 MB can be 150 MB of JSON.
-const MAX_BODY: usize = 160 << 20;
 
 /// What wants a token.
 fn table() -> Table<Parts> {
@@ -60,6 +58,7 @@ fn table() -> Table<Parts> {
         .delete("/api/requests/http", ngrok::clear)
         .get("/api/requests/http/{id}", ngrok::request)
         .get("/api/tunnels", ngrok::tunnels)
+        .get("/api/tunnels/{name}", ngrok::tunnel)
 }
 
 /// The page, which tells nothing by itself.

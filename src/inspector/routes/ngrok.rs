@@ -1,7 +1,7 @@
 //! The routes of ngrok's agent that inspect and replay, for scripts that were written for it.
 
-use axum::body::Bytes;
-use axum::extract::State;
+use axum::extract::rejection::PathRejection;
+use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use serde::Deserialize;
@@ -10,9 +10,9 @@ use super::deliveries::get;
 use crate::delivery::Kept;
 use crate::export::http as wire_format;
 use crate::inspector::answer::{No, aside, finish, say};
-use crate::inspector::asked::{Asked, Id, number, read};
+use crate::inspector::asked::{Asked, Body, Id, number, read};
 use crate::inspector::parts::Parts;
-use crate::wire::{NgrokRequest, NgrokRequests, NgrokTunnels, TUNNEL};
+use crate::wire::{NgrokRequest, NgrokRequests, NgrokTunnel, NgrokTunnels, TUNNEL};
 
 /// Requests where nobody says how many, and at most.
 const USUAL: usize = 50;
@@ -62,7 +62,7 @@ struct ReplayIn {
 }
 
 /// Sends one once more.
-pub(super) async fn replay(State(parts): State<Parts>, body: Bytes) -> Result<Response, No> {
+pub(super) async fn replay(State(parts): State<Parts>, Body(body): Body) -> Result<Response, No> {
     let wanted: ReplayIn = read(&body)?;
     let id = number(&wanted.id)?;
     finish(async move { parts.again.replay(id, None).await }).await?;
@@ -75,12 +75,28 @@ pub(super) async fn clear(State(parts): State<Parts>) -> Response {
     StatusCode::NO_CONTENT.into_response()
 }
 
-/// The way in.
+/// The way in, as a list.
 pub(super) async fn tunnels(State(parts): State<Parts>) -> Response {
+    with_tunnel(&parts, |tunnel| say(&NgrokTunnels::from(tunnel)))
+}
+
+/// The way in.
+pub(super) async fn tunnel(
+    State(parts): State<Parts>,
+    name: Result<Path<String>, PathRejection>,
+) -> Result<Response, No> {
+    if name.is_ok_and(|Path(name)| name == TUNNEL) {
+        return Ok(with_tunnel(&parts, |tunnel| say(&tunnel)));
+    }
+    let why = format!("there is one tunnel only, `{TUNNEL}`");
+    Err(No::new(StatusCode::NOT_FOUND, "no_tunnel", &why, ""))
+}
+
+fn with_tunnel(parts: &Parts, say: impl FnOnce(NgrokTunnel<'_>) -> Response) -> Response {
     let policy = parts.again.policy();
     let target = policy.targets().next().map(ToString::to_string);
     let received = parts.again.store().counts().received;
-    say(&NgrokTunnels::new(
+    say(NgrokTunnel::new(
         &parts.about.url,
         target.as_deref(),
         received,
