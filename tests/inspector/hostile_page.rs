@@ -37,20 +37,22 @@ const ATTACKS: &str = r#"(async (base, port) => {
     const changes = [['/api/v1/deliveries/1/replay', { to: null }], ['/api/requests/http', { id: '1' }], ['/api/v1/trigger', { event: 'email.opened' }],
         ['/api/v1/send', { request: { method: 'POST', path: '/', headers: [], body: '', body_encoding: 'utf8' }, original: null, sign: null, to: null }],
         ['/api/v1/secrets', { secret: 'x', label: null, event: null }], ['/api/v1/session', {}]];
+    const asked = [];
     for (const credentials of ['include', 'omit']) {
         for (const mode of ['cors', 'no-cors']) {
-            for (const path of reads) await ask(path, { mode, credentials });
-            for (const [path, body] of changes) await ask(path, { method: 'POST', mode, credentials, headers: { 'Content-Type': 'text/plain' }, body: JSON.stringify(body) });
+            for (const path of reads) asked.push(ask(path, { mode, credentials }));
+            for (const [path, body] of changes) asked.push(ask(path, { method: 'POST', mode, credentials, headers: { 'Content-Type': 'text/plain' }, body: JSON.stringify(body) }));
         }
-        for (const [path, body] of changes) await ask(path, { method: 'POST', credentials, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) });
-        await ask('/api/v1/deliveries', { method: 'DELETE', credentials });
-        await ask('/api/v1/pause', { method: 'PUT', credentials, headers: { 'Content-Type': 'application/json' }, body: '{"paused":true}' });
+        for (const [path, body] of changes) asked.push(ask(path, { method: 'POST', credentials, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(body) }));
+        asked.push(ask('/api/v1/deliveries', { method: 'DELETE', credentials }));
+        asked.push(ask('/api/v1/pause', { method: 'PUT', credentials, headers: { 'Content-Type': 'application/json' }, body: '{"paused":true}' }));
     }
+    await Promise.all(asked);
     navigator.sendBeacon(base + '/api/v1/deliveries/1/replay', '{}');
 
-    for (const [path, body] of changes) {
+    await Promise.all(changes.map(async ([path, body]) => {
         tried.push(`form ${path}`);
-        const frame = document.body.appendChild(Object.assign(document.createElement('iframe'), { name: `${base} ${tried.length}` }));
+        const frame = document.body.appendChild(Object.assign(document.createElement('iframe'), { name: base + path }));
         const form = document.body.appendChild(Object.assign(document.createElement('form'), { method: 'POST', enctype: 'text/plain', action: base + path, target: frame.name }));
         // What a form of plain text makes of this is JSON.
         const text = JSON.stringify({ ...body, pad: '=' }), at = text.lastIndexOf('=');
@@ -59,7 +61,7 @@ const ATTACKS: &str = r#"(async (base, port) => {
         form.submit();
         await within(loaded);
         try { note(`form ${path}`, frame.contentDocument?.body?.innerText); } catch { /* Another origin's. */ }
-    }
+    }));
 
     for (const [tag, attribute] of [['script', 'src'], ['img', 'src'], ['link', 'href'], ['object', 'data'], ['video', 'src']]) {
         tried.push(tag);
@@ -75,7 +77,7 @@ const ATTACKS: &str = r#"(async (base, port) => {
         try { note(tag, element.contentDocument?.body?.innerText); } catch { /* Another origin's. */ }
     }
 
-    for (const path of ['/', '/api/v1/deliveries', '/#/deliveries/1']) {
+    await Promise.all(['/', '/api/v1/deliveries', '/#/deliveries/1'].map(async (path) => {
         tried.push(`frame ${path}`);
         const frame = document.createElement('iframe');
         const loaded = new Promise((done) => { frame.onload = done; });
@@ -91,7 +93,7 @@ const ATTACKS: &str = r#"(async (base, port) => {
         try { note(`window ${path}`, opened?.document?.body?.innerText); } catch { /* Another origin's. */ }
         opened?.postMessage({ filter: null, type: 'snapshot' }, '*');
         opened?.close();
-    }
+    }));
 
     for (const url of [`ws://${new URL(base).host}/api/v1/live`, `ws://127.0.0.1:${port}/api/v1/live`]) {
         tried.push(`socket ${url}`);
@@ -99,7 +101,7 @@ const ATTACKS: &str = r#"(async (base, port) => {
             const socket = new WebSocket(url);
             socket.onopen = () => { note(url, 'it was opened'); };
             socket.onmessage = (message) => { note(url, message.data); done(); };
-            socket.onclose = done;
+            socket.onclose = socket.onerror = done;
         }));
     }
     return { read, tried: tried.length };
@@ -166,10 +168,15 @@ fn no_page_of_another_origin_reads_or_changes_anything() {
 
     // Once its name leads here, the page's own origin is where the inspector is.
     let page = own.beside();
+    // It came from elsewhere while its name still led there, with no policy of the inspector's.
+    page.ignore_policy();
     page.open(&format!("http://{REBOUND}:{port}/"));
     let read = attack(&page, &format!("http://{REBOUND}:{port}"), port);
     // Of its own origin it reads what it is told, and that is the same refusal for all.
-    assert!(!read.is_empty());
+    let fetched = read
+        .iter()
+        .filter(|told| told.starts_with("GET /api/v1/deliveries "));
+    assert_eq!(fetched.count(), 4, "{read:#?}");
     for told in &read {
         assert!(
             told.contains("forbidden") && !told.contains(SENTINEL),

@@ -115,6 +115,12 @@ impl Page {
         self.wait("document.readyState === 'complete'");
     }
 
+    /// What it opens from now on is not held to the policy that comes with it.
+    #[track_caller]
+    pub fn ignore_policy(&self) {
+        self.call("Page.setBypassCSP", &json!({ "enabled": true }));
+    }
+
     /// Loads it once more, and waits until it has.
     #[track_caller]
     pub fn reload(&self) {
@@ -199,11 +205,14 @@ impl Page {
         ));
     }
 
-    /// Waits until no element with that test id is seen.
+    /// Waits until no element with that test id is seen. A dialog has to be gone: for a moment
+    /// after it was closed, its fields still take the keys.
     #[track_caller]
     pub fn hides(&self, testid: &str) {
         let all = format!("document.querySelectorAll({})", json!(selector(testid)));
-        self.wait(&format!("![...{all}].some((e) => e.checkVisibility())"));
+        self.wait(&format!(
+            "![...{all}].some((e) => e.checkVisibility() || e.matches('dialog'))"
+        ));
     }
 
     /// The text of the first element with that test id.
