@@ -4,6 +4,7 @@
 //! none changes its meaning or goes.
 
 mod diff;
+mod fields;
 mod from;
 mod live;
 mod ngrok;
@@ -23,6 +24,7 @@ use jiff::Timestamp;
 use serde::{Serialize, Serializer};
 
 pub use diff::{BodyDiff, Diff, Side};
+pub use fields::Fields;
 pub use live::{
     Bye, Changes, FilterMistake, FilterRefusal, Filtered, Matches, Pong, Resumed, Snapshot,
 };

@@ -13,7 +13,7 @@ use crate::capture::again::{AgainError, Draft, Sign};
 use crate::capture::trigger::own;
 use crate::delivery::{Attempt, Delivery, Kept, Scheme};
 use crate::inspector::parts::Parts;
-use crate::wire::{self, Object};
+use crate::wire::{self, Fields, Object};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -37,9 +37,9 @@ pub(super) async fn replay(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SendIn {
-    request: RequestIn,
+    request: Fields<RequestIn>,
     original: Option<u64>,
-    sign: Option<SignIn>,
+    sign: Option<Fields<SignIn>>,
     to: Option<String>,
 }
 
@@ -62,7 +62,7 @@ struct SignIn {
 
 impl SendIn {
     fn into_draft(self) -> Result<Draft, Bad> {
-        let sign = self.sign.map(|sign| {
+        let sign = self.sign.map(|Fields(sign)| {
             let scheme = sign.scheme.map(|name| {
                 Scheme::from_name(&name).ok_or_else(|| Bad(format!("there is no scheme `{name}`")))
             });
@@ -71,11 +71,12 @@ impl SendIn {
                 scheme: scheme.transpose()?,
             })
         });
+        let Fields(request) = self.request;
         Ok(Draft {
-            method: self.request.method,
-            path_and_query: wire::path(self.request.path).map_err(Bad)?,
-            headers: wire::headers(&self.request.headers).map_err(Bad)?,
-            body: wire::bytes(self.request.body, &self.request.body_encoding).map_err(Bad)?,
+            method: request.method,
+            path_and_query: wire::path(request.path).map_err(Bad)?,
+            headers: wire::headers(&request.headers).map_err(Bad)?,
+            body: wire::bytes(request.body, &request.body_encoding).map_err(Bad)?,
             original: self.original,
             sign: sign.transpose()?,
         })

@@ -280,6 +280,7 @@ impl IntoResponse for Bad {
 
 fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Bad> {
     serde_json::from_slice(body)
+        .map(|wire::Fields(read)| read)
         .map_err(|error| Bad(format!("the body is not as it should be: {error}")))
 }
 
