@@ -7,6 +7,7 @@
 mod support;
 
 mod bytes;
+mod document;
 mod door;
 mod guard;
 mod kit;
