@@ -9,6 +9,7 @@ mod support;
 mod bytes;
 mod document;
 mod door;
+mod examples;
 mod guard;
 mod kit;
 mod live;
