@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::answer::{Bad, No, refuse};
 use crate::config::Target;
+use crate::wire;
 
 /// The largest body of a request: a delivery of 25 MB can be 150 MB of JSON.
 pub(super) const MAX_BODY: usize = 160 << 20;
@@ -74,6 +75,7 @@ impl<T: for<'de> Deserialize<'de>, S: Send + Sync> FromRequestParts<S> for Asked
 /// A body in JSON.
 pub(super) fn read<T: for<'de> Deserialize<'de>>(body: &[u8]) -> Result<T, Bad> {
     serde_json::from_slice(body)
+        .map(|wire::Fields(read)| read)
         .map_err(|error| Bad(format!("the body is not as it should be: {error}")))
 }
 

@@ -5,6 +5,7 @@
 
 mod body;
 mod diff;
+mod fields;
 mod from;
 mod live;
 mod ngrok;
@@ -23,6 +24,7 @@ use serde::{Serialize, Serializer};
 
 use body::{BodyObject, HeaderList};
 pub use diff::{BodyDiff, Diff, Side};
+pub use fields::Fields;
 pub use live::{
     Bye, Changes, FilterMistake, FilterRefusal, Filtered, Matches, Pong, Resumed, Snapshot,
 };

@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde_json::Value;
 
+use super::Fields;
 use crate::delivery::{
     Answer, Attempt, Cause, Failure, FailureCode, Headers, Outcome, Received, Scheme, Verdict,
 };
@@ -43,20 +44,21 @@ pub fn read(object: Value) -> Result<Read, String> {
     match kind {
         Some("delivery") => {
             let read: DeliveryIn = from(object)?;
-            let attempts = read.attempts.into_iter().map(AttemptIn::into_attempt);
+            let request = read.request.0;
+            let attempts = read.attempts.into_iter().map(|one| one.0.into_attempt());
             let attempts = attempts.collect::<Result<_, _>>()?;
             let request = Received {
                 received_at: read.received_at,
                 peer: read.peer,
-                method: method(read.request.method)?,
-                path_and_query: path(match read.request.query {
-                    Some(query) => format!("{}?{query}", read.request.path).into(),
-                    None => read.request.path,
+                method: method(request.method)?,
+                path_and_query: path(match request.query {
+                    Some(query) => format!("{}?{query}", request.path).into(),
+                    None => request.path,
                 })?,
-                headers: headers(&read.request.headers)?,
-                body: bytes(read.request.body, &read.request.body_encoding)?,
+                headers: headers(&request.headers)?,
+                body: bytes(request.body, &request.body_encoding)?,
                 event: read.event,
-                verdict: read.verdict.into_verdict()?,
+                verdict: read.verdict.0.into_verdict()?,
                 original: read.original,
             };
             Ok(Read::Delivery {
@@ -84,13 +86,13 @@ struct DeliveryIn {
     received_at: Timestamp,
     peer: Box<str>,
     event: Option<Box<str>>,
-    verdict: VerdictIn,
-    request: RequestIn,
+    verdict: Fields<VerdictIn>,
+    request: Fields<RequestIn>,
     original: Option<u64>,
     #[serde(default)]
     marked: bool,
     #[serde(default)]
-    attempts: Vec<AttemptIn>,
+    attempts: Vec<Fields<AttemptIn>>,
 }
 
 #[derive(Deserialize)]
@@ -141,8 +143,8 @@ struct AttemptIn {
     started_at: Timestamp,
     status: Option<u16>,
     took_ms: f64,
-    response: Option<ResponseIn>,
-    error: Option<FailureIn>,
+    response: Option<Fields<ResponseIn>>,
+    error: Option<Fields<FailureIn>>,
 }
 
 #[derive(Deserialize)]
@@ -164,20 +166,25 @@ struct FailureIn {
 impl AttemptIn {
     fn into_attempt(self) -> Result<Attempt, String> {
         let outcome = match (self.status, self.response, self.error) {
-            (Some(status), Some(response), _) => Outcome::Answered(Answer {
+            (Some(status @ 100..=999), Some(Fields(response)), None) => Outcome::Answered(Answer {
                 status,
                 headers: headers(&response.headers)?,
                 body: bytes(response.body, &response.body_encoding)?,
                 size: response.size,
                 first_byte: milliseconds(response.first_byte_ms)?,
             }),
-            (_, _, Some(failure)) => Outcome::Failed(Failure {
+            (None, None, Some(Fields(failure))) => Outcome::Failed(Failure {
                 code: FailureCode::from_name(&failure.code)
                     .ok_or_else(|| format!("there is no failure `{}`", failure.code))?,
                 message: failure.message,
                 hint: failure.hint,
             }),
-            _ => return Err("an attempt has neither a response nor an error".to_owned()),
+            _ => {
+                return Err(
+                    "an attempt has neither a response with its status nor an error alone"
+                        .to_owned(),
+                );
+            }
         };
         Ok(Attempt {
             delivery: self.delivery,

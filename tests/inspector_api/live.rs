@@ -208,6 +208,8 @@ fn pings_are_answered_and_nonsense_is_refused() {
         "{",
         "null",
         "[]",
+        "[1]",
+        r#"["a"]"#,
         "{}",
         "1",
         r#"{"ping":-1}"#,

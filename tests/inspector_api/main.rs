@@ -7,7 +7,9 @@
 mod support;
 
 mod bytes;
+mod document;
 mod door;
+mod examples;
 mod guard;
 mod kit;
 mod live;

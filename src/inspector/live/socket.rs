@@ -16,7 +16,7 @@ use crate::filter::Filter;
 use crate::inspector::filtering::{duplicates, parse, passing};
 use crate::inspector::hub::{Seat, What};
 use crate::inspector::parts::Parts;
-use crate::wire::{self, Bye, Filtered, Matches, Pong, Resumed, Row, Snapshot};
+use crate::wire::{self, Bye, Fields, Filtered, Matches, Pong, Resumed, Row, Snapshot};
 
 /// Rows of a snapshot, and their bytes.
 const ROWS: usize = 600;
@@ -212,7 +212,7 @@ impl Socket<'_> {
             // They are answered underneath, or mean nothing here.
             _ => return Ok(()),
         };
-        match serde_json::from_str::<Said>(&said) {
+        match serde_json::from_str::<Fields<Said>>(&said).map(|said| said.0) {
             Ok(Said::Ping { ping }) => self.say(text(&Pong { ping })).await,
             Ok(Said::Filter { filter }) => self.set_filter(filter).await,
             Err(_) => {

@@ -14,7 +14,7 @@ use crate::delivery::{Attempt, Delivery, Kept, Scheme};
 use crate::inspector::answer::{Bad, No, failed, finish, say};
 use crate::inspector::asked::{Body, Id, read, read_or_default, target};
 use crate::inspector::parts::Parts;
-use crate::wire::{self, Object};
+use crate::wire::{self, Fields, Object};
 
 #[derive(Deserialize, Default)]
 #[serde(deny_unknown_fields)]
@@ -38,9 +38,9 @@ pub(super) async fn replay(
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SendIn {
-    request: RequestIn,
+    request: Fields<RequestIn>,
     original: Option<u64>,
-    sign: Option<SignIn>,
+    sign: Option<Fields<SignIn>>,
     to: Option<String>,
 }
 
@@ -63,7 +63,7 @@ struct SignIn {
 
 impl SendIn {
     fn into_draft(self) -> Result<Draft, Bad> {
-        let sign = self.sign.map(|sign| {
+        let sign = self.sign.map(|Fields(sign)| {
             let scheme = sign.scheme.map(|name| {
                 Scheme::from_name(&name).ok_or_else(|| Bad(format!("there is no scheme `{name}`")))
             });
@@ -72,11 +72,12 @@ impl SendIn {
                 scheme: scheme.transpose()?,
             })
         });
+        let Fields(request) = self.request;
         Ok(Draft {
-            method: self.request.method,
-            path_and_query: wire::path(self.request.path).map_err(Bad)?,
-            headers: wire::headers(&self.request.headers).map_err(Bad)?,
-            body: wire::bytes(self.request.body, &self.request.body_encoding).map_err(Bad)?,
+            method: request.method,
+            path_and_query: wire::path(request.path).map_err(Bad)?,
+            headers: wire::headers(&request.headers).map_err(Bad)?,
+            body: wire::bytes(request.body, &request.body_encoding).map_err(Bad)?,
             original: self.original,
             sign: sign.transpose()?,
         })

@@ -13,6 +13,7 @@ use crate::config::Target;
 use crate::inspector::answer::{Bad, No, say};
 use crate::inspector::asked::{Body, read};
 use crate::inspector::parts::Parts;
+use crate::wire::Fields;
 
 /// The listener as it is now.
 pub(super) async fn status(State(parts): State<Parts>) -> Response {
@@ -97,7 +98,7 @@ pub(super) async fn add_secret(
     Body(body): Body,
 ) -> Result<Response, No> {
     // What is wrong with the body is said without quoting it: there is a secret in it.
-    let wanted: SecretIn = serde_json::from_slice(&body).map_err(|_| {
+    let Fields::<SecretIn>(wanted) = serde_json::from_slice(&body).map_err(|_| {
         Bad("the body must be `{\"secret\": …}`, with `label` and `event` if wanted".into())
     })?;
     let known = parts.again.secrets();
