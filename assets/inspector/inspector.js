@@ -1389,7 +1389,7 @@ function statusWord(row) {
 
 function rowLabel(row) {
   const outcome = row.error ? `no answer: ${row.error}` : row.status === null ? 'not forwarded' : `answered ${row.status}`;
-  const more = [row.replays ? `replayed ${row.replays} times` : '', row.original ? `edited copy of ${row.original}` : '', row.marked ? 'marked' : ''].filter(Boolean);
+  const more = [row.replays ? `replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` : '', row.original ? `edited copy of ${row.original}` : '', row.marked ? 'marked' : ''].filter(Boolean);
   return [`#${row.id} ${plain(nameOf(row))}`, plain(verdictText(row.verdict)), outcome, took(row.took_ms), clock(row.at), ...more].filter(Boolean).join(', ');
 }
 
