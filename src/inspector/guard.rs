@@ -69,7 +69,9 @@ impl Guard {
     /// What a new session's answer sets.
     pub(super) fn set_cookie(&self) -> String {
         let (name, value) = (&self.cookie, self.tokens.cookie.expose());
-        format!("{name}={value}; Path=/; HttpOnly; SameSite=Strict")
+        // Browsers send a cookie to all ports of a host, so to apps and to where deliveries
+        // arrive as well; few of them have anything there.
+        format!("{name}={value}; Path=/api/; HttpOnly; SameSite=Strict")
     }
 
     /// What a session's changes carry.

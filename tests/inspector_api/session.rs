@@ -17,7 +17,7 @@ fn the_link_becomes_a_cookie_that_no_script_reads() {
     assert_eq!(value.len(), 32, "{cookie}");
     let mut parts: Vec<_> = parts.collect();
     parts.sort_unstable();
-    assert_eq!(parts, ["HttpOnly", "Path=/", "SameSite=Strict"]);
+    assert_eq!(parts, ["HttpOnly", "Path=/api/", "SameSite=Strict"]);
     let session = said(&answer).fine();
     let token = session["token"].as_str().expect("a token");
     // Three that have nothing to do with each other.

@@ -135,3 +135,55 @@ fn refusals_of_long_requests_leave_the_socket_open() {
     let id = inspector.deliver_bytes("POST /", b"");
     socket.row(id, |_| true);
 }
+
+#[test]
+fn a_filter_for_duplicates_looks_at_each_payload_once() {
+    let mut inspector = Inspector::start(&["--ephemeral"]);
+    let body = vec![b'x'; 1 << 20];
+    for at in 0..48 {
+        inspector.deliver_bytes(&format!("POST /{at}"), &body);
+    }
+    let mut socket = Socket::open(&inspector);
+    socket.say(&json!({"filter": "is:duplicate"}));
+    assert_eq!(socket.find("filtered")["ids"], json!([]));
+    let begin = Instant::now();
+    for round in 0..30 {
+        let id = inspector.deliver_bytes("POST /again", b"{}");
+        let side = if round == 0 { "no" } else { "yes" };
+        socket.find_that("matches", |frame| {
+            let ids = frame[side].as_array();
+            ids.is_some_and(|ids| ids.contains(&id.into()))
+        });
+    }
+    let took = begin.elapsed();
+    println!("{took:?}");
+    assert!(took < Duration::from_secs(6), "{took:?}");
+}
+
+#[test]
+fn neither_idle_nor_unread_connections_keep_it_from_stopping() {
+    let mut inspector = Inspector::start(&["--ephemeral"]);
+    let id = inspector.deliver_bytes("POST /long", &vec![b'x'; 20 << 20]);
+    let mut stalled = Socket::open(&inspector);
+    assert_eq!(stalled.next()["type"], "snapshot");
+    let head = format!(
+        "Host: {}\r\nAuthorization: Bearer {}\r\n",
+        inspector.api, inspector.token
+    );
+    let idle = Connection::open(inspector.api);
+    let mut half = Connection::open(inspector.api);
+    half.send(format!(
+        "POST /api/v1/send HTTP/1.1\r\n{head}Content-Length: 100\r\n\r\n{{"
+    ));
+    let mut unread = Connection::open(inspector.api);
+    unread.send(format!(
+        "GET /api/v1/deliveries/{id}/body HTTP/1.1\r\n{head}\r\n"
+    ));
+    assert_eq!(unread.answer_head().status(), 200);
+    let begin = Instant::now();
+    inspector.listener.stop();
+    let took = begin.elapsed();
+    println!("{took:?}");
+    assert!(took < Duration::from_secs(8), "{took:?}");
+    drop((idle, half, unread));
+}

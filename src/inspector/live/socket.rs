@@ -12,10 +12,12 @@ use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
 use super::batch::text;
-use crate::filter::Filter;
-use crate::inspector::filtering::{duplicates, parse, passing};
+use crate::delivery::Kept;
+use crate::filter::{Duplicates, Filter};
+use crate::inspector::filtering::{duplicates, parse};
 use crate::inspector::hub::{Seat, What};
 use crate::inspector::parts::Parts;
+use crate::store::Store;
 use crate::wire::{self, Bye, Fields, Filtered, Matches, Pong, Resumed, Row, Snapshot};
 
 /// Rows of a snapshot, and their bytes.
@@ -52,7 +54,32 @@ struct Socket<'a> {
     newest: watch::Receiver<u64>,
     /// The number of the frame that was sent last.
     at: u64,
-    filter: Option<(String, Filter)>,
+    filter: Option<Chosen>,
+}
+
+/// A filter by its text, and what it knows of all that it was shown.
+struct Chosen {
+    name: String,
+    filter: Filter,
+    duplicates: Duplicates,
+    /// How many it was shown since it saw all.
+    since: usize,
+}
+
+impl Chosen {
+    /// Takes these into account. Those before were seen already, and all of them take a
+    /// second or more to see again, so that is for when they are others for the most part.
+    fn see(&mut self, kept: &[Kept], store: &Store) {
+        const FEW: usize = 1000;
+        self.since += kept.len();
+        if self.since > store.len().max(FEW) {
+            self.since = 0;
+            self.duplicates = Duplicates::of(&store.all());
+        }
+        for kept in kept {
+            self.duplicates.see(kept);
+        }
+    }
 }
 
 /// Serves it until either side ends it.
@@ -188,20 +215,29 @@ impl Socket<'_> {
 
     /// Says which of these pass the filter.
     async fn matches(&mut self, ids: &[u64]) -> Result<(), Ended> {
-        let Some((name, filter)) = self.filter.as_ref().filter(|_| !ids.is_empty()) else {
+        let Some(mut chosen) = self.filter.take_if(|_| !ids.is_empty()) else {
             return Ok(());
         };
-        let store = self.parts.again.store();
-        let kept: Vec<_> = store.some(ids).into_iter().flatten().collect();
-        let twice = duplicates(filter, || store.all());
-        let (yes, no): (Vec<_>, Vec<_>) =
-            kept.iter().partition(|kept| filter.matches(kept, &twice));
-        let ids = |kept: Vec<&crate::delivery::Kept>| kept.iter().map(|k| k.delivery.id).collect();
-        let frame = text(&Matches {
-            filter: name,
-            yes: ids(yes),
-            no: ids(no),
+        let store = self.parts.again.store().clone();
+        let kept = store.some(ids);
+        // Payloads can be long, and others have work for this thread.
+        let looked = tokio::task::spawn_blocking(move || {
+            let kept: Vec<_> = kept.into_iter().flatten().collect();
+            if chosen.filter.wants_duplicates() {
+                chosen.see(&kept, &store);
+            }
+            let passes = |kept: &&Kept| chosen.filter.matches(kept, &chosen.duplicates);
+            let (yes, no): (Vec<_>, Vec<_>) = kept.iter().partition(passes);
+            let ids = |kept: Vec<&Kept>| kept.iter().map(|kept| kept.delivery.id).collect();
+            let frame = text(&Matches {
+                filter: &chosen.name,
+                yes: ids(yes),
+                no: ids(no),
+            });
+            (frame, chosen)
         });
+        let (frame, chosen) = looked.await.map_err(|_| Ended)?;
+        self.filter = Some(chosen);
         self.say(frame).await
     }
 
@@ -241,7 +277,12 @@ impl Socket<'_> {
                 error: Some((&error).into()),
             }),
             Some(Ok(filter)) => {
-                self.filter = wanted.map(|name| (name, filter));
+                self.filter = wanted.map(|name| Chosen {
+                    name,
+                    filter,
+                    duplicates: Duplicates::default(),
+                    since: 0,
+                });
                 return self.refilter().await;
             }
         };
@@ -250,21 +291,26 @@ impl Socket<'_> {
 
     /// Says what of all that is kept passes the filter.
     async fn refilter(&mut self) -> Result<(), Ended> {
-        let Some((name, filter)) = self.filter.clone() else {
+        let Some(mut chosen) = self.filter.take() else {
             return Ok(());
         };
         let store = self.parts.again.store().clone();
         // Looking at all payloads takes a moment, in which deliveries come in.
         let found = tokio::task::spawn_blocking(move || {
-            let passing = passing(&filter, store.all());
-            passing.iter().map(|k| k.delivery.id).collect::<Vec<_>>()
+            let all = store.all();
+            chosen.since = 0;
+            chosen.duplicates = duplicates(&chosen.filter, || all.clone());
+            let passes = |kept: &&Kept| chosen.filter.matches(kept, &chosen.duplicates);
+            let ids: Vec<_> = all.iter().filter(passes).map(|k| k.delivery.id).collect();
+            let frame = text(&Filtered {
+                filter: Some(&chosen.name),
+                ids: Some(&ids),
+                error: None,
+            });
+            (frame, chosen)
         });
-        let ids = found.await.map_err(|_| Ended)?;
-        let frame = text(&Filtered {
-            filter: Some(&name),
-            ids: Some(&ids),
-            error: None,
-        });
+        let (frame, chosen) = found.await.map_err(|_| Ended)?;
+        self.filter = Some(chosen);
         self.say(frame).await
     }
 }
