@@ -44,4 +44,14 @@ impl Store {
     pub fn holds(&self) -> usize {
         self.shared.holds.load(Ordering::Relaxed)
     }
+
+    /// Which of these are being forwarded or answered right now, in their order.
+    pub fn held(&self, ids: impl IntoIterator<Item = u64>) -> Vec<u64> {
+        if self.holds() == 0 {
+            return Vec::new();
+        }
+        let state = self.state();
+        let is_held = |id: &u64| state.ring.is_held(*id);
+        ids.into_iter().filter(is_held).collect()
+    }
 }

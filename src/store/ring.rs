@@ -78,6 +78,12 @@ impl Ring {
         }
     }
 
+    /// Whether a delivery is held.
+    pub fn is_held(&self, id: u64) -> bool {
+        let at = self.position(id);
+        at.is_some_and(|at| self.entries[at].holds > 0)
+    }
+
     /// Lets eviction have the delivery again, once for every hold.
     pub fn release(&mut self, id: u64) {
         if let Some(at) = self.position(id) {

@@ -32,10 +32,12 @@ pub struct Row<'a> {
     status: Option<u16>,
     error: Option<&'static str>,
     took_ms: Option<f64>,
+    pending: bool,
 }
 
-impl<'a> From<&'a Kept> for Row<'a> {
-    fn from(kept: &'a Kept) -> Self {
+impl<'a> Row<'a> {
+    /// Of what is kept; `pending` while it is being forwarded or answered.
+    pub fn new(kept: &'a Kept, pending: bool) -> Self {
         let request = &kept.delivery.request;
         let newest = kept.newest();
         Self {
@@ -58,7 +60,15 @@ impl<'a> From<&'a Kept> for Row<'a> {
                 Outcome::Answered(_) => None,
             }),
             took_ms: newest.map(|attempt| in_milliseconds(attempt.took)),
+            pending,
         }
+    }
+
+    /// The same of many, of which these ids, ascending, are pending.
+    pub fn all(kept: &'a [Kept], pending: &[u64]) -> Vec<Self> {
+        let is_pending = |kept: &Kept| pending.binary_search(&kept.delivery.id).is_ok();
+        let row = |kept| Self::new(kept, is_pending(kept));
+        kept.iter().map(row).collect()
     }
 }
 

@@ -1,10 +1,13 @@
 //! What the socket tells of all that happens.
 
+use std::sync::{Mutex, mpsc};
+
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
 use crate::kit::{Inspector, SECRET, app, signed};
 use crate::socket::{Socket, bearer};
+use crate::support::raw::{Connection, RawApp, ok, request};
 
 fn ids(frame: &Value) -> Vec<u64> {
     let rows = frame["deliveries"].as_array().expect("rows");
@@ -386,4 +389,33 @@ fn what_was_gone_before_any_frame_told_of_it_is_told_to_be_gone() {
         };
         socket.find_that("deletion", gone);
     }
+}
+
+#[test]
+fn what_is_under_way_is_told_to_be_pending_until_it_is_answered() {
+    let (go, wait) = mpsc::channel::<()>();
+    let wait = Mutex::new(wait);
+    let app = RawApp::answering(move |_| {
+        let _ = wait.lock().expect("nobody panics with it").recv();
+        ok(b"done")
+    });
+    let inspector = Inspector::start(&[&app.target()]);
+    let mut socket = Socket::open(&inspector);
+    socket.find("snapshot");
+    let mut sender = Connection::open(inspector.listener.address());
+    sender.send(request("POST /", "", b"{}"));
+    socket.row(1, |row| row["attempts"] == 0 && row["pending"] == true);
+    let listed = inspector.get("/api/v1/deliveries");
+    assert_eq!(listed["deliveries"][0]["pending"], true);
+    go.send(()).expect("the app waits");
+    assert_eq!(sender.answer().status(), 200);
+    socket.row(1, |row| row["attempts"] == 1 && row["pending"] == false);
+    // What cmhook answers by itself is told of too.
+    inspector
+        .call("PUT /api/v1/pause", &json!({"paused": true}))
+        .fine();
+    sender.send(request("POST /", "", b"{}"));
+    assert_eq!(sender.answer().status(), 503);
+    socket.row(2, |row| row["attempts"] == 0 && row["pending"] == false);
+    socket.close();
 }

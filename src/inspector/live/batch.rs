@@ -45,14 +45,30 @@ impl Batch {
                 self.warnings.push(warning);
             }
             Notice::Deleted(_) => self.has_deleted = true,
+            Notice::Answered(answer) => {
+                self.dirty.insert(answer.delivery);
+            }
             // No frame tells them.
-            Notice::Answered(_) | Notice::Refused(_) | Notice::Warning(_) | Notice::End => {}
+            Notice::Refused(_) | Notice::Warning(_) | Notice::End => {}
         }
         self.has_status = true;
     }
 
     pub(super) const fn gap(&mut self) {
         self.is_gap = true;
+    }
+
+    /// Those that are pending no longer: nothing else tells of an answer that has gone out.
+    pub(super) fn settle(&mut self, parts: &Parts, known: &Known) {
+        let held = parts.again.store().held(known.pending.iter().copied());
+        self.dirty.extend(missing(&known.pending, &held));
+    }
+
+    /// Whether there is nothing to tell.
+    pub(super) fn is_empty(&self) -> bool {
+        let has_remarks = !self.refused.is_empty() || !self.warnings.is_empty();
+        let has_changes = !self.dirty.is_empty() || self.has_deleted || self.has_status;
+        !(has_changes || has_remarks || self.is_gap)
     }
 
     pub(super) const fn status(&mut self) {
@@ -64,6 +80,7 @@ impl Batch {
         let store = parts.again.store();
         if self.is_gap {
             known.ids = store.ids();
+            known.pending = store.held(known.ids.iter().copied());
             hub.push(|_| What::Gap);
             return;
         }
@@ -89,6 +106,9 @@ impl Batch {
             known.ids.extend(new.filter(|id| *id > last));
             Vec::new()
         };
+        known.pending.retain(|id| ids.binary_search(id).is_err());
+        known.pending.extend(store.held(ids.iter().copied()));
+        known.pending.sort_unstable();
         let now = parts.now();
         let status = parts.status(&now);
         let chunks = kept.chunks(ROWS);
@@ -100,7 +120,7 @@ impl Batch {
             hub.push(|resume| {
                 let changes = Changes {
                     resume,
-                    deliveries: rows.iter().map(Row::from).collect(),
+                    deliveries: Row::all(rows, &known.pending),
                     gone: if is_last { &gone } else { &[] },
                     refused: remarks::<_, RefusedObject<'_>>(&self.refused, is_last)
                         .into_iter()
@@ -136,6 +156,8 @@ pub(super) fn text(frame: &impl serde::Serialize) -> Utf8Bytes {
 pub(super) struct Known {
     ids: Vec<u64>,
     evicted: u64,
+    /// Those that were told to be pending, ascending.
+    pending: Vec<u64>,
 }
 
 impl Known {
@@ -144,7 +166,13 @@ impl Known {
         Self {
             evicted: store.counts().evicted,
             ids: store.ids(),
+            pending: Vec::new(),
         }
+    }
+
+    /// Whether somebody was told that a delivery is pending.
+    pub(super) const fn has_pending(&self) -> bool {
+        !self.pending.is_empty()
     }
 }
 

@@ -12,6 +12,8 @@ use crate::store::Notices;
 
 /// What happens within it is one frame.
 const TICK: Duration = Duration::from_millis(33);
+/// How often deliveries that are pending are looked at again.
+const SETTLE: Duration = Duration::from_millis(250);
 /// How long frames are made with no socket there: a page that reloads finds what it missed.
 const LINGER: Duration = Duration::from_secs(30);
 
@@ -75,14 +77,19 @@ async fn run(parts: Parts, mut sources: Sources) {
             },
             Ok(()) = sources.reach.changed() => batch.status(),
             Ok(()) = sources.controls.changed() => batch.status(),
+            () = sleep(SETTLE), if sources.known.has_pending() => {}
         }
         sleep(TICK).await;
+        batch.settle(&parts, &sources.known);
         loop {
             match sources.notices.look() {
                 Ok(Some(crate::delivery::Notice::End) | None) => break,
                 Ok(Some(notice)) => batch.notice(notice),
                 Err(_) => batch.gap(),
             }
+        }
+        if batch.is_empty() {
+            continue;
         }
         batch.push(hub, &parts, &mut sources.known);
     }

@@ -170,7 +170,8 @@ impl Socket<'_> {
         self.at = hub.last();
         let frame = {
             let kept = store.newest(ROWS);
-            let mut rows: Vec<_> = kept.iter().map(Row::from).collect();
+            let pending = store.held(kept.iter().map(|kept| kept.delivery.id));
+            let mut rows = Row::all(&kept, &pending);
             let mut bytes = 0;
             let fits = rows.iter().rev().take_while(|row| {
                 bytes += row.size();

@@ -85,6 +85,10 @@ pub(super) async fn list(
     .await
 }
 
+fn ids(kept: &[Kept]) -> impl Iterator<Item = u64> {
+    kept.iter().map(|kept| kept.delivery.id)
+}
+
 /// Cuts off the one that shows whether there are more.
 fn page(store: &Store, mut kept: Vec<Kept>, limit: usize, onward: bool, inside: bool) -> Response {
     let is_more = kept.len() > limit;
@@ -99,7 +103,7 @@ fn page(store: &Store, mut kept: Vec<Kept>, limit: usize, onward: bool, inside: 
     say(&Page {
         before: first.filter(|_| has_older || (is_more && !onward)),
         after: last.filter(|_| (is_more && onward) || inside),
-        deliveries: kept.iter().map(Row::from).collect(),
+        deliveries: Row::all(&kept, &store.held(ids(&kept))),
     })
 }
 
