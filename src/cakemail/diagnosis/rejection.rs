@@ -120,6 +120,11 @@ pub(super) fn why_rejected(
     }
 }
 
+/// The cure where the framework does not tell what it is.
+const EVERYWHERE: &str = "hash the raw body, as it is before anything parses it: what comes in \
+     `data` in plain Node, `buf` of express.json({ verify }), request.get_data() in Flask, \
+     $request->getContent() in Laravel, php://input in PHP, request.raw_post in Rails";
+
 /// What re-serialising would change in the body, and the cure. Nothing where it would
 /// change nothing.
 fn why_reserialised(framework: Option<Serializer>, body: &[u8]) -> Option<Finding> {
@@ -142,7 +147,7 @@ fn why_reserialised(framework: Option<Serializer>, body: &[u8]) -> Option<Findin
         }
         (
             format!("if it hashes re-serialised JSON: {}", changes.join(", ")),
-            "hash the raw body, as it is before anything parses it",
+            EVERYWHERE,
         )
     };
     Some(Finding::new("app_reserialises", message, fix))
@@ -219,6 +224,7 @@ mod tests {
         ] {
             assert!(lines[1].contains(part), "{lines:?}");
         }
+        assert!(lines[2].contains("in plain Node"), "{lines:?}");
         assert!(lines[4].contains("as lower-case hex"), "{lines:?}");
         // The usual handler knows hex only.
         let lines = said(Scheme::CakemailBase64, &none, "/", body);
