@@ -228,7 +228,7 @@ pub(super) const TABLE: &[Binding] = &[
     bind(&[Char('p')], A::Pause, P::Anywhere, G::Listener, "pause forwarding, or go on").brief("pause", 18),
     bind(&[Char('Z')], A::Clear, P::Anywhere, G::Listener, "delete all deliveries"),
     bind(&[Char('?')], A::Help, P::Anywhere, G::Screen, "all keys").brief("keys", 19),
-    bind(&[Char('w')], A::Page, P::Anywhere, G::Screen, "open it in the web inspector").brief("web", 18),
+    bind(&[Char('w')], A::Page, P::Anywhere, G::Screen, "open it in the web inspector").brief("web", 9),
     bind(&[Char('!')], A::Warnings, P::Anywhere, G::Screen, "all warnings and refused requests"),
     bind(&[Char('i')], A::Times, P::Anywhere, G::Screen, "the time, or how long ago"),
     bind(&[Char('M')], A::Mouse, P::Anywhere, G::Screen, "mouse off, so that the terminal selects text, or on"),
