@@ -87,7 +87,7 @@ pub(super) fn router(parts: Parts) -> Router {
                 request.uri().path().escape_debug(),
                 request.method()
             ),
-            "docs/api.md lists the routes",
+            "/api/v1/openapi.json lists the routes",
         )
     };
     let no_route = |request: Request| async move {
@@ -95,7 +95,7 @@ pub(super) fn router(parts: Parts) -> Router {
             StatusCode::NOT_FOUND,
             "no_route",
             &format!("there is no `{}`", request.uri().path().escape_debug()),
-            "docs/api.md lists the routes",
+            "/api/v1/openapi.json lists the routes",
         )
     };
     let api = table()
