@@ -67,6 +67,9 @@ const BODY_LIMIT = 1 << 20;
 const TEXT_LIMIT = 120_000;
 const HEX_LIMIT = 16 << 10;
 const TREE_STEP = 800;
+/** A search in a tree, and one in a text, counts so far and no further. */
+const MOST_FOUND = 2000;
+const MOST_MARKED = 5000;
 /** Text is laid out in blocks of about so many characters, and only those in sight. */
 const BLOCK = 12_000;
 const STRING_LIMIT = 600;
@@ -276,6 +279,8 @@ function size(bytes) {
 
 const NUMBERS = new Intl.NumberFormat('en');
 const grouped = (n) => NUMBERS.format(n);
+/** A count that stops at its limit says that there may be more. */
+const upTo = (n, most) => `${grouped(n)}${n >= most ? '+' : ''}`;
 const counted = (n, one, many) => `${grouped(n)} ${n === 1 ? one : many ?? `${one}s`}`;
 
 const hasFailed = (row) => row.error !== null || row.status >= 400;
@@ -327,8 +332,10 @@ const state = {
   view: [],
   viewStale: true,
   follow: true,
-  /** The newest id that was in sight. */
+  /** The newest id that was in sight, or there when the list stopped following. */
   seen: 0,
+  /** The newest id that was ever told of, kept or not. */
+  newest: 0,
   route: { name: 'list' },
   /** What the detail shows while nothing was chosen. */
   auto: null,
@@ -485,8 +492,9 @@ function takeSecret() {
   const fields = new URLSearchParams(query);
   const secret = fields.get('token') ?? fields.get('code');
   if (secret === null) return null;
-  const route = hash.startsWith('/') ? hash.split('?')[0] : '/';
-  history.replaceState(null, '', `#${route}`);
+  // The link of a new run does not say where the page was.
+  const route = hash.startsWith('/') && hash.split('?')[0] !== '/' ? `#${hash.split('?')[0]}` : addressOf(state.route);
+  history.replaceState(null, '', route);
   return secret;
 }
 
@@ -691,6 +699,7 @@ function putRow(row) {
   }
   tally(row, 1);
   state.rows.set(row.id, row);
+  if (row.id > state.newest) state.newest = row.id;
   touched?.add(row.id);
   state.viewStale = true;
 }
@@ -715,6 +724,8 @@ function dropRows(ids) {
 
 function takeSnapshot(message) {
   const anotherRun = state.status && state.status.pid !== message.status.pid;
+  // Ids may begin anew.
+  if (anotherRun) state.newest = 0;
   const oldest = message.deliveries[0]?.id ?? Infinity;
   const fresh = new Set(message.deliveries.map((row) => row.id));
   // Older ones stay readable until their pages have come again.
@@ -722,6 +733,7 @@ function takeSnapshot(message) {
   dropRows(state.ids.filter((id) => !fresh.has(id) && !(keep && id < oldest)));
   if (anotherRun || !state.loaded) details.clear();
   for (const row of message.deliveries) putRow(row);
+  if (anotherRun || !state.loaded) state.seen = state.newest;
   state.refused = message.refused.toReversed();
   takeStatus(message.status);
   state.loaded = true;
@@ -942,7 +954,9 @@ function addressOf(route) {
 
 function go(route, replace = false) {
   const address = addressOf(route);
-  if (address !== location.hash) history[replace ? 'replaceState' : 'pushState']({ inside: true }, '', address);
+  // What is replaced has no more of this page before it than it had.
+  if (address !== location.hash && replace) history.replaceState(history.state, '', address);
+  else if (address !== location.hash) history.pushState({ inside: true }, '', address);
   enter(route);
 }
 
@@ -1280,7 +1294,7 @@ function chartPick(event) {
 
 /* ── The list ────────────────────────────────────────────────────────────────────────── */
 
-const list = { pool: new Map(), lastTop: 0, viewport: 0, height: 0, anchor: null };
+const list = { pool: new Map(), lastTop: 0, viewport: 0, height: 0, anchor: null, awaited: null };
 let filterBox;
 
 const QUICK = [['All', ''], ['Failed', 'is:failed'], ['Invalid', 'sig:invalid']];
@@ -1457,9 +1471,12 @@ function drawList() {
   // One that has not been fetched yet is waited for.
   if (place >= 0 && (ids[place] === selected || olderThan === null) && state.loaded) list.center = false;
   if (state.follow) scrollListTo(height);
+  // One that was just sent may reach the list after its answer.
+  else if (list.awaited !== null && ids[placeOf(ids, list.awaited)] === list.awaited) scrollIntoList(placeOf(ids, list.awaited) * rowHeight);
   // After another filter, what is selected is what the eye looks for.
   else if (ids[place] === selected && place >= 0) scrollListTo(place * rowHeight - Math.floor((list.viewport - rowHeight) / 2));
   else if (list.anchor && before !== ids) scrollListTo(placeOf(ids, list.anchor.id) * rowHeight + list.anchor.offset);
+  if (list.awaited !== selected || state.rows.has(list.awaited)) list.awaited = null;
   drawRows(ids);
   if (list.scrollPending) {
     list.scrollPending = false;
@@ -1576,6 +1593,7 @@ function listScrolled() {
 function stopFollowing() {
   if (!state.follow) return;
   state.follow = false;
+  state.seen = Math.max(state.seen, state.newest);
   redraw('list');
 }
 
@@ -1608,10 +1626,14 @@ function reveal(id) {
   const ids = view();
   const at = placeOf(ids, id);
   if (ids[at] !== id) return;
-  const y = at * rowHeight;
+  scrollIntoList(at * rowHeight);
+  redraw('list');
+}
+
+/** Scrolls no further than it takes. */
+function scrollIntoList(y) {
   if (y < list.lastTop) scrollListTo(y);
   else if (y + rowHeight > list.lastTop + list.viewport) scrollListTo(y + rowHeight - list.viewport);
-  redraw('list');
 }
 
 function listClicked(event) {
@@ -1767,8 +1789,11 @@ function buildDetail() {
   pane.addEventListener('keydown', (event) => { if (event.key !== 'Tab' && event.key !== 'Shift') pin(); });
 }
 
+/** What is worked with stays, so nothing is followed from then on. */
 function pin() {
-  if (state.route.name === 'list' && state.auto !== null && !detail.body.hidden) go({ name: 'delivery', id: state.auto, tab: state.tab });
+  if (state.route.name !== 'list' || state.auto === null || detail.body.hidden) return;
+  stopFollowing();
+  go({ name: 'delivery', id: state.auto, tab: state.tab });
 }
 
 function buildActions() {
@@ -1840,11 +1865,15 @@ function rowOf(data) {
 
 function drawNobody(id, gone, entry) {
   const failed = entry?.error && !gone;
-  const key = `${id}|${gone}|${failed}|${state.loaded}|${state.rows.size > 0}`;
+  const ahead = gone && state.loaded && id > Math.max(state.newest, state.status.counts.received);
+  const key = `${id}|${gone}|${ahead && state.newest}|${failed}|${state.loaded}|${state.rows.size > 0}`;
   if (detail.nobodyKey === key) return;
   detail.nobodyKey = key;
   const home = button('Deliveries', { class: 'back', onclick: back }, 'left');
-  if (gone) {
+  if (ahead) {
+    fill(detail.nobody, home, h('p', { class: 'lead', data: { testid: 'gone' } }, `There is no delivery #${id} yet.`),
+      state.newest ? h('p', { class: 'dim' }, `The newest is #${state.newest}.`) : null, button('To the newest', { onclick: toNewest }, 'down'));
+  } else if (gone) {
     fill(detail.nobody, home, h('p', { class: 'lead', data: { testid: 'gone' } }, `#${id} is no longer kept`),
       h('p', { class: 'dim' }, 'It was deleted, or left the store to make room for newer ones.'), button('To the newest', { onclick: toNewest }, 'down'));
   } else if (failed) fill(detail.nobody, home, h('p', { class: 'lead' }, `#${id} cannot be shown`), h('p', { class: 'dim' }, whole(entry.error.message)));
@@ -2461,7 +2490,7 @@ function textView(view) {
     if (kind === 'plain' || kind === 'mark') block.append(...nodes);
     else block.append(h('span', { class: `json-${kind}` }, nodes));
   }
-  if (view.search) view.hits.textContent = counter.hits ? grouped(counter.hits) : 'none';
+  if (view.search) view.hits.textContent = counter.hits ? upTo(counter.hits, MOST_MARKED) : 'none';
   return [h('div', { class: 'text-box' }, blocks), more ? showAll(view, 'text', `${grouped(limit)} characters`, size(body.size)) : null];
 }
 
@@ -2485,7 +2514,7 @@ function markHits(text, search, counter, lines = true) {
   let from = 0;
   // Lower case may be longer in rare scripts; then positions would not fit.
   const safe = low.length === text.length;
-  for (let at = safe ? low.indexOf(wanted) : -1; at >= 0 && counter.hits < 5000; at = low.indexOf(wanted, from)) {
+  for (let at = safe ? low.indexOf(wanted) : -1; at >= 0 && counter.hits < MOST_MARKED; at = low.indexOf(wanted, from)) {
     nodes.push(...shown(text.slice(from, at), lines), h('mark', null, shown(text.slice(at, at + wanted.length), lines)));
     counter.hits += 1;
     from = at + wanted.length;
@@ -2517,7 +2546,7 @@ function nextHit(view, by, scroll = true) {
   if (!marks.length) return;
   view.at = ((view.at ?? -1) + by + marks.length) % marks.length;
   marks.forEach((mark, at) => mark.classList.toggle('now', at === view.at));
-  view.hits.textContent = `${view.at + 1} of ${grouped(marks.length)}`;
+  view.hits.textContent = `${grouped(view.at + 1)} of ${upTo(marks.length, MOST_MARKED)}`;
   if (scroll || view.at === 0) marks[view.at].scrollIntoView({ block: 'nearest' });
 }
 
@@ -2739,7 +2768,7 @@ function makeTree(view) {
     tree.wanted = search;
     tree.found = search ? findIn(search.toLowerCase()) : [];
     tree.current = tree.found.length ? 0 : -1;
-    if (search) view.hits.textContent = tree.found.length ? `1 of ${grouped(tree.found.length)}` : 'none';
+    if (search) view.hits.textContent = tree.found.length ? `1 of ${upTo(tree.found.length, MOST_FOUND)}` : 'none';
     else view.hits.textContent = '';
     unfoldFound();
   }
@@ -2747,7 +2776,7 @@ function makeTree(view) {
   function findIn(wanted) {
     const found = [];
     const stack = [{ item: { key: null, node: known.json }, path: '' }];
-    while (stack.length && found.length < 2000) {
+    while (stack.length && found.length < MOST_FOUND) {
       const { item, path } = stack.pop();
       const { node } = item;
       const here = node.items ? '' : node.kind === 'string' ? readable(text.slice(node.start, node.end)) : text.slice(node.start, node.end);
@@ -2783,7 +2812,7 @@ function makeTree(view) {
   function nextFound(by) {
     if (!tree.found.length) return;
     tree.current = (tree.current + by + tree.found.length) % tree.found.length;
-    view.hits.textContent = `${tree.current + 1} of ${grouped(tree.found.length)}`;
+    view.hits.textContent = `${grouped(tree.current + 1)} of ${upTo(tree.found.length, MOST_FOUND)}`;
     unfoldFound();
   }
 
@@ -2947,20 +2976,23 @@ function menuKey(event) {
 
 /* ── Toasts ──────────────────────────────────────────────────────────────────────────── */
 
+/** A message for a while; what it returns takes it away. */
 function toast(text, tone = 'info', more = '', action = null) {
   const box = $('toasts');
-  const el = h('div', { class: `toast ${tone}`, data: { testid: 'toast' } }, icon({ good: 'check', bad: 'warning', warn: 'warning' }[tone] ?? 'dot'),
+  const el = h('div', { class: `toast ${tone}`, data: { testid: 'toast' } }, icon({ good: 'check', bad: 'warning', warn: 'warning', busy: 'send' }[tone] ?? 'dot'),
     h('p', null, sentence(text), more ? h('span', { class: 'dim' }, ' ', sentence(more)) : null), action,
     button('Dismiss', { icononly: true, class: 'quiet tiny', onclick: () => leave() }, 'cross'));
   let timer = 0;
   const leave = () => { clearTimeout(timer); el.remove(); };
-  const wait = () => { clearTimeout(timer); timer = setTimeout(leave, tone === 'bad' ? 10_000 : tone === 'warn' ? 7000 : 5000); };
+  // What is under way stays until it is done.
+  const wait = () => { if (tone === 'busy') return; clearTimeout(timer); timer = setTimeout(leave, tone === 'bad' ? 10_000 : tone === 'warn' ? 7000 : 5000); };
   el.addEventListener('pointerenter', () => clearTimeout(timer));
   el.addEventListener('pointerleave', wait);
   el.addEventListener('focusin', () => clearTimeout(timer));
   box.append(el);
   while (box.childElementCount > 3) box.firstChild.remove();
   wait();
+  return leave;
 }
 
 /* ── What can be done ────────────────────────────────────────────────────────────────── */
@@ -3045,8 +3077,8 @@ async function togglePause() {
 /** A new delivery of our own: it becomes the chosen one. */
 function show(id) {
   stopFollowing();
+  list.awaited = id;
   go({ name: 'delivery', id, tab: null });
-  requestAnimationFrame(() => reveal(id));
 }
 
 /* ── Dialogs ─────────────────────────────────────────────────────────────────────────── */
@@ -3079,6 +3111,7 @@ function openDialog({ title, className = '', testid, content, onclose }) {
 function formDialog({ title, className, testid, fields, act, primary = true, send, errorId, focus, beside, props }) {
   const error = h('p', { class: 'form-error', role: 'alert', hidden: true, data: { testid: errorId ?? 'form-error' } });
   const submit = h('button', { type: 'submit', class: `button ${primary ? 'primary' : 'danger-fill'}`, data: { live: '', testid: props?.testid ?? 'submit' } }, h('span', { class: 'label' }, act));
+  const cancel = button('Cancel', { onclick: () => dialog.close(), data: { testid: 'cancel' } });
   const tell = (...parts) => { fill(error, parts); error.hidden = !parts.length; };
   const form = h('form', {
     onsubmit: async (event) => {
@@ -3098,10 +3131,10 @@ function formDialog({ title, className, testid, fields, act, primary = true, sen
       applyLive(form);
     },
     onkeydown: (event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit(); },
-  }, fields, error, h('div', { class: 'dialog-acts' }, beside ?? null, h('span', { class: 'space' }), button('Cancel', { onclick: () => dialog.close() }), submit));
+  }, fields, error, h('div', { class: 'dialog-acts' }, beside ?? null, h('span', { class: 'space' }), cancel, submit));
   const dialog = openDialog({ title, className, testid, content: form });
   (focus ?? form.querySelector('input, textarea, select'))?.focus();
-  return { ...dialog, form, tell, submit };
+  return { ...dialog, form, tell, submit, cancel };
 }
 
 function field(label, control, hint) {
@@ -3118,7 +3151,8 @@ function confirmDialog({ title, text, act, danger = false, run }) {
     fields: h('p', null, text),
     send: async ({ close }) => { close(); await run(); },
   });
-  dialog.submit.focus();
+  // What cannot be undone takes more than a key too many.
+  (danger ? dialog.cancel : dialog.submit).focus();
 }
 
 function deleteDialog(id) {
@@ -3267,14 +3301,21 @@ function triggerDialog() {
   pickDialog({
     title: 'Send a sample event', testid: 'trigger', placeholder: 'Search events', load: async () => (await askJson('GET', '/events')).events,
     match: (one) => one.name, item: (one) => [h('code', null, one.name), h('span', { class: 'dim' }, one.about)],
-    pick: async (one, close) => {
-      const told = await askJson('POST', '/trigger', { event: one.name });
-      close();
-      if (told.delivery !== null) show(told.delivery);
-      if (told.error) toast(whole(told.error.message), 'bad', whole(told.error.hint ?? ''));
-      else toast(`\`${one.name}\` sent: ${told.status ?? 'kept'} in ${took(told.took_ms)}.`, told.status >= 400 ? 'warn' : 'good');
-    },
+    pick: (one, close) => { close(); trigger(one.name); },
   });
+}
+
+/** An app may take its time, which is no reason to keep anybody from the page. */
+async function trigger(event) {
+  const done = toast(`Sending \`${event}\` …`, 'busy');
+  const place = addressOf(state.route);
+  const told = await attemptTo('Triggering', () => askJson('POST', '/trigger', { event }));
+  done();
+  if (!told) return;
+  // Who went on to another one stays there.
+  if (told.delivery !== null && addressOf(state.route) === place) show(told.delivery);
+  if (told.error) toast(whole(told.error.message), 'bad', whole(told.error.hint ?? ''));
+  else toast(`\`${event}\` sent: ${told.status ?? 'kept'} in ${took(told.took_ms)}.`, told.status >= 400 ? 'warn' : 'good');
 }
 
 /* ── Editing ─────────────────────────────────────────────────────────────────────────── */
@@ -3390,6 +3431,8 @@ function signOut(chosen) {
 /* ── Comparing ───────────────────────────────────────────────────────────────────────── */
 
 function compareWith(a, b) {
+  // So that there is a delivery to come back to.
+  pin();
   go({ name: 'compare', a: String(a), b: String(b) });
   requestAnimationFrame(() => requestAnimationFrame(() => detail.compare.querySelector('h2')?.focus()));
 }
@@ -3440,20 +3483,27 @@ function compareDialog(id) {
   });
 }
 
+const nameOfRef = (ref) => `#${ref.replace('@', ' attempt ')}`;
+
+function leaveCompare() {
+  if (history.state?.inside) history.back();
+  else go({ name: 'delivery', id: shownDelivery(), tab: null }, true);
+}
+
 function drawCompare() {
   const { a, b } = state.route;
   const key = `${a}|${b}`;
   if (detail.compareKey === key) return;
   detail.compareKey = key;
-  const side = (ref) => h('a', { href: `#/deliveries/${Number.parseInt(ref, 10)}` }, `#${ref.replace('@', ' attempt ')}`);
-  const head = h('div', { class: 'detail-head' }, button('Back', { class: 'quiet', onclick: () => (history.state?.inside ? history.back() : go({ name: 'list' })) }, 'left'),
+  const side = (ref) => h('a', { href: `#/deliveries/${Number.parseInt(ref, 10)}` }, nameOfRef(ref));
+  const head = h('div', { class: 'detail-head' }, button('Back', { class: 'quiet', onclick: leaveCompare }, 'left'),
     h('h2', { class: 'title', tabIndex: -1 }, side(a), h('span', { class: 'dim' }, ' compared with '), side(b)),
     button('Swap', { class: 'small', onclick: () => go({ name: 'compare', a: b, b: a }, true) }, 'compare'));
   const box = h('div', { class: 'panel', tabIndex: 0, role: 'region', 'aria-label': 'What differs' }, waiting());
   fill(detail.compare, head, box);
   askDiff(`/diff?a=${a}&b=${b}`).then((diff) => {
     if (detail.compareKey !== key) return;
-    fill(box, h('p', { class: 'legend' }, h('span', { class: 'old' }, `− ${plain(a)}`), h('span', { class: 'new' }, `+ ${plain(b)}`)), diff.same ? h('p', { class: 'lead-quiet' }, 'Nothing differs.') : [requestChanges(diff.request), h('h3', null, 'Response'), responseChanges(diff.response)]);
+    fill(box, h('p', { class: 'legend' }, h('span', { class: 'old' }, `− ${nameOfRef(a)}`), h('span', { class: 'new' }, `+ ${nameOfRef(b)}`)), diff.same ? h('p', { class: 'lead-quiet' }, 'Nothing differs.') : [requestChanges(diff.request), h('h3', null, 'Response'), responseChanges(diff.response)]);
   }, (error) => {
     detail.compareKey = error.status === 0 ? '' : key;
     fill(box, h('p', { class: 'lead-quiet' }, sentence(whole(error.message))));
@@ -3555,7 +3605,8 @@ const KEYS = [
 
 function leaveDetail() {
   const focused = document.activeElement;
-  if (NARROW.matches || state.route.name === 'compare') { back(); return; }
+  if (state.route.name === 'compare') { leaveCompare(); return; }
+  if (NARROW.matches) { back(); return; }
   if ($('detail-pane').contains(focused) || !$('list-pane').contains(focused)) list.box.focus({ preventScroll: true });
   else if (state.filter.text) setFilter('');
 }
@@ -3627,10 +3678,12 @@ function addressChanged() {
 /** From a link, or back: the list shows where it stands. */
 function enterByAddress() {
   const route = readRoute();
+  // Nothing is where it leads.
+  if (route.name === 'list' && location.hash && location.hash !== '#/') history.replaceState(history.state, '', '#/');
   const same = route.name === 'delivery' && state.route.name === 'delivery' && state.route.id === route.id;
   enter(route);
   if (route.name !== 'delivery' || same) return;
-  state.follow = false;
+  stopFollowing();
   list.center = true;
 }
 
@@ -3645,7 +3698,8 @@ function start() {
   $('app').hidden = false;
   enterByAddress();
   addEventListener('hashchange', addressChanged);
-  addEventListener('popstate', enterByAddress);
+  // It comes before the other, and there may be a secret in the address.
+  addEventListener('popstate', addressChanged);
   addEventListener('keydown', pageKey);
   addEventListener('online', () => { if (state.link === 'offline') retryNow(); });
   addEventListener('focus', () => { if (state.link === 'missing') connect(); });
