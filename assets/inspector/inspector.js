@@ -24,6 +24,7 @@
  * @property {boolean} marked
  * @property {number} replays
  * @property {number} attempts
+ * @property {boolean} [pending]    being forwarded right now
  * @property {number|null} status   of the newest attempt, like `error` and `took_ms`
  * @property {string|null} error
  * @property {number|null} took_ms
@@ -63,6 +64,8 @@ const PING_EVERY = 5000;
 const BACKOFF = [500, 1000, 2000, 4000, 5000];
 /** Larger bodies are fetched when they are asked for. */
 const BODY_LIMIT = 1 << 20;
+/** A browser takes a moment to put so much into a text box. */
+const LARGE = 100 << 10;
 /** What is shown at first of a long text, in characters, and of bytes in hex. */
 const TEXT_LIMIT = 120_000;
 const HEX_LIMIT = 16 << 10;
@@ -328,7 +331,8 @@ const state = {
   loaded: false,
   failed: 0,
   invalid: 0,
-  filter: { text: '', sent: '', match: null, error: null, kept: [] },
+  /** `used` is the one that `match` is of. */
+  filter: { text: '', sent: '', used: '', match: null, error: null, kept: [] },
   view: [],
   viewStale: true,
   follow: true,
@@ -879,6 +883,7 @@ function takeFiltered(message) {
     redraw('list');
     return;
   }
+  state.filter.used = message.filter;
   setMatch(new Set(message.ids));
   say(`${counted(message.ids.length, 'delivery', 'deliveries')} found.`);
 }
@@ -1396,19 +1401,24 @@ function makeRow() {
   return { el, cells, told, key: '' };
 }
 
+/** Forwarded for the first time, and not answered yet. */
+const isAwaited = (row) => Boolean(row.pending) && row.attempts === 0;
+const isReplaying = (row) => Boolean(row.pending) && row.attempts > 0;
+
 function statusWord(row) {
+  if (isAwaited(row)) return '…';
   if (row.error) return SHORT_FAILURE[row.error] ?? row.error;
   return row.status === null ? '–' : String(row.status);
 }
 
 function rowLabel(row) {
-  const outcome = row.error ? `no answer: ${row.error}` : row.status === null ? 'not forwarded' : `answered ${row.status}`;
-  const more = [row.replays ? `replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` : '', row.original ? `edited copy of ${row.original}` : '', row.marked ? 'marked' : ''].filter(Boolean);
+  const outcome = row.error ? `no answer: ${row.error}` : isAwaited(row) ? 'waiting for your app' : row.status === null ? 'not forwarded' : `answered ${row.status}`;
+  const more = [isReplaying(row) ? 'replaying' : '', row.replays ? `replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` : '', row.original ? `edited copy of ${row.original}` : '', row.marked ? 'marked' : ''].filter(Boolean);
   return [`#${row.id} ${plain(nameOf(row))}`, plain(verdictText(row.verdict)), outcome, took(row.took_ms), clock(row.at), ...more].filter(Boolean).join(', ');
 }
 
 function fillRow(item, row) {
-  const key = `${row.id}|${row.verdict.status}|${row.status}|${row.error}|${row.took_ms}|${row.attempts}|${row.replays}|${row.marked}|${row.event}`;
+  const key = `${row.id}|${row.verdict.status}|${row.status}|${row.error}|${row.took_ms}|${row.attempts}|${row.replays}|${row.marked}|${row.event}|${Boolean(row.pending)}`;
   if (item.key === key) return;
   item.key = key;
   const { el, cells } = item;
@@ -1428,10 +1438,11 @@ function fillRow(item, row) {
   cells.event.title = row.event === null ? 'The payload names no event' : '';
   fill(cells.notes, row.original ? h('span', { title: `Edited copy of #${row.original}` }, icon('pencil')) : null,
     row.replays ? h('span', { title: `Replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` }, `↻${row.replays}`) : null,
-    row.marked ? h('span', { class: 'star', title: 'Marked' }, icon('star')) : null);
+    row.marked ? h('span', { class: 'star', title: 'Marked' }, icon('star')) : null,
+    isReplaying(row) ? h('span', { class: 'under-way' }, 'replaying…') : null);
   cells.status.className = `status ${toneOf(row.status, row.error)}`;
   cells.status.textContent = statusWord(row);
-  cells.status.title = row.error ? `${LONG_FAILURE[row.error] ?? row.error}` : row.status === null ? 'Not forwarded' : `${row.status} ${REASONS[row.status] ?? ''}`;
+  cells.status.title = isAwaited(row) ? 'waiting for your app' : row.error ? `${LONG_FAILURE[row.error] ?? row.error}` : row.status === null ? 'Not forwarded' : `${row.status} ${REASONS[row.status] ?? ''}`;
   cells.took.textContent = took(row.took_ms);
 }
 
@@ -1465,6 +1476,7 @@ function drawList() {
   list.shownIds = ids;
   const height = ids.length * rowHeight;
   if (list.height !== height) { list.height = height; list.space.style.height = `${height}px`; list.scrollPending = true; }
+  $('list-pane').classList.toggle('scrolls', height > list.viewport);
   list.lastTop = Math.max(0, Math.min(list.lastTop, height - list.viewport));
   const selected = shownDelivery();
   const place = list.center && selected !== null ? placeOf(ids, selected) : -1;
@@ -1532,8 +1544,12 @@ function drawBelow(ids) {
   const fresh = state.follow ? 0 : ids.length - placeOf(ids, state.seen + 1);
   list.below.hidden = fresh <= 0;
   if (fresh > 0) setText(list.below, `${grouped(fresh)} new ↓`);
-  const { match } = state.filter;
-  setText(list.found, match ? `${grouped(ids.length)} of ${grouped(state.ids.length)}` : '');
+  const { match, error, used } = state.filter;
+  const count = match ? `${grouped(ids.length)} of ${grouped(state.ids.length)}` : '';
+  // A wrong filter changes nothing in the list.
+  const still = match ? `, still showing: ${used}` : 'Still showing all';
+  setText(list.found, error ? count + plain(still) : count);
+  list.found.title = list.found.textContent;
 }
 
 function drawListState(ids) {
@@ -1803,8 +1819,8 @@ function buildActions() {
   detail.copy = button('Copy', { 'aria-haspopup': 'menu', 'aria-expanded': 'false', title: 'Copy … (c)', onclick: copyMenu, data: { testid: 'copy' } }, 'copy');
   detail.export = button('Export', { 'aria-haspopup': 'menu', 'aria-expanded': 'false', title: 'Export as … (x)', onclick: exportMenu, data: { live: '', testid: 'export' } }, 'download');
   detail.compareButton = act('compare', 'Compare', compareMenu, 'compare', { 'aria-haspopup': 'menu', 'aria-expanded': 'false', title: 'Compare with another (=)' });
-  return h('div', { class: 'actions', role: 'toolbar', 'aria-label': 'Actions' }, detail.replay,
-    act('edit', 'Edit & send', () => editDialog(shownDelivery()), 'pencil', { title: 'Edit it and send it as a new delivery (e)' }),
+  detail.edit = act('edit', 'Edit & send', () => editDialog(shownDelivery()), 'pencil', { title: 'Edit it and send it as a new delivery (e)' });
+  return h('div', { class: 'actions', role: 'toolbar', 'aria-label': 'Actions' }, detail.replay, detail.edit,
     detail.compareButton, detail.mark, detail.copy, detail.export,
     act('delete', 'Delete', () => deleteDialog(shownDelivery()), 'trash', { class: 'quiet danger', icononly: true }));
 }
@@ -1900,7 +1916,8 @@ function drawHead(id, row) {
   if (detail.headKey === key) return;
   detail.headKey = key;
   const [sign, tone] = VERDICTS[row.verdict.status] ?? VERDICTS.unchecked;
-  fill(detail.title, h('span', { class: 'number' }, `#${id}`), ' ', row.event === null ? h('span', { class: 'dim' }, 'no event') : value(row.event), ' ', statusChip(row.status, row.error));
+  fill(detail.title, h('span', { class: 'number' }, `#${id}`), ' ', row.event === null ? h('span', { class: 'dim' }, 'no event') : value(row.event), ' ',
+    isAwaited(row) ? h('span', { class: 'status-chip none' }, 'waiting for your app…') : statusChip(row.status, row.error), isReplaying(row) ? h('span', { class: 'under-way' }, 'replaying…') : null);
   const verdict = h('button', { type: 'button', class: `verdict-line ${tone}`, title: plain(row.verdict.reason ?? 'What is said of the signature'), onclick: () => chooseTab('signature') },
     icon(sign), h('span', null, sentence(verdictText(row.verdict))));
   const notes = [
@@ -2005,7 +2022,7 @@ function drawPanel(id, entry) {
     return;
   }
   const fetched = [...entry.extra].filter(([name, slot]) => slot.done && name.endsWith(tab)).length;
-  const key = FIXED.has(tab) ? `${id}|${tab}|${fetched}` : `${id}|${tab}|${entry.revision}|${state.attempt}|${state.status?.secrets.length}`;
+  const key = FIXED.has(tab) ? `${id}|${tab}|${fetched}` : `${id}|${tab}|${entry.revision}|${state.attempt}|${state.status?.secrets.length}|${Boolean(state.rows.get(id)?.pending)}`;
   if (detail.panelKey === key) return;
   const scroll = detail.panelKey.startsWith(`${id}|${tab}|`) ? detail.panel.scrollTop : 0;
   const focused = detail.panel.contains(document.activeElement) && document.activeElement.dataset.keep;
@@ -2078,11 +2095,11 @@ function attemptPicker(entry) {
   }, attempts.map((one) => h('option', { value: one.n, selected: one === now }, `Attempt ${one.n} · ${one.status ?? one.error?.code}${one === attempts.at(-1) ? ' · newest' : ''}`)));
 }
 
-const NO_ATTEMPTS = 'No attempts: no app has answered it.';
+const noAttempts = (id) => h('p', { class: 'lead-quiet' }, state.rows.get(id)?.pending ? 'Waiting for your app…' : 'No attempts: no app has answered it.');
 
 function responsePanel(id, entry) {
   const attempt = chosenAttempt(entry);
-  if (!attempt) return h('p', { class: 'lead-quiet' }, NO_ATTEMPTS);
+  if (!attempt) return noAttempts(id);
   const bar = h('div', { class: 'panel-bar' }, attemptPicker(entry), statusChip(attempt.status, attempt.error?.code ?? null),
     h('span', { class: 'dim' }, took(attempt.took_ms), attempt.response?.first_byte_ms !== undefined && attempt.response ? `, first byte after ${took(attempt.response.first_byte_ms)}` : ''),
     h('span', { class: 'dim mono' }, value(attempt.target)));
@@ -2097,7 +2114,7 @@ function responsePanel(id, entry) {
 
 function attemptsPanel(id, entry) {
   const { attempts } = entry.data;
-  if (!attempts.length) return h('p', { class: 'lead-quiet' }, NO_ATTEMPTS);
+  if (!attempts.length) return noAttempts(id);
   const slowest = Math.max(1, ...attempts.map((one) => one.took_ms));
   const now = chosenAttempt(entry);
   return h('ol', { class: 'timeline' }, attempts.map((one, at) => attemptItem(id, entry, one, attempts[at - 1], slowest, one === now)));
@@ -2900,13 +2917,33 @@ function exportMenu() {
     ...EXPORTS.map(([as, label, ending]) => ({ label, testid: `export-${as}`, run: () => download(`/deliveries/${id}/export?as=${as}`, `delivery-${id}.${ending}`) })),
     null,
     ...EXPORTS.filter(([as]) => as === 'har' || as === 'json').map(([as, label, ending]) => ({
-      label: `All in the list as ${label}`, run: () => download(`/export?as=${as}&filter=${encodeURIComponent(state.filter.match ? state.filter.sent : '')}`, `deliveries.${ending}`),
+      label: `All in the list as ${label}`, testid: `export-all-${as}`, run: () => download(`/export?as=${as}&filter=${encodeURIComponent(state.filter.match ? state.filter.used : '')}`, `deliveries.${ending}`),
     })),
   ]);
 }
 
+/** What may take a while is said to be under way at once, before the browser is busy with it. */
+async function preparing(control, run) {
+  const label = control.querySelector('.label');
+  const before = label.textContent;
+  control.setAttribute('aria-busy', 'true');
+  label.textContent = 'Preparing …';
+  await new Promise((done) => { setTimeout(done, 30); });
+  try {
+    return await run();
+  } finally {
+    control.removeAttribute('aria-busy');
+    label.textContent = before;
+  }
+}
+
 /** The answer's own name wins; ours is for when it has none. */
 async function download(path, name) {
+  if (detail.export.ariaBusy) return;
+  await preparing(detail.export, () => fetchFile(path, name));
+}
+
+async function fetchFile(path, name) {
   try {
     const response = await ask('GET', path);
     const given = /filename="?([^";]+)"?/.exec(response.headers.get('content-disposition') ?? '')?.[1];
@@ -3339,9 +3376,14 @@ async function wholeRequest(id) {
 }
 
 async function editDialog(id) {
-  if (id === null || offline()) return;
+  if (id === null || offline() || detail.edit.ariaBusy) return;
+  if ((state.rows.get(id)?.size ?? 0) < LARGE) await openEdit(id);
+  else await preparing(detail.edit, () => openEdit(id));
+}
+
+async function openEdit(id) {
   const data = await attemptTo('Editing', () => wholeRequest(id));
-  if (!data) return;
+  if (!data || document.querySelector('dialog[open]')) return;
   const { request } = data;
   const binary = request.body_encoding === 'base64';
   const isJson = !binary && (headerOf(request.headers, 'content-type').includes('json') || /^\s*[{[]/.test(request.body));
