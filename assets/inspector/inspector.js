@@ -498,7 +498,8 @@ function takeSecret() {
   if (secret === null) return null;
   // The link of a new run does not say where the page was.
   const route = hash.startsWith('/') && hash.split('?')[0] !== '/' ? `#${hash.split('?')[0]}` : addressOf(state.route);
-  history.replaceState(null, '', route);
+  const filter = fields.get('filter') ?? state.filter.text.trim();
+  history.replaceState(null, '', filter ? `${route}?filter=${encodeURIComponent(filter)}` : route);
   return secret;
 }
 
@@ -856,6 +857,7 @@ function filterTyped() {
 
 function sendFilter() {
   clearTimeout(filterTimer);
+  writeAddress();
   const text = state.filter.text.trim();
   if (text === '') {
     if (state.filter.sent && socket?.readyState === WebSocket.OPEN) socket.send('{"filter":null}');
@@ -957,8 +959,19 @@ function addressOf(route) {
   return route.name === 'compare' ? `#/compare/${route.a}/${route.b}` : '#/';
 }
 
+/** The address with the filter, so that a reload and a link keep that too. */
+function addressNow(route) {
+  const text = state.filter.text.trim();
+  return text ? `${addressOf(route)}?filter=${encodeURIComponent(text)}` : addressOf(route);
+}
+
+function writeAddress() {
+  const address = addressNow(state.route);
+  if (location.hash !== address && (location.hash || address !== '#/')) history.replaceState(history.state, '', address);
+}
+
 function go(route, replace = false) {
-  const address = addressOf(route);
+  const address = addressNow(route);
   // What is replaced has no more of this page before it than it had.
   if (address !== location.hash && replace) history.replaceState(history.state, '', address);
   else if (address !== location.hash) history.pushState({ inside: true }, '', address);
@@ -3720,10 +3733,13 @@ function addressChanged() {
 /** From a link, or back: the list shows where it stands. */
 function enterByAddress() {
   const route = readRoute();
-  // Nothing is where it leads.
-  if (route.name === 'list' && location.hash && location.hash !== '#/') history.replaceState(history.state, '', '#/');
+  const filter = new URLSearchParams(location.hash.split('?')[1] ?? '').get('filter');
+  // Links within the page say nothing of the filter, which stays.
+  if (filter !== null && filter.trim() !== state.filter.text.trim()) setFilter(filter);
   const same = route.name === 'delivery' && state.route.name === 'delivery' && state.route.id === route.id;
   enter(route);
+  // An address that leads nowhere becomes that of the list.
+  writeAddress();
   if (route.name !== 'delivery' || same) return;
   stopFollowing();
   list.center = true;
