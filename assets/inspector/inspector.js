@@ -24,6 +24,7 @@
  * @property {boolean} marked
  * @property {number} replays
  * @property {number} attempts
+ * @property {boolean} [pending]    being forwarded right now
  * @property {number|null} status   of the newest attempt, like `error` and `took_ms`
  * @property {string|null} error
  * @property {number|null} took_ms
@@ -63,10 +64,15 @@ const PING_EVERY = 5000;
 const BACKOFF = [500, 1000, 2000, 4000, 5000];
 /** Larger bodies are fetched when they are asked for. */
 const BODY_LIMIT = 1 << 20;
+/** A browser takes a moment to put so much into a text box. */
+const LARGE = 100 << 10;
 /** What is shown at first of a long text, in characters, and of bytes in hex. */
 const TEXT_LIMIT = 120_000;
 const HEX_LIMIT = 16 << 10;
 const TREE_STEP = 800;
+/** A search in a tree, and one in a text, counts so far and no further. */
+const MOST_FOUND = 2000;
+const MOST_MARKED = 5000;
 /** Text is laid out in blocks of about so many characters, and only those in sight. */
 const BLOCK = 12_000;
 const STRING_LIMIT = 600;
@@ -276,6 +282,8 @@ function size(bytes) {
 
 const NUMBERS = new Intl.NumberFormat('en');
 const grouped = (n) => NUMBERS.format(n);
+/** A count that stops at its limit says that there may be more. */
+const upTo = (n, most) => `${grouped(n)}${n >= most ? '+' : ''}`;
 const counted = (n, one, many) => `${grouped(n)} ${n === 1 ? one : many ?? `${one}s`}`;
 
 const hasFailed = (row) => row.error !== null || row.status >= 400;
@@ -323,12 +331,15 @@ const state = {
   loaded: false,
   failed: 0,
   invalid: 0,
-  filter: { text: '', sent: '', match: null, error: null, kept: [] },
+  /** `used` is the one that `match` is of. */
+  filter: { text: '', sent: '', used: '', match: null, error: null, kept: [] },
   view: [],
   viewStale: true,
   follow: true,
-  /** The newest id that was in sight. */
+  /** The newest id that was in sight, or there when the list stopped following. */
   seen: 0,
+  /** The newest id that was ever told of, kept or not. */
+  newest: 0,
   route: { name: 'list' },
   /** What the detail shows while nothing was chosen. */
   auto: null,
@@ -485,8 +496,10 @@ function takeSecret() {
   const fields = new URLSearchParams(query);
   const secret = fields.get('token') ?? fields.get('code');
   if (secret === null) return null;
-  const route = hash.startsWith('/') ? hash.split('?')[0] : '/';
-  history.replaceState(null, '', `#${route}`);
+  // The link of a new run does not say where the page was.
+  const route = hash.startsWith('/') && hash.split('?')[0] !== '/' ? `#${hash.split('?')[0]}` : addressOf(state.route);
+  const filter = fields.get('filter') ?? state.filter.text.trim();
+  history.replaceState(null, '', filter ? `${route}?filter=${encodeURIComponent(filter)}` : route);
   return secret;
 }
 
@@ -691,6 +704,7 @@ function putRow(row) {
   }
   tally(row, 1);
   state.rows.set(row.id, row);
+  if (row.id > state.newest) state.newest = row.id;
   touched?.add(row.id);
   state.viewStale = true;
 }
@@ -715,6 +729,8 @@ function dropRows(ids) {
 
 function takeSnapshot(message) {
   const anotherRun = state.status && state.status.pid !== message.status.pid;
+  // Ids may begin anew.
+  if (anotherRun) state.newest = 0;
   const oldest = message.deliveries[0]?.id ?? Infinity;
   const fresh = new Set(message.deliveries.map((row) => row.id));
   // Older ones stay readable until their pages have come again.
@@ -722,6 +738,7 @@ function takeSnapshot(message) {
   dropRows(state.ids.filter((id) => !fresh.has(id) && !(keep && id < oldest)));
   if (anotherRun || !state.loaded) details.clear();
   for (const row of message.deliveries) putRow(row);
+  if (anotherRun || !state.loaded) state.seen = state.newest;
   state.refused = message.refused.toReversed();
   takeStatus(message.status);
   state.loaded = true;
@@ -840,6 +857,7 @@ function filterTyped() {
 
 function sendFilter() {
   clearTimeout(filterTimer);
+  writeAddress();
   const text = state.filter.text.trim();
   if (text === '') {
     if (state.filter.sent && socket?.readyState === WebSocket.OPEN) socket.send('{"filter":null}');
@@ -867,6 +885,7 @@ function takeFiltered(message) {
     redraw('list');
     return;
   }
+  state.filter.used = message.filter;
   setMatch(new Set(message.ids));
   say(`${counted(message.ids.length, 'delivery', 'deliveries')} found.`);
 }
@@ -940,9 +959,22 @@ function addressOf(route) {
   return route.name === 'compare' ? `#/compare/${route.a}/${route.b}` : '#/';
 }
 
+/** The address with the filter, so that a reload and a link keep that too. */
+function addressNow(route) {
+  const text = state.filter.text.trim();
+  return text ? `${addressOf(route)}?filter=${encodeURIComponent(text)}` : addressOf(route);
+}
+
+function writeAddress() {
+  const address = addressNow(state.route);
+  if (location.hash !== address && (location.hash || address !== '#/')) history.replaceState(history.state, '', address);
+}
+
 function go(route, replace = false) {
-  const address = addressOf(route);
-  if (address !== location.hash) history[replace ? 'replaceState' : 'pushState']({ inside: true }, '', address);
+  const address = addressNow(route);
+  // What is replaced has no more of this page before it than it had.
+  if (address !== location.hash && replace) history.replaceState(history.state, '', address);
+  else if (address !== location.hash) history.pushState({ inside: true }, '', address);
   enter(route);
 }
 
@@ -1280,7 +1312,7 @@ function chartPick(event) {
 
 /* ── The list ────────────────────────────────────────────────────────────────────────── */
 
-const list = { pool: new Map(), lastTop: 0, viewport: 0, height: 0, anchor: null };
+const list = { pool: new Map(), lastTop: 0, viewport: 0, height: 0, anchor: null, awaited: null };
 let filterBox;
 
 const QUICK = [['All', ''], ['Failed', 'is:failed'], ['Invalid', 'sig:invalid']];
@@ -1382,19 +1414,24 @@ function makeRow() {
   return { el, cells, told, key: '' };
 }
 
+/** Forwarded for the first time, and not answered yet. */
+const isAwaited = (row) => Boolean(row.pending) && row.attempts === 0;
+const isReplaying = (row) => Boolean(row.pending) && row.attempts > 0;
+
 function statusWord(row) {
+  if (isAwaited(row)) return '…';
   if (row.error) return SHORT_FAILURE[row.error] ?? row.error;
   return row.status === null ? '–' : String(row.status);
 }
 
 function rowLabel(row) {
-  const outcome = row.error ? `no answer: ${row.error}` : row.status === null ? 'not forwarded' : `answered ${row.status}`;
-  const more = [row.replays ? `replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` : '', row.original ? `edited copy of ${row.original}` : '', row.marked ? 'marked' : ''].filter(Boolean);
+  const outcome = row.error ? `no answer: ${row.error}` : isAwaited(row) ? 'waiting for your app' : row.status === null ? 'not forwarded' : `answered ${row.status}`;
+  const more = [isReplaying(row) ? 'replaying' : '', row.replays ? `replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` : '', row.original ? `edited copy of ${row.original}` : '', row.marked ? 'marked' : ''].filter(Boolean);
   return [`#${row.id} ${plain(nameOf(row))}`, plain(verdictText(row.verdict)), outcome, took(row.took_ms), clock(row.at), ...more].filter(Boolean).join(', ');
 }
 
 function fillRow(item, row) {
-  const key = `${row.id}|${row.verdict.status}|${row.status}|${row.error}|${row.took_ms}|${row.attempts}|${row.replays}|${row.marked}|${row.event}`;
+  const key = `${row.id}|${row.verdict.status}|${row.status}|${row.error}|${row.took_ms}|${row.attempts}|${row.replays}|${row.marked}|${row.event}|${Boolean(row.pending)}`;
   if (item.key === key) return;
   item.key = key;
   const { el, cells } = item;
@@ -1414,10 +1451,11 @@ function fillRow(item, row) {
   cells.event.title = row.event === null ? 'The payload names no event' : '';
   fill(cells.notes, row.original ? h('span', { title: `Edited copy of #${row.original}` }, icon('pencil')) : null,
     row.replays ? h('span', { title: `Replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` }, `↻${row.replays}`) : null,
-    row.marked ? h('span', { class: 'star', title: 'Marked' }, icon('star')) : null);
+    row.marked ? h('span', { class: 'star', title: 'Marked' }, icon('star')) : null,
+    isReplaying(row) ? h('span', { class: 'under-way' }, 'replaying…') : null);
   cells.status.className = `status ${toneOf(row.status, row.error)}`;
   cells.status.textContent = statusWord(row);
-  cells.status.title = row.error ? `${LONG_FAILURE[row.error] ?? row.error}` : row.status === null ? 'Not forwarded' : `${row.status} ${REASONS[row.status] ?? ''}`;
+  cells.status.title = isAwaited(row) ? 'waiting for your app' : row.error ? `${LONG_FAILURE[row.error] ?? row.error}` : row.status === null ? 'Not forwarded' : `${row.status} ${REASONS[row.status] ?? ''}`;
   cells.took.textContent = took(row.took_ms);
 }
 
@@ -1451,15 +1489,19 @@ function drawList() {
   list.shownIds = ids;
   const height = ids.length * rowHeight;
   if (list.height !== height) { list.height = height; list.space.style.height = `${height}px`; list.scrollPending = true; }
+  $('list-pane').classList.toggle('scrolls', height > list.viewport);
   list.lastTop = Math.max(0, Math.min(list.lastTop, height - list.viewport));
   const selected = shownDelivery();
   const place = list.center && selected !== null ? placeOf(ids, selected) : -1;
   // One that has not been fetched yet is waited for.
   if (place >= 0 && (ids[place] === selected || olderThan === null) && state.loaded) list.center = false;
   if (state.follow) scrollListTo(height);
+  // One that was just sent may reach the list after its answer.
+  else if (list.awaited !== null && ids[placeOf(ids, list.awaited)] === list.awaited) scrollIntoList(placeOf(ids, list.awaited) * rowHeight);
   // After another filter, what is selected is what the eye looks for.
   else if (ids[place] === selected && place >= 0) scrollListTo(place * rowHeight - Math.floor((list.viewport - rowHeight) / 2));
   else if (list.anchor && before !== ids) scrollListTo(placeOf(ids, list.anchor.id) * rowHeight + list.anchor.offset);
+  if (list.awaited !== selected || state.rows.has(list.awaited)) list.awaited = null;
   drawRows(ids);
   if (list.scrollPending) {
     list.scrollPending = false;
@@ -1515,8 +1557,12 @@ function drawBelow(ids) {
   const fresh = state.follow ? 0 : ids.length - placeOf(ids, state.seen + 1);
   list.below.hidden = fresh <= 0;
   if (fresh > 0) setText(list.below, `${grouped(fresh)} new ↓`);
-  const { match } = state.filter;
-  setText(list.found, match ? `${grouped(ids.length)} of ${grouped(state.ids.length)}` : '');
+  const { match, error, used } = state.filter;
+  const count = match ? `${grouped(ids.length)} of ${grouped(state.ids.length)}` : '';
+  // A wrong filter changes nothing in the list.
+  const still = match ? `, still showing: ${used}` : 'Still showing all';
+  setText(list.found, error ? count + plain(still) : count);
+  list.found.title = list.found.textContent;
 }
 
 function drawListState(ids) {
@@ -1576,6 +1622,7 @@ function listScrolled() {
 function stopFollowing() {
   if (!state.follow) return;
   state.follow = false;
+  state.seen = Math.max(state.seen, state.newest);
   redraw('list');
 }
 
@@ -1608,10 +1655,14 @@ function reveal(id) {
   const ids = view();
   const at = placeOf(ids, id);
   if (ids[at] !== id) return;
-  const y = at * rowHeight;
+  scrollIntoList(at * rowHeight);
+  redraw('list');
+}
+
+/** Scrolls no further than it takes. */
+function scrollIntoList(y) {
   if (y < list.lastTop) scrollListTo(y);
   else if (y + rowHeight > list.lastTop + list.viewport) scrollListTo(y + rowHeight - list.viewport);
-  redraw('list');
 }
 
 function listClicked(event) {
@@ -1767,8 +1818,11 @@ function buildDetail() {
   pane.addEventListener('keydown', (event) => { if (event.key !== 'Tab' && event.key !== 'Shift') pin(); });
 }
 
+/** What is worked with stays, so nothing is followed from then on. */
 function pin() {
-  if (state.route.name === 'list' && state.auto !== null && !detail.body.hidden) go({ name: 'delivery', id: state.auto, tab: state.tab });
+  if (state.route.name !== 'list' || state.auto === null || detail.body.hidden) return;
+  stopFollowing();
+  go({ name: 'delivery', id: state.auto, tab: state.tab });
 }
 
 function buildActions() {
@@ -1778,8 +1832,8 @@ function buildActions() {
   detail.copy = button('Copy', { 'aria-haspopup': 'menu', 'aria-expanded': 'false', title: 'Copy … (c)', onclick: copyMenu, data: { testid: 'copy' } }, 'copy');
   detail.export = button('Export', { 'aria-haspopup': 'menu', 'aria-expanded': 'false', title: 'Export as … (x)', onclick: exportMenu, data: { live: '', testid: 'export' } }, 'download');
   detail.compareButton = act('compare', 'Compare', compareMenu, 'compare', { 'aria-haspopup': 'menu', 'aria-expanded': 'false', title: 'Compare with another (=)' });
-  return h('div', { class: 'actions', role: 'toolbar', 'aria-label': 'Actions' }, detail.replay,
-    act('edit', 'Edit & send', () => editDialog(shownDelivery()), 'pencil', { title: 'Edit it and send it as a new delivery (e)' }),
+  detail.edit = act('edit', 'Edit & send', () => editDialog(shownDelivery()), 'pencil', { title: 'Edit it and send it as a new delivery (e)' });
+  return h('div', { class: 'actions', role: 'toolbar', 'aria-label': 'Actions' }, detail.replay, detail.edit,
     detail.compareButton, detail.mark, detail.copy, detail.export,
     act('delete', 'Delete', () => deleteDialog(shownDelivery()), 'trash', { class: 'quiet danger', icononly: true }));
 }
@@ -1840,11 +1894,15 @@ function rowOf(data) {
 
 function drawNobody(id, gone, entry) {
   const failed = entry?.error && !gone;
-  const key = `${id}|${gone}|${failed}|${state.loaded}|${state.rows.size > 0}`;
+  const ahead = gone && state.loaded && id > Math.max(state.newest, state.status.counts.received);
+  const key = `${id}|${gone}|${ahead && state.newest}|${failed}|${state.loaded}|${state.rows.size > 0}`;
   if (detail.nobodyKey === key) return;
   detail.nobodyKey = key;
   const home = button('Deliveries', { class: 'back', onclick: back }, 'left');
-  if (gone) {
+  if (ahead) {
+    fill(detail.nobody, home, h('p', { class: 'lead', data: { testid: 'gone' } }, `There is no delivery #${id} yet.`),
+      state.newest ? h('p', { class: 'dim' }, `The newest is #${state.newest}.`) : null, button('To the newest', { onclick: toNewest }, 'down'));
+  } else if (gone) {
     fill(detail.nobody, home, h('p', { class: 'lead', data: { testid: 'gone' } }, `#${id} is no longer kept`),
       h('p', { class: 'dim' }, 'It was deleted, or left the store to make room for newer ones.'), button('To the newest', { onclick: toNewest }, 'down'));
   } else if (failed) fill(detail.nobody, home, h('p', { class: 'lead' }, `#${id} cannot be shown`), h('p', { class: 'dim' }, whole(entry.error.message)));
@@ -1871,7 +1929,8 @@ function drawHead(id, row) {
   if (detail.headKey === key) return;
   detail.headKey = key;
   const [sign, tone] = VERDICTS[row.verdict.status] ?? VERDICTS.unchecked;
-  fill(detail.title, h('span', { class: 'number' }, `#${id}`), ' ', row.event === null ? h('span', { class: 'dim' }, 'no event') : value(row.event), ' ', statusChip(row.status, row.error));
+  fill(detail.title, h('span', { class: 'number' }, `#${id}`), ' ', row.event === null ? h('span', { class: 'dim' }, 'no event') : value(row.event), ' ',
+    isAwaited(row) ? h('span', { class: 'status-chip none' }, 'waiting for your app…') : statusChip(row.status, row.error), isReplaying(row) ? h('span', { class: 'under-way' }, 'replaying…') : null);
   const verdict = h('button', { type: 'button', class: `verdict-line ${tone}`, title: plain(row.verdict.reason ?? 'What is said of the signature'), onclick: () => chooseTab('signature') },
     icon(sign), h('span', null, sentence(verdictText(row.verdict))));
   const notes = [
@@ -1976,7 +2035,7 @@ function drawPanel(id, entry) {
     return;
   }
   const fetched = [...entry.extra].filter(([name, slot]) => slot.done && name.endsWith(tab)).length;
-  const key = FIXED.has(tab) ? `${id}|${tab}|${fetched}` : `${id}|${tab}|${entry.revision}|${state.attempt}|${state.status?.secrets.length}`;
+  const key = FIXED.has(tab) ? `${id}|${tab}|${fetched}` : `${id}|${tab}|${entry.revision}|${state.attempt}|${state.status?.secrets.length}|${Boolean(state.rows.get(id)?.pending)}`;
   if (detail.panelKey === key) return;
   const scroll = detail.panelKey.startsWith(`${id}|${tab}|`) ? detail.panel.scrollTop : 0;
   const focused = detail.panel.contains(document.activeElement) && document.activeElement.dataset.keep;
@@ -2049,11 +2108,11 @@ function attemptPicker(entry) {
   }, attempts.map((one) => h('option', { value: one.n, selected: one === now }, `Attempt ${one.n} · ${one.status ?? one.error?.code}${one === attempts.at(-1) ? ' · newest' : ''}`)));
 }
 
-const NO_ATTEMPTS = 'No attempts: no app has answered it.';
+const noAttempts = (id) => h('p', { class: 'lead-quiet' }, state.rows.get(id)?.pending ? 'Waiting for your app…' : 'No attempts: no app has answered it.');
 
 function responsePanel(id, entry) {
   const attempt = chosenAttempt(entry);
-  if (!attempt) return h('p', { class: 'lead-quiet' }, NO_ATTEMPTS);
+  if (!attempt) return noAttempts(id);
   const bar = h('div', { class: 'panel-bar' }, attemptPicker(entry), statusChip(attempt.status, attempt.error?.code ?? null),
     h('span', { class: 'dim' }, took(attempt.took_ms), attempt.response?.first_byte_ms !== undefined && attempt.response ? `, first byte after ${took(attempt.response.first_byte_ms)}` : ''),
     h('span', { class: 'dim mono' }, value(attempt.target)));
@@ -2068,7 +2127,7 @@ function responsePanel(id, entry) {
 
 function attemptsPanel(id, entry) {
   const { attempts } = entry.data;
-  if (!attempts.length) return h('p', { class: 'lead-quiet' }, NO_ATTEMPTS);
+  if (!attempts.length) return noAttempts(id);
   const slowest = Math.max(1, ...attempts.map((one) => one.took_ms));
   const now = chosenAttempt(entry);
   return h('ol', { class: 'timeline' }, attempts.map((one, at) => attemptItem(id, entry, one, attempts[at - 1], slowest, one === now)));
@@ -2461,7 +2520,7 @@ function textView(view) {
     if (kind === 'plain' || kind === 'mark') block.append(...nodes);
     else block.append(h('span', { class: `json-${kind}` }, nodes));
   }
-  if (view.search) view.hits.textContent = counter.hits ? grouped(counter.hits) : 'none';
+  if (view.search) view.hits.textContent = counter.hits ? upTo(counter.hits, MOST_MARKED) : 'none';
   return [h('div', { class: 'text-box' }, blocks), more ? showAll(view, 'text', `${grouped(limit)} characters`, size(body.size)) : null];
 }
 
@@ -2485,7 +2544,7 @@ function markHits(text, search, counter, lines = true) {
   let from = 0;
   // Lower case may be longer in rare scripts; then positions would not fit.
   const safe = low.length === text.length;
-  for (let at = safe ? low.indexOf(wanted) : -1; at >= 0 && counter.hits < 5000; at = low.indexOf(wanted, from)) {
+  for (let at = safe ? low.indexOf(wanted) : -1; at >= 0 && counter.hits < MOST_MARKED; at = low.indexOf(wanted, from)) {
     nodes.push(...shown(text.slice(from, at), lines), h('mark', null, shown(text.slice(at, at + wanted.length), lines)));
     counter.hits += 1;
     from = at + wanted.length;
@@ -2517,7 +2576,7 @@ function nextHit(view, by, scroll = true) {
   if (!marks.length) return;
   view.at = ((view.at ?? -1) + by + marks.length) % marks.length;
   marks.forEach((mark, at) => mark.classList.toggle('now', at === view.at));
-  view.hits.textContent = `${view.at + 1} of ${grouped(marks.length)}`;
+  view.hits.textContent = `${grouped(view.at + 1)} of ${upTo(marks.length, MOST_MARKED)}`;
   if (scroll || view.at === 0) marks[view.at].scrollIntoView({ block: 'nearest' });
 }
 
@@ -2739,7 +2798,7 @@ function makeTree(view) {
     tree.wanted = search;
     tree.found = search ? findIn(search.toLowerCase()) : [];
     tree.current = tree.found.length ? 0 : -1;
-    if (search) view.hits.textContent = tree.found.length ? `1 of ${grouped(tree.found.length)}` : 'none';
+    if (search) view.hits.textContent = tree.found.length ? `1 of ${upTo(tree.found.length, MOST_FOUND)}` : 'none';
     else view.hits.textContent = '';
     unfoldFound();
   }
@@ -2747,7 +2806,7 @@ function makeTree(view) {
   function findIn(wanted) {
     const found = [];
     const stack = [{ item: { key: null, node: known.json }, path: '' }];
-    while (stack.length && found.length < 2000) {
+    while (stack.length && found.length < MOST_FOUND) {
       const { item, path } = stack.pop();
       const { node } = item;
       const here = node.items ? '' : node.kind === 'string' ? readable(text.slice(node.start, node.end)) : text.slice(node.start, node.end);
@@ -2783,7 +2842,7 @@ function makeTree(view) {
   function nextFound(by) {
     if (!tree.found.length) return;
     tree.current = (tree.current + by + tree.found.length) % tree.found.length;
-    view.hits.textContent = `${tree.current + 1} of ${grouped(tree.found.length)}`;
+    view.hits.textContent = `${grouped(tree.current + 1)} of ${upTo(tree.found.length, MOST_FOUND)}`;
     unfoldFound();
   }
 
@@ -2871,13 +2930,33 @@ function exportMenu() {
     ...EXPORTS.map(([as, label, ending]) => ({ label, testid: `export-${as}`, run: () => download(`/deliveries/${id}/export?as=${as}`, `delivery-${id}.${ending}`) })),
     null,
     ...EXPORTS.filter(([as]) => as === 'har' || as === 'json').map(([as, label, ending]) => ({
-      label: `All in the list as ${label}`, run: () => download(`/export?as=${as}&filter=${encodeURIComponent(state.filter.match ? state.filter.sent : '')}`, `deliveries.${ending}`),
+      label: `All in the list as ${label}`, testid: `export-all-${as}`, run: () => download(`/export?as=${as}&filter=${encodeURIComponent(state.filter.match ? state.filter.used : '')}`, `deliveries.${ending}`),
     })),
   ]);
 }
 
+/** What may take a while is said to be under way at once, before the browser is busy with it. */
+async function preparing(control, run) {
+  const label = control.querySelector('.label');
+  const before = label.textContent;
+  control.setAttribute('aria-busy', 'true');
+  label.textContent = 'Preparing …';
+  await new Promise((done) => { setTimeout(done, 30); });
+  try {
+    return await run();
+  } finally {
+    control.removeAttribute('aria-busy');
+    label.textContent = before;
+  }
+}
+
 /** The answer's own name wins; ours is for when it has none. */
 async function download(path, name) {
+  if (detail.export.ariaBusy) return;
+  await preparing(detail.export, () => fetchFile(path, name));
+}
+
+async function fetchFile(path, name) {
   try {
     const response = await ask('GET', path);
     const given = /filename="?([^";]+)"?/.exec(response.headers.get('content-disposition') ?? '')?.[1];
@@ -2947,20 +3026,23 @@ function menuKey(event) {
 
 /* ── Toasts ──────────────────────────────────────────────────────────────────────────── */
 
+/** A message for a while; what it returns takes it away. */
 function toast(text, tone = 'info', more = '', action = null) {
   const box = $('toasts');
-  const el = h('div', { class: `toast ${tone}`, data: { testid: 'toast' } }, icon({ good: 'check', bad: 'warning', warn: 'warning' }[tone] ?? 'dot'),
+  const el = h('div', { class: `toast ${tone}`, data: { testid: 'toast' } }, icon({ good: 'check', bad: 'warning', warn: 'warning', busy: 'send' }[tone] ?? 'dot'),
     h('p', null, sentence(text), more ? h('span', { class: 'dim' }, ' ', sentence(more)) : null), action,
     button('Dismiss', { icononly: true, class: 'quiet tiny', onclick: () => leave() }, 'cross'));
   let timer = 0;
   const leave = () => { clearTimeout(timer); el.remove(); };
-  const wait = () => { clearTimeout(timer); timer = setTimeout(leave, tone === 'bad' ? 10_000 : tone === 'warn' ? 7000 : 5000); };
+  // What is under way stays until it is done.
+  const wait = () => { if (tone === 'busy') return; clearTimeout(timer); timer = setTimeout(leave, tone === 'bad' ? 10_000 : tone === 'warn' ? 7000 : 5000); };
   el.addEventListener('pointerenter', () => clearTimeout(timer));
   el.addEventListener('pointerleave', wait);
   el.addEventListener('focusin', () => clearTimeout(timer));
   box.append(el);
   while (box.childElementCount > 3) box.firstChild.remove();
   wait();
+  return leave;
 }
 
 /* ── What can be done ────────────────────────────────────────────────────────────────── */
@@ -3045,8 +3127,8 @@ async function togglePause() {
 /** A new delivery of our own: it becomes the chosen one. */
 function show(id) {
   stopFollowing();
+  list.awaited = id;
   go({ name: 'delivery', id, tab: null });
-  requestAnimationFrame(() => reveal(id));
 }
 
 /* ── Dialogs ─────────────────────────────────────────────────────────────────────────── */
@@ -3079,6 +3161,7 @@ function openDialog({ title, className = '', testid, content, onclose }) {
 function formDialog({ title, className, testid, fields, act, primary = true, send, errorId, focus, beside, props }) {
   const error = h('p', { class: 'form-error', role: 'alert', hidden: true, data: { testid: errorId ?? 'form-error' } });
   const submit = h('button', { type: 'submit', class: `button ${primary ? 'primary' : 'danger-fill'}`, data: { live: '', testid: props?.testid ?? 'submit' } }, h('span', { class: 'label' }, act));
+  const cancel = button('Cancel', { onclick: () => dialog.close(), data: { testid: 'cancel' } });
   const tell = (...parts) => { fill(error, parts); error.hidden = !parts.length; };
   const form = h('form', {
     onsubmit: async (event) => {
@@ -3098,10 +3181,10 @@ function formDialog({ title, className, testid, fields, act, primary = true, sen
       applyLive(form);
     },
     onkeydown: (event) => { if (event.key === 'Enter' && (event.ctrlKey || event.metaKey)) form.requestSubmit(); },
-  }, fields, error, h('div', { class: 'dialog-acts' }, beside ?? null, h('span', { class: 'space' }), button('Cancel', { onclick: () => dialog.close() }), submit));
+  }, fields, error, h('div', { class: 'dialog-acts' }, beside ?? null, h('span', { class: 'space' }), cancel, submit));
   const dialog = openDialog({ title, className, testid, content: form });
   (focus ?? form.querySelector('input, textarea, select'))?.focus();
-  return { ...dialog, form, tell, submit };
+  return { ...dialog, form, tell, submit, cancel };
 }
 
 function field(label, control, hint) {
@@ -3118,7 +3201,8 @@ function confirmDialog({ title, text, act, danger = false, run }) {
     fields: h('p', null, text),
     send: async ({ close }) => { close(); await run(); },
   });
-  dialog.submit.focus();
+  // What cannot be undone takes more than a key too many.
+  (danger ? dialog.cancel : dialog.submit).focus();
 }
 
 function deleteDialog(id) {
@@ -3267,14 +3351,21 @@ function triggerDialog() {
   pickDialog({
     title: 'Send a sample event', testid: 'trigger', placeholder: 'Search events', load: async () => (await askJson('GET', '/events')).events,
     match: (one) => one.name, item: (one) => [h('code', null, one.name), h('span', { class: 'dim' }, one.about)],
-    pick: async (one, close) => {
-      const told = await askJson('POST', '/trigger', { event: one.name });
-      close();
-      if (told.delivery !== null) show(told.delivery);
-      if (told.error) toast(whole(told.error.message), 'bad', whole(told.error.hint ?? ''));
-      else toast(`\`${one.name}\` sent: ${told.status ?? 'kept'} in ${took(told.took_ms)}.`, told.status >= 400 ? 'warn' : 'good');
-    },
+    pick: (one, close) => { close(); trigger(one.name); },
   });
+}
+
+/** An app may take its time, which is no reason to keep anybody from the page. */
+async function trigger(event) {
+  const done = toast(`Sending \`${event}\` …`, 'busy');
+  const place = addressOf(state.route);
+  const told = await attemptTo('Triggering', () => askJson('POST', '/trigger', { event }));
+  done();
+  if (!told) return;
+  // Who went on to another one stays there.
+  if (told.delivery !== null && addressOf(state.route) === place) show(told.delivery);
+  if (told.error) toast(whole(told.error.message), 'bad', whole(told.error.hint ?? ''));
+  else toast(`\`${event}\` sent: ${told.status ?? 'kept'} in ${took(told.took_ms)}.`, told.status >= 400 ? 'warn' : 'good');
 }
 
 /* ── Editing ─────────────────────────────────────────────────────────────────────────── */
@@ -3298,9 +3389,14 @@ async function wholeRequest(id) {
 }
 
 async function editDialog(id) {
-  if (id === null || offline()) return;
+  if (id === null || offline() || detail.edit.ariaBusy) return;
+  if ((state.rows.get(id)?.size ?? 0) < LARGE) await openEdit(id);
+  else await preparing(detail.edit, () => openEdit(id));
+}
+
+async function openEdit(id) {
   const data = await attemptTo('Editing', () => wholeRequest(id));
-  if (!data) return;
+  if (!data || document.querySelector('dialog[open]')) return;
   const { request } = data;
   const binary = request.body_encoding === 'base64';
   const isJson = !binary && (headerOf(request.headers, 'content-type').includes('json') || /^\s*[{[]/.test(request.body));
@@ -3390,6 +3486,8 @@ function signOut(chosen) {
 /* ── Comparing ───────────────────────────────────────────────────────────────────────── */
 
 function compareWith(a, b) {
+  // So that there is a delivery to come back to.
+  pin();
   go({ name: 'compare', a: String(a), b: String(b) });
   requestAnimationFrame(() => requestAnimationFrame(() => detail.compare.querySelector('h2')?.focus()));
 }
@@ -3440,20 +3538,27 @@ function compareDialog(id) {
   });
 }
 
+const nameOfRef = (ref) => `#${ref.replace('@', ' attempt ')}`;
+
+function leaveCompare() {
+  if (history.state?.inside) history.back();
+  else go({ name: 'delivery', id: shownDelivery(), tab: null }, true);
+}
+
 function drawCompare() {
   const { a, b } = state.route;
   const key = `${a}|${b}`;
   if (detail.compareKey === key) return;
   detail.compareKey = key;
-  const side = (ref) => h('a', { href: `#/deliveries/${Number.parseInt(ref, 10)}` }, `#${ref.replace('@', ' attempt ')}`);
-  const head = h('div', { class: 'detail-head' }, button('Back', { class: 'quiet', onclick: () => (history.state?.inside ? history.back() : go({ name: 'list' })) }, 'left'),
+  const side = (ref) => h('a', { href: `#/deliveries/${Number.parseInt(ref, 10)}` }, nameOfRef(ref));
+  const head = h('div', { class: 'detail-head' }, button('Back', { class: 'quiet', onclick: leaveCompare }, 'left'),
     h('h2', { class: 'title', tabIndex: -1 }, side(a), h('span', { class: 'dim' }, ' compared with '), side(b)),
     button('Swap', { class: 'small', onclick: () => go({ name: 'compare', a: b, b: a }, true) }, 'compare'));
   const box = h('div', { class: 'panel', tabIndex: 0, role: 'region', 'aria-label': 'What differs' }, waiting());
   fill(detail.compare, head, box);
   askDiff(`/diff?a=${a}&b=${b}`).then((diff) => {
     if (detail.compareKey !== key) return;
-    fill(box, h('p', { class: 'legend' }, h('span', { class: 'old' }, `− ${plain(a)}`), h('span', { class: 'new' }, `+ ${plain(b)}`)), diff.same ? h('p', { class: 'lead-quiet' }, 'Nothing differs.') : [requestChanges(diff.request), h('h3', null, 'Response'), responseChanges(diff.response)]);
+    fill(box, h('p', { class: 'legend' }, h('span', { class: 'old' }, `− ${nameOfRef(a)}`), h('span', { class: 'new' }, `+ ${nameOfRef(b)}`)), diff.same ? h('p', { class: 'lead-quiet' }, 'Nothing differs.') : [requestChanges(diff.request), h('h3', null, 'Response'), responseChanges(diff.response)]);
   }, (error) => {
     detail.compareKey = error.status === 0 ? '' : key;
     fill(box, h('p', { class: 'lead-quiet' }, sentence(whole(error.message))));
@@ -3555,7 +3660,8 @@ const KEYS = [
 
 function leaveDetail() {
   const focused = document.activeElement;
-  if (NARROW.matches || state.route.name === 'compare') { back(); return; }
+  if (state.route.name === 'compare') { leaveCompare(); return; }
+  if (NARROW.matches) { back(); return; }
   if ($('detail-pane').contains(focused) || !$('list-pane').contains(focused)) list.box.focus({ preventScroll: true });
   else if (state.filter.text) setFilter('');
 }
@@ -3627,10 +3733,15 @@ function addressChanged() {
 /** From a link, or back: the list shows where it stands. */
 function enterByAddress() {
   const route = readRoute();
+  const filter = new URLSearchParams(location.hash.split('?')[1] ?? '').get('filter');
+  // Links within the page say nothing of the filter, which stays.
+  if (filter !== null && filter.trim() !== state.filter.text.trim()) setFilter(filter);
   const same = route.name === 'delivery' && state.route.name === 'delivery' && state.route.id === route.id;
   enter(route);
+  // An address that leads nowhere becomes that of the list.
+  writeAddress();
   if (route.name !== 'delivery' || same) return;
-  state.follow = false;
+  stopFollowing();
   list.center = true;
 }
 
@@ -3645,7 +3756,8 @@ function start() {
   $('app').hidden = false;
   enterByAddress();
   addEventListener('hashchange', addressChanged);
-  addEventListener('popstate', enterByAddress);
+  // It comes before the other, and there may be a secret in the address.
+  addEventListener('popstate', addressChanged);
   addEventListener('keydown', pageKey);
   addEventListener('online', () => { if (state.link === 'offline') retryNow(); });
   addEventListener('focus', () => { if (state.link === 'missing') connect(); });
