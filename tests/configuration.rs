@@ -639,7 +639,7 @@ fn secrets_of_all_sources_add_up_under_their_labels() {
         // The variable holds one secret and no label.
         ("name=from-variable", "CMHOOK_SECRET"),
         ("from-flag", "cli"),
-        ("plain flag", "--secret 2"),
+        ("plain flag", "secret-2"),
         ("from-file-1", "keys.txt:1"),
         ("from-file-2", "keys.txt:2"),
     ] {

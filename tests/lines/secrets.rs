@@ -298,7 +298,7 @@ fn a_name_without_a_secret_is_doubted() {
         let ended = Listening::start(&["-s", secret]).process.stop();
         let said = ended.stderr();
         assert_eq!(
-            said.contains("`secret-1` is taken whole"),
+            said.contains("`--secret 1` is taken whole"),
             doubted,
             "{said}"
         );
