@@ -3296,20 +3296,28 @@ function pickDialog({ title, testid, placeholder, load, match, item, pick }) {
   let all = [];
   let some = [];
   let at = 0;
+  let isLoaded = false;
+  // Enter was pressed by somebody who types faster than the list comes.
+  let isWanted = false;
   const input = h('input', {
     type: 'text', role: 'combobox', 'aria-expanded': 'true', 'aria-controls': 'options', 'aria-autocomplete': 'list', 'aria-label': title, placeholder, autocomplete: 'off', spellcheck: 'false', data: { testid: `${testid}-search` },
-    oninput: () => { at = 0; drawOptions(); }, onkeydown: optionKey,
+    oninput: () => { at = 0; isWanted = false; drawOptions(); }, onkeydown: optionKey,
   });
   const dialog = openDialog({ title, className: 'pick', testid: `${testid}-dialog`, content: [input, error, options] });
   input.focus();
-  load().then((got) => { all = got; drawOptions(); }, (problem) => { fill(error, whole(problem.message)); error.hidden = false; });
+  load().then((got) => {
+    all = got;
+    isLoaded = true;
+    drawOptions();
+    if (isWanted && some[at] && dialog.el.open) choose(some[at]);
+  }, (problem) => { fill(error, whole(problem.message)); error.hidden = false; });
 
   function drawOptions() {
     const wanted = input.value.trim().toLowerCase();
     some = all.filter((one) => match(one).toLowerCase().includes(wanted));
     at = Math.max(0, Math.min(at, some.length - 1));
     fill(options, some.map((one, index) => h('div', { class: 'option', role: 'option', id: `option-${index}`, 'aria-selected': String(index === at), data: { testid: `${testid}-option`, name: match(one) }, onclick: () => choose(one), onpointermove: () => { if (at !== index) { at = index; markOption(); } } }, item(one))),
-      some.length ? null : h('p', { class: 'dim pad' }, 'Nothing fits.'));
+      some.length ? null : h('p', { class: 'dim pad' }, isLoaded ? 'Nothing fits.' : 'Loading …'));
     markOption();
   }
 
@@ -3326,9 +3334,10 @@ function pickDialog({ title, testid, placeholder, load, match, item, pick }) {
       at = (at + by + some.length) % Math.max(1, some.length);
       markOption();
       options.children[at]?.scrollIntoView({ block: 'nearest' });
-    } else if (event.key === 'Enter' && some[at]) {
+    } else if (event.key === 'Enter') {
       event.preventDefault();
-      choose(some[at]);
+      if (some[at]) choose(some[at]);
+      else isWanted = !isLoaded;
     }
   }
 
