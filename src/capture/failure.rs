@@ -59,6 +59,15 @@ pub fn fell_silent(target: &Target, after: u64, idle: Duration) -> Failure {
     )
 }
 
+/// Whether something came before anything was asked, as from a mail server. hyper knows that
+/// by its words only, behind a request that it has given up.
+fn has_spoken_first(error: &(dyn Error + 'static)) -> bool {
+    const WORDS: &str = "received unexpected message from connection";
+    let is_it = |found: &hyper::Error| found.to_string() == WORDS;
+    let mut all = chain(error).filter_map(|e| e.downcast_ref::<hyper::Error>());
+    all.any(is_it)
+}
+
 /// The app wants to speak another protocol from here on.
 pub fn switched(target: &Target) -> Failure {
     failure(
@@ -161,7 +170,7 @@ pub fn of(target: &Target, error: &(dyn Error + 'static)) -> Failure {
         }
     }
     if let Some(found) = source_of::<hyper::Error>(error) {
-        if found.is_parse() {
+        if found.is_parse() || has_spoken_first(error) {
             return failure(
                 FailureCode::Protocol,
                 format!("{host} answered something that is not HTTP"),
@@ -383,5 +392,22 @@ mod tests {
             assert_eq!(failure.code, code, "{kind:?}");
             assert!(failure.message.contains("app.test:81"), "{failure:?}");
         }
+    }
+
+    #[tokio::test]
+    async fn whoever_speaks_first_speaks_no_http() {
+        use hyper::client::conn::http1;
+        use hyper_util::rt::TokioIo;
+        use tokio::io::AsyncWriteExt as _;
+        let (ours, mut theirs) = tokio::io::duplex(100);
+        theirs.write_all(b"220 mail.test ESMTP\r\n").await.unwrap();
+        let (mut requests, connection) = http1::handshake(TokioIo::new(ours)).await.unwrap();
+        let asked = requests.try_send_request(hyper::Request::new(String::new()));
+        let _ = connection.await;
+        let error = asked.await.unwrap_err().into_error();
+        assert!(!error.is_parse(), "{error:?}");
+        let failure = of(&"127.0.0.1:25".parse().unwrap(), &AskError::Send(error));
+        assert_eq!(failure.code, FailureCode::Protocol);
+        assert!(failure.message.contains("that is not HTTP"), "{failure:?}");
     }
 }
