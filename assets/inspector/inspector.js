@@ -3642,7 +3642,7 @@ const KEYS = [
     [['o'], 'o', 'Payload as a tree, as text, in hex', () => nextMode()],
     [['-'], '-', 'Fold all of the payload', () => treeInSight()?.foldAll(true)],
     [['+'], '+', 'Unfold all of the payload', () => treeInSight()?.foldAll(false)],
-    [['/'], '/', 'Filter the list', () => { if (NARROW.matches && state.route.name !== 'list') go({ name: 'list' }); requestAnimationFrame(() => { filterBox.focus(); filterBox.select(); }); }],
+    [['/'], '/', 'Filter the list', toFilter],
   ]],
   ['The selected delivery', [
     [['r'], 'r', 'Replay it: the same bytes once more', () => replay(chosen())],
@@ -3666,6 +3666,14 @@ const KEYS = [
     [['!'], '!', 'All warnings and refused requests', noticesDrawer],
   ]],
 ];
+
+/** What is typed next is the filter: it waits for a frame only where the list has to be shown first. */
+function toFilter() {
+  const focus = () => { filterBox.focus(); filterBox.select(); };
+  if (!NARROW.matches || state.route.name === 'list') { focus(); return; }
+  go({ name: 'list' });
+  requestAnimationFrame(focus);
+}
 
 function leaveDetail() {
   const focused = document.activeElement;
