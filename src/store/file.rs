@@ -109,7 +109,7 @@ fn begin(
 ) -> Result<(Connection, Found), OpenError> {
     let db = connect(path, durable)?;
     let found = || -> rusqlite::Result<Found> {
-        if doubted {
+        if doubted || is_small(&db)? {
             check_all(&db)?;
         }
         let mut found = read(&db, limits)?;
@@ -122,6 +122,13 @@ fn begin(
     };
     let found = found().map_err(database(path))?;
     Ok((db, found))
+}
+
+/// Whether checking all of it takes next to no time.
+fn is_small(db: &Connection) -> rusqlite::Result<bool> {
+    const PAGES: i64 = 4096;
+    let pages: i64 = db.pragma_query_value(None, "page_count", |row| row.get(0))?;
+    Ok(pages <= PAGES)
 }
 
 /// Checks what is not read at a start, such as the list of free pages.

@@ -348,14 +348,33 @@ fn one_damage_after_the_other_is_put_aside_each_time() {
     }
 }
 
-/// Free pages are not read at the start, so that is found out by the first who needs one.
+/// Free pages are not read at the start. A store of less than 16 MiB is checked all the same.
 #[test]
-fn a_broken_list_of_free_pages_is_said_and_mended_by_another_start() {
+fn a_broken_list_of_free_pages_is_found_at_once_in_a_small_store() {
     const COUNT: u64 = 20;
     let (mut files, _) = made(COUNT, false, &[]);
     files.main[39] = 7;
     let home = Rc::new(home());
     files.plant(home.path());
+    mended(&home, COUNT);
+}
+
+/// In a larger one it is found out by the first who needs a page.
+#[test]
+fn a_broken_list_of_free_pages_is_said_and_mended_by_another_start() {
+    const COUNT: u64 = 20;
+    let home = Rc::new(home());
+    let listener = Listener::start_in(&home, &[]);
+    for n in 0..COUNT {
+        let answer = ask(listener.address(), wire_with(n, &vec![7; 1_000_000]));
+        assert_eq!(answer.status(), 200);
+    }
+    listener.stop();
+    let store = store_in(home.path());
+    let mut main = fs::read(&store).expect("a store");
+    assert!(main.len() > 16 << 20, "{} bytes", main.len());
+    main[39] = 7;
+    fs::write(&store, main).expect("it is ours");
     let mut listener = Listener::start_in(&home, &[]);
     let answer = ask(listener.address(), wire_with(500, &vec![7; 100_000]));
     assert_try_again(&answer);
@@ -363,14 +382,20 @@ fn a_broken_list_of_free_pages_is_said_and_mended_by_another_start() {
     let hint = failing["hint"].as_str().expect("a hint");
     assert!(hint.contains("start it again"), "{failing}");
     listener.process.terminate();
+    mended(&home, COUNT);
+}
 
-    let mut listener = Listener::start_in(&home, &[]);
-    assert_eq!(listener.ready["kept"], COUNT);
+/// Starts a listener, which finds its store damaged and loses nothing of it.
+#[track_caller]
+fn mended(home: &Rc<tempfile::TempDir>, count: u64) {
+    let mut listener = Listener::start_in(home, &[]);
+    assert_eq!(listener.ready["kept"], count);
     let answer = ask(listener.address(), wire_with(501, &vec![7; 100_000]));
     assert_eq!(answer.status(), 200);
     listener.process.terminate();
     let stderr = listener.process.stderr.text();
-    assert!(stderr.contains("is damaged; 20 deliveries"), "{stderr}");
+    let said = format!("is damaged; {count} deliveries");
+    assert!(stderr.contains(&said), "{stderr}");
     assert!(put_aside(&store_in(home.path())).is_some());
 }
 
