@@ -100,6 +100,7 @@ fn delivery(id: u64) -> Kept {
             event: Some(event.into()),
             verdict: Verdict::Unsigned,
             original: None,
+            relayed: None,
         },
     }))
 }

@@ -18,10 +18,13 @@ pub mod filter;
 pub mod http;
 pub mod inspector;
 pub mod lines;
+pub mod link;
 pub mod payload;
+pub mod relay;
 pub mod report;
 pub mod store;
 pub mod tui;
+pub mod tunnel;
 pub mod wire;
 
 use std::ffi::OsString;

@@ -24,12 +24,17 @@ const FLOORS: &[(&str, u8)] = &[
     ("tui", 4),
     // The main job.
     ("capture", 3),
+    // A public way in: the agent's end, and the server's.
+    ("tunnel", 3),
+    ("relay", 3),
     // What was delivered.
     ("store", 2),
     // Settings, what both sides of HTTP share, and how files are written.
     ("config", 1),
     ("http", 1),
     ("files", 1),
+    // What an agent and a relay say to each other.
+    ("link", 1),
     // Pure: no runtime, no I/O, time passed in.
     ("filter", 0),
     ("compare", 0),

@@ -156,6 +156,7 @@ impl Again {
             body: draft.body,
             event,
             original: draft.original,
+            relayed: None,
         });
         rejudge::if_outdated(&self.store, &self.controls, &recorded.delivery, &secrets);
         recorded.saved.wait().await.map_err(AgainError::Unsaved)?;

@@ -227,6 +227,7 @@ impl Intake {
             event,
             verdict,
             original: None,
+            relayed: None,
         });
         rejudge::if_outdated(&self.store, &self.controls, &recorded.delivery, &secrets);
         let head = Head {

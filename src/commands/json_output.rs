@@ -316,6 +316,7 @@ mod tests {
                 event: None,
                 verdict: crate::delivery::Verdict::Unsigned,
                 original: None,
+                relayed: None,
             },
         }));
         let object = serde_json::to_value(crate::wire::Object::from(&kept)).unwrap();

@@ -207,6 +207,7 @@ mod tests {
                 event: None,
                 verdict: Verdict::Unsigned,
                 original: None,
+                relayed: None,
             },
         }))
     }

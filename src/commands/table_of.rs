@@ -201,6 +201,7 @@ mod tests {
                 event: event.map(Into::into),
                 verdict,
                 original: (id == 43).then_some(41),
+                relayed: None,
             },
         }))
     }

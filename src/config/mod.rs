@@ -15,7 +15,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, StatusCode};
+use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use secrecy::SecretString;
 
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_data_folder};
@@ -206,6 +206,33 @@ pub struct OutputSettings {
     pub color: Color,
 }
 
+/// The relay that gives the listener a public URL.
+#[derive(Debug, Clone)]
+pub struct RelaySettings {
+    /// Its URL, `https` or `http`, with nothing behind the host and port but perhaps a path.
+    pub url: Uri,
+    /// Who asks; `None` where the relay wants no token.
+    pub token: Option<SecretString>,
+    /// The wanted name; `None` takes the one that the relay remembers for the token.
+    pub name: Option<String>,
+    /// Certificates to trust beside the system's, in PEM.
+    pub ca: Option<PathBuf>,
+    /// What if another agent has the name.
+    pub claim: Claim,
+}
+
+/// What an agent wants with a name that others may want too.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Claim {
+    /// It alone, unless somebody has it already.
+    #[default]
+    Exclusive,
+    /// It alone, whoever has it.
+    Takeover,
+    /// It together with others that want to share it too.
+    Share,
+}
+
 /// Everything that `cmhook listen` needs to know, checked.
 #[derive(Debug)]
 pub struct Settings {
@@ -213,6 +240,8 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Where the web inspector is served, on loopback; `None` serves none.
     pub inspector: Option<SocketAddr>,
+    /// The relay that gives it a public URL.
+    pub relay: Option<RelaySettings>,
     /// What to do with them.
     pub policy: Policy,
     /// How to forward them.

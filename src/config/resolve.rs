@@ -79,6 +79,7 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
                 text.as_deref().unwrap_or("127.0.0.1:4040"),
             )?)
         },
+        relay: None,
         forward: ForwardSettings {
             timeout: units::duration("--timeout", pick!(timeout).as_deref().unwrap_or("30s"))?,
             headers: headers(&many!(header))?,

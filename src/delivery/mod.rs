@@ -8,7 +8,9 @@ mod attempt;
 mod headers;
 mod kept;
 mod notice;
+mod relayed;
 mod text;
+mod tunnel;
 mod verdict;
 pub mod words;
 
@@ -16,7 +18,9 @@ pub use attempt::{Answer, Attempt, Cause, Failure, FailureCode, Outcome};
 pub use headers::{Headers, value_text};
 pub use kept::Kept;
 pub use notice::{Counts, Notice, OwnAnswer, Refusal, RefusalCode, Warning};
+pub use relayed::Relayed;
 pub use text::{escape_for_terminal, escape_json_for_terminal, is_unsafe_on_terminal};
+pub use tunnel::{Phase, Tunnel};
 pub use verdict::{Scheme, Verdict};
 
 use bytes::Bytes;
@@ -53,6 +57,8 @@ pub struct Received {
     pub verdict: Verdict,
     /// The delivery that this one is an edited copy of. `None` for what came from a sender.
     pub original: Option<u64>,
+    /// What the relay said of it, where it came through one.
+    pub relayed: Option<Box<Relayed>>,
 }
 
 impl Received {

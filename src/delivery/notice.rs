@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Attempt, Delivery, Verdict};
+use super::{Attempt, Delivery, Tunnel, Verdict};
 
 /// Something that happened in the store.
 #[derive(Debug, Clone)]
@@ -28,6 +28,8 @@ pub enum Notice {
         /// Whether it is marked now.
         marked: bool,
     },
+    /// The tunnel's state is another.
+    Tunnel(Arc<Tunnel>),
     /// Something that the user should know now.
     Warning(Arc<Warning>),
     /// Nothing comes after this.
@@ -44,6 +46,7 @@ impl Notice {
             Self::Answered(_)
             | Self::Refused(_)
             | Self::Marked { .. }
+            | Self::Tunnel(_)
             | Self::Warning(_)
             | Self::End => 0,
         }

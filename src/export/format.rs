@@ -138,6 +138,7 @@ mod tests {
                 event: Some(event.into()),
                 verdict: Verdict::Unsigned,
                 original: None,
+                relayed: None,
             },
         }))
     }

@@ -276,7 +276,7 @@ impl Writer {
                     Ok(())
                 }
             },
-            Notice::End => Ok(()),
+            Notice::Tunnel(_) | Notice::End => Ok(()),
         }
     }
 

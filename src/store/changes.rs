@@ -127,6 +127,7 @@ mod tests {
             event: None,
             verdict: Verdict::Unsigned,
             original,
+            relayed: None,
         }
     }
 

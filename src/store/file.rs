@@ -221,6 +221,7 @@ mod tests {
                 event: Some("email.opened".into()),
                 verdict: Verdict::Unsigned,
                 original: None,
+                relayed: None,
             },
         }
     }

@@ -110,6 +110,7 @@ mod tests {
             event: None,
             verdict: Verdict::Unsigned,
             original: None,
+            relayed: None,
         }
     }
 

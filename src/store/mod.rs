@@ -42,7 +42,7 @@ pub use reading::Limits;
 
 use crate::config::StoreSettings;
 use crate::delivery::{
-    Attempt, Counts, Delivery, Kept, Notice, Outcome, OwnAnswer, Received, Refusal, Warning,
+    Attempt, Counts, Delivery, Kept, Notice, Outcome, OwnAnswer, Received, Refusal, Tunnel, Warning,
 };
 use journal::Journal;
 use notices::Publisher;
@@ -87,6 +87,7 @@ struct State {
     evicted: Gone,
     refusals: VecDeque<Arc<Refusal>>,
     counts: Counts,
+    tunnel: Option<Arc<Tunnel>>,
     ended: bool,
 }
 
@@ -99,6 +100,8 @@ pub struct Snapshot {
     pub counts: Counts,
     /// The newest requests that were turned away, oldest first.
     pub refusals: Vec<Arc<Refusal>>,
+    /// The way in from a public URL, where there is one.
+    pub tunnel: Option<Arc<Tunnel>>,
     /// Whether no notice will follow.
     pub ended: bool,
 }
@@ -183,6 +186,7 @@ impl Store {
                     evicted: Gone::default(),
                     refusals: VecDeque::new(),
                     counts: Counts::default(),
+                    tunnel: None,
                     ended: false,
                 }),
                 notices,
@@ -270,6 +274,19 @@ impl Store {
         self.state().counts.unsaved += 1;
     }
 
+    /// Remembers and publishes how the tunnel is doing.
+    pub fn tell_tunnel(&self, tunnel: Tunnel) {
+        let tunnel = Arc::new(tunnel);
+        let mut state = self.state();
+        state.tunnel = Some(Arc::clone(&tunnel));
+        self.publish(|| Notice::Tunnel(tunnel));
+    }
+
+    /// How the tunnel is doing; `None` where there is none.
+    pub fn tunnel(&self) -> Option<Arc<Tunnel>> {
+        self.state().tunnel.clone()
+    }
+
     /// Publishes a warning.
     pub fn warn(&self, warning: Warning) {
         self.publish(|| Notice::Warning(Arc::new(warning)));
@@ -289,6 +306,7 @@ impl Store {
             kept: state.ring.iter().cloned().collect(),
             counts: state.counts,
             refusals: state.refusals.iter().cloned().collect(),
+            tunnel: state.tunnel.clone(),
             ended: state.ended,
         };
         (snapshot, self.shared.notices.subscribe())

@@ -140,6 +140,7 @@ mod tests {
                 event: None,
                 verdict: Verdict::Unsigned,
                 original: None,
+                relayed: None,
             },
         }
     }

@@ -188,6 +188,7 @@ mod tests {
                 event: None,
                 verdict: Verdict::Unsigned,
                 original: None,
+                relayed: None,
             },
         }))
     }

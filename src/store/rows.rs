@@ -268,6 +268,7 @@ pub fn delivery_of(row: &Row<'_>) -> rusqlite::Result<Result<Delivery, u64>> {
             event: row.get_ref(6)?.as_str_or_null()?.map(Into::into),
             verdict,
             original: None,
+            relayed: None,
             body: Bytes::copy_from_slice(row.get_ref(11)?.as_blob()?),
         };
         Ok((received, row.get(10)?))
@@ -392,6 +393,7 @@ mod tests {
                         event,
                         verdict,
                         original: None,
+                        relayed: None,
                     },
                 }
             },

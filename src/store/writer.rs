@@ -380,6 +380,7 @@ mod tests {
                 event: None,
                 verdict: Verdict::Unchecked,
                 original: None,
+                relayed: None,
             },
         };
         let mut writer = Writer::new(Path::new("none"), db, |_| {});

@@ -232,7 +232,7 @@ impl Screen {
             Notice::Refused(refusal) => Some(Msg::Refused(refusal)),
             Notice::Deleted(ids) => Some(Msg::Gone(ids)),
             Notice::Warning(warning) => Some(Msg::Warned(warning)),
-            Notice::End => None,
+            Notice::Tunnel(_) | Notice::End => None,
         };
         if let Some(msg) = msg {
             update(&mut self.model, msg);

@@ -199,6 +199,7 @@ mod tests {
                     secret: "bounces".into(),
                 },
                 original: None,
+                relayed: None,
             },
         };
         let mut line = Vec::new();

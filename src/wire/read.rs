@@ -60,6 +60,7 @@ pub fn read(object: Value) -> Result<Read, String> {
                 event: read.event,
                 verdict: read.verdict.0.into_verdict()?,
                 original: read.original,
+                relayed: None,
             };
             Ok(Read::Delivery {
                 id: read.id,
@@ -305,6 +306,7 @@ mod tests {
                     event: Some("email.sent".into()),
                     verdict,
                     original: Some(3),
+                    relayed: None,
                 },
             }),
             attempts: vec![Arc::new(Attempt {

@@ -26,6 +26,7 @@ fn delivery(headers: &[(&str, &str)], body: &'static str) -> Delivery {
             event: None,
             verdict: Verdict::Unsigned,
             original: None,
+            relayed: None,
         },
     }
 }

@@ -24,5 +24,6 @@ pub(super) fn written(requests: &Requests, payload: &Payload, to: Option<&Target
         event: None,
         verdict: Verdict::Unsigned,
         original: None,
+        relayed: None,
     })
 }

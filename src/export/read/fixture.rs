@@ -43,6 +43,7 @@ pub(super) fn read(text: &str) -> Result<Kept, Problem> {
         body,
         verdict: Verdict::Unchecked,
         original: None,
+        relayed: None,
     };
     received.verdict =
         verdict(&fixture.signature, &received).map_err(|problem| at("signature", problem))?;

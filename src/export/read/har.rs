@@ -183,6 +183,7 @@ fn one(entry: Entry) -> Result<((Delivery, bool), Option<Attempt>), Wrong> {
         headers,
         body,
         original: None,
+        relayed: None,
     };
     let id = own.as_ref().map_or(0, |own| own.delivery);
     let mut marked = false;

@@ -24,6 +24,7 @@ pub(in crate::export) fn received(path: &str, headers: Vec<(&str, &str)>, body: 
         event: event::name_in(body),
         body: Bytes::copy_from_slice(body),
         original: None,
+        relayed: None,
     }
 }
 

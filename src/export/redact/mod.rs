@@ -81,6 +81,7 @@ impl Redactor {
             body,
             verdict: self.verdict(received),
             original: received.original,
+            relayed: received.relayed.clone(),
         };
         let attempts = kept.attempts.iter();
         let attempts = attempts

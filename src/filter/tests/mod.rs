@@ -36,6 +36,7 @@ fn delivery(id: u64, body: &str) -> Kept {
             event,
             verdict: Verdict::Unsigned,
             original: None,
+            relayed: None,
         },
     }))
 }

@@ -48,8 +48,8 @@ impl Batch {
             Notice::Answered(answer) => {
                 self.dirty.insert(answer.delivery);
             }
-            // No frame tells them.
-            Notice::Refused(_) | Notice::Warning(_) | Notice::End => {}
+            // The status tells how the tunnel is; no frame tells the others.
+            Notice::Tunnel(_) | Notice::Refused(_) | Notice::Warning(_) | Notice::End => {}
         }
         self.has_status = true;
     }

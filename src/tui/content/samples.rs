@@ -75,6 +75,7 @@ pub(super) fn received(body: &[u8], headers: &[(&str, &str)], secrets: &[Secret]
             headers,
             body: body.to_vec().into(),
             original: None,
+            relayed: None,
         },
     }))
 }

@@ -20,6 +20,7 @@ fn kept(id: u64, event: &str) -> Kept {
             event: Some(event.into()),
             verdict: Verdict::Unsigned,
             original: None,
+            relayed: None,
         },
     }))
 }

@@ -262,6 +262,7 @@ impl Bench {
             headers,
             body: Bytes::copy_from_slice(body),
             original: None,
+            relayed: None,
         });
         recorded.saved.wait().await.unwrap();
         recorded.delivery.id

@@ -162,6 +162,7 @@ impl Sample {
             body: self.body,
             event: self.event.map(Into::into),
             original: self.original,
+            relayed: None,
         };
         let id = self.id;
         let attempts = self.outcomes.into_iter().zip(1_u32..);

@@ -1,0 +1,8 @@
+//! What an agent and a relay say to each other.
+//!
+//! An agent opens a WebSocket to the relay's [`PATH`]; its request says who it is and what
+//! it wants, and the answer says what it got. Inside runs HTTP/2, the relay as the client:
+//! each request on it is a delivery, with what the relay knows of it in fields whose names
+//! begin with [`PREFIX`].
+
+pub mod names;

@@ -1,0 +1,1 @@
+//! The public server that agents connect to.
