@@ -1,1 +1,9 @@
 //! The public server that agents connect to.
+
+pub mod book;
+pub mod data;
+mod db;
+pub mod id;
+pub mod names;
+pub mod queue;
+pub mod tokens;
