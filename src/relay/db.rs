@@ -6,7 +6,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use rusqlite::config::DbConfig;
-use rusqlite::{Connection, OpenFlags};
+use rusqlite::{Connection, ErrorCode, OpenFlags};
 
 use super::data::DataError;
 use crate::files;
@@ -57,6 +57,10 @@ CREATE TABLE queue (
 CREATE INDEX queue_name ON queue (name, seq);
 CREATE INDEX queue_age ON queue (received_at);
 ";
+
+/// How often it is tried again to make it while another process does so: SQLite does not
+/// wait by itself for the mode of a journal to change.
+const BUSY_TRIES: u32 = 250;
 
 /// Opens it for reading and writing, and makes it where there is none.
 pub(super) fn open(path: &Path) -> Result<Connection, DataError> {
@@ -118,16 +122,24 @@ fn prepare(db: &Connection, path: &Path) -> Result<(), DataError> {
             db.query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))?,
         ))
     };
-    match facts().map_err(&database)? {
-        (APPLICATION_ID, found, _) if found > LAYOUT => {
-            return Err(DataError::Newer {
-                path: path.to_owned(),
-                found,
-            });
+    let mut tries = 0..BUSY_TRIES;
+    loop {
+        match facts().map_err(&database)? {
+            (APPLICATION_ID, found, _) if found > LAYOUT => {
+                return Err(DataError::Newer {
+                    path: path.to_owned(),
+                    found,
+                });
+            }
+            (APPLICATION_ID, ..) => break,
+            (0, _, 0) => match make(db) {
+                Err(error) if is_busy(&error) && tries.next().is_some() => {
+                    std::thread::sleep(Duration::from_millis(20));
+                }
+                made => made.map_err(&database)?,
+            },
+            _ => return Err(DataError::NotOurs(path.to_owned())),
         }
-        (APPLICATION_ID, ..) => {}
-        (0, _, 0) => make(db).map_err(&database)?,
-        _ => return Err(DataError::NotOurs(path.to_owned())),
     }
     let settings = || -> rusqlite::Result<()> {
         // What was acknowledged must survive a power cut too.
@@ -137,6 +149,14 @@ fn prepare(db: &Connection, path: &Path) -> Result<(), DataError> {
         Ok(())
     };
     settings().map_err(&database)
+}
+
+fn is_busy(error: &rusqlite::Error) -> bool {
+    let code = error.sqlite_error_code();
+    matches!(
+        code,
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked)
+    )
 }
 
 /// Makes the tables, unless another process has done so meanwhile.

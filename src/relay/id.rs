@@ -19,12 +19,12 @@ pub fn new() -> Box<str> {
     let millis = Timestamp::now().as_millisecond().cast_unsigned() & 0xffff_ffff_ffff;
     let (low, high) = (KEYS.hash_one((0, n)), KEYS.hash_one((1, n)) & 0xffff);
     let bits = u128::from(millis) << 80 | u128::from(high) << 64 | u128::from(low);
-    let letters = (0..26).rev().map(|at| letter((bits >> (5 * at)) as u8));
+    let letters = (0..26).rev().map(|at| letter(bits >> (5 * at)));
     letters.collect::<String>().into()
 }
 
-fn letter(bits: u8) -> char {
-    char::from(LETTERS[usize::from(bits & 31)])
+fn letter(bits: u128) -> char {
+    char::from(LETTERS[usize::try_from(bits & 31).unwrap_or(0)])
 }
 
 /// So many random letters, of five bits each.
@@ -34,7 +34,7 @@ fn letter(bits: u8) -> char {
 pub(super) fn random(letters: usize) -> Result<String, getrandom::Error> {
     let mut bytes = vec![0; letters];
     getrandom::fill(&mut bytes)?;
-    Ok(bytes.into_iter().map(letter).collect())
+    Ok(bytes.into_iter().map(|byte| letter(byte.into())).collect())
 }
 
 #[cfg(test)]

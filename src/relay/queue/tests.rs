@@ -97,7 +97,7 @@ proptest! {
                         prop_assert_eq!(next.as_ref(), model[name].front());
                     }
                     Step::Reopen => {
-                        data = None;
+                        drop(data.take());
                         data = Some(open(folder.path(), LIMITS));
                     }
                 }
@@ -121,13 +121,13 @@ fn many_at_once_are_all_kept_in_the_order_in_which_they_were_pushed() {
     let folder = tempfile::tempdir().unwrap();
     let data = open(folder.path(), Limits::default());
     runtime().block_on(async {
-        let pushes = (0..500u32).map(|n| {
+        let each = (0..500u32).map(|n| {
             let queue = data.queue.clone();
             async move { queue.push("a", waiting(n.to_be_bytes().into())).await }
         });
         // Otherwise tokio has each wait in turn, and in another order.
-        let pushes = tokio::task::unconstrained(futures_util::future::join_all(pushes));
-        let pushed = pushes.await;
+        let all = futures_util::future::join_all(each);
+        let pushed = tokio::task::unconstrained(all).await;
         assert!(pushed.iter().all(Result::is_ok));
         let all = data.queue.first("a", 1000, usize::MAX).await.unwrap();
         let bodies: Vec<_> = all.iter().map(|one| one.body.to_vec()).collect();
