@@ -1,1 +1,3 @@
 //! The public server that agents connect to.
+
+mod strict;
