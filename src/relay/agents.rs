@@ -34,7 +34,6 @@ pub(super) struct Asker {
 pub(super) struct Link {
     id: u64,
     pub(super) asker: Asker,
-    pub(super) since: Timestamp,
     pub(super) sender: SendRequest<Full<Bytes>>,
     pub(super) pulse: Pulse,
 }
@@ -187,13 +186,18 @@ impl Agents {
 
     /// Whether somebody has it, or is about to.
     pub(super) fn has(&self, name: &str) -> bool {
-        self.names().get(name).is_some_and(|name| !name.taken.is_empty())
+        self.names()
+            .get(name)
+            .is_some_and(|name| !name.taken.is_empty())
     }
 
     /// Ends the connections for which this is so.
     pub(super) fn close_where(&self, farewell: &Farewell, is_so: impl Fn(&str, &Asker) -> bool) {
         for (name, entry) in self.names().iter() {
-            close(entry.taken.iter().filter(|taken| is_so(name, &taken.asker)), farewell);
+            close(
+                entry.taken.iter().filter(|taken| is_so(name, &taken.asker)),
+                farewell,
+            );
         }
     }
 
@@ -245,13 +249,15 @@ impl Seat {
         let taken = names.get_mut(&self.name);
         let taken = taken.and_then(|name| name.taken.iter_mut().find(|taken| taken.id == self.id));
         let Some(taken) = taken else {
-            pulse.close(Farewell::new(Farewell::TAKEN_OVER, "another agent has taken the name over"));
+            pulse.close(Farewell::new(
+                Farewell::TAKEN_OVER,
+                "another agent has taken the name over",
+            ));
             return None;
         };
         let link = Arc::new(Link {
             id: self.id,
             asker: taken.asker.clone(),
-            since: taken.since,
             sender,
             pulse,
         });
@@ -284,7 +290,9 @@ mod tests {
     fn one_agent_has_a_name_and_the_other_is_told_who() {
         let agents = Agents::default();
         let seat = agents.take("a", asker("one", Claim::Exclusive)).unwrap();
-        let held = agents.take("a", asker("two", Claim::Exclusive)).unwrap_err();
+        let held = agents
+            .take("a", asker("two", Claim::Exclusive))
+            .unwrap_err();
         assert_eq!(&*held.holder, "one@host");
         assert!(agents.take("a", asker("two", Claim::Share)).is_err());
         assert!(agents.take("b", asker("two", Claim::Exclusive)).is_ok());
@@ -311,7 +319,9 @@ mod tests {
         let agents = Agents::default();
         let _one = agents.take("a", asker("one", Claim::Share)).unwrap();
         let _two = agents.take("a", asker("two", Claim::Share)).unwrap();
-        let held = agents.take("a", asker("three", Claim::Exclusive)).unwrap_err();
+        let held = agents
+            .take("a", asker("three", Claim::Exclusive))
+            .unwrap_err();
         assert!(held.shares);
         let _three = agents.take("a", asker("three", Claim::Takeover)).unwrap();
         assert_eq!(agents.count(), 1);

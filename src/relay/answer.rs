@@ -9,6 +9,7 @@ use http::{HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 
 use super::limits::Place;
+use super::metrics::InFlight;
 use crate::link::names;
 
 /// Why the relay answers by itself.
@@ -121,7 +122,33 @@ pub(super) enum AnswerBody {
     /// All of it.
     Whole(Option<Bytes>),
     /// The app's, as it comes through the tunnel.
-    Tunnel(Incoming, #[expect(dead_code, reason = "it is held")] Place),
+    Tunnel(Box<Through>),
+}
+
+/// An answer that comes through a tunnel, and what is held until it has.
+#[derive(Debug)]
+pub(super) struct Through {
+    incoming: Incoming,
+    _place: Place,
+    flight: Option<InFlight>,
+}
+
+impl AnswerBody {
+    pub(super) fn through(incoming: Incoming, place: Place) -> Self {
+        Self::Tunnel(Box::new(Through {
+            incoming,
+            _place: place,
+            flight: None,
+        }))
+    }
+
+    /// Holds `flight` as long as it lasts.
+    pub(super) fn during(mut self, flight: InFlight) -> Self {
+        if let Self::Tunnel(through) = &mut self {
+            through.flight = Some(flight);
+        }
+        self
+    }
 }
 
 impl Body for AnswerBody {
@@ -134,21 +161,21 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
-            Self::Tunnel(incoming, _) => Pin::new(incoming).poll_frame(cx),
+            Self::Tunnel(through) => Pin::new(&mut through.incoming).poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Tunnel(incoming, _) => incoming.is_end_stream(),
+            Self::Tunnel(through) => through.incoming.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Tunnel(incoming, _) => incoming.size_hint(),
+            Self::Tunnel(through) => through.incoming.size_hint(),
         }
     }
 }

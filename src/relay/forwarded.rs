@@ -46,7 +46,9 @@ pub(super) fn unwrap(trusted: &[IpNet], sender: Sender, headers: &mut HeaderMap)
     let https = headers
         .get(PROTO)
         .and_then(|proto| proto.to_str().ok())
-        .map_or(sender.https, |proto| proto.trim().eq_ignore_ascii_case("https"));
+        .map_or(sender.https, |proto| {
+            proto.trim().eq_ignore_ascii_case("https")
+        });
     for name in [FOR, HOST, PROTO] {
         headers.remove(name);
     }
@@ -92,17 +94,27 @@ mod tests {
             of("203.0.113.9:5", &fields),
             ("203.0.113.9:5".into(), false, Some("192.0.2.1".into()))
         );
-        assert_eq!(of("10.1.1.1:5", &fields), ("192.0.2.1:0".into(), true, None));
+        assert_eq!(
+            of("10.1.1.1:5", &fields),
+            ("192.0.2.1:0".into(), true, None)
+        );
         assert_eq!(of("[::ffff:10.1.1.1]:5", &fields).0, "192.0.2.1:0");
         assert_eq!(of("10.1.1.1:5", &[]), ("10.1.1.1:5".into(), false, None));
     }
 
     #[test]
     fn what_the_sender_made_up_is_not_believed() {
-        let fields = [(FOR, "1.1.1.1, 192.0.2.1, 10.9.9.9"), (FOR, "[2001:db8::1]:9")];
+        let fields = [
+            (FOR, "1.1.1.1, 192.0.2.1, 10.9.9.9"),
+            (FOR, "[2001:db8::1]:9"),
+        ];
         assert_eq!(
             of("10.1.1.1:5", &fields),
-            ("[2001:db8::1]:0".into(), false, Some("1.1.1.1, 192.0.2.1, 10.9.9.9".into()))
+            (
+                "[2001:db8::1]:0".into(),
+                false,
+                Some("1.1.1.1, 192.0.2.1, 10.9.9.9".into())
+            )
         );
         let fields = [(FOR, "1.1.1.1, 192.0.2.1, 10.9.9.9")];
         assert_eq!(

@@ -82,7 +82,9 @@ impl Bucket {
         let now = Instant::now();
         let since = now.duration_since(self.filled_at).as_secs_f64();
         self.filled_at = now;
-        self.tokens = f64::from(limits.rate).mul_add(since, self.tokens).min(most(limits));
+        self.tokens = f64::from(limits.rate)
+            .mul_add(since, self.tokens)
+            .min(most(limits));
         let has_one = self.tokens >= 1.0;
         if has_one {
             self.tokens -= 1.0;

@@ -143,13 +143,25 @@ mod tests {
     fn names_are_in_the_host_or_in_the_path() {
         let domain = "hooks.example.com";
         for (host, path, route) in [
-            ("shop.hooks.example.com", "/a/../b?c", tunnel("shop", "/a/../b?c")),
+            (
+                "shop.hooks.example.com",
+                "/a/../b?c",
+                tunnel("shop", "/a/../b?c"),
+            ),
             ("SHOP.Hooks.Example.com.:443", "/", tunnel("shop", "/")),
-            ("shop.hooks.example.com", "/t/other/x", tunnel("shop", "/t/other/x")),
+            (
+                "shop.hooks.example.com",
+                "/t/other/x",
+                tunnel("shop", "/t/other/x"),
+            ),
             ("hooks.example.com", "/t/shop", tunnel("shop", "/")),
             ("hooks.example.com:443", "/t/shop/", tunnel("shop", "/")),
             ("hooks.example.com", "/t/shop?a=b", tunnel("shop", "/?a=b")),
-            ("hooks.example.com", "/t/shop//x/%2F/..;?", tunnel("shop", "//x/%2F/..;?")),
+            (
+                "hooks.example.com",
+                "/t/shop//x/%2F/..;?",
+                tunnel("shop", "//x/%2F/..;?"),
+            ),
             ("hooks.example.com", "/connect", Route::Own),
             ("hooks.example.com", "/t", Route::Own),
             ("a.shop.hooks.example.com", "/", Route::Elsewhere),
@@ -163,7 +175,10 @@ mod tests {
         for path in ["/t/", "/t/%73hop/x", "/t/SHOP/x", "/t//x"] {
             assert_eq!(of(domain, domain, path), none, "{path}");
         }
-        assert_eq!(of("127.0.0.1:9", "127.0.0.1:9", "/t/a/b"), tunnel("a", "/b"));
+        assert_eq!(
+            of("127.0.0.1:9", "127.0.0.1:9", "/t/a/b"),
+            tunnel("a", "/b")
+        );
         assert_eq!(of("127.0.0.1", "a.127.0.0.1", "/"), Route::Elsewhere);
         assert_eq!(of("[::1]:9", "[::1]:9", "/t/a"), tunnel("a", "/"));
     }
@@ -175,7 +190,10 @@ mod tests {
         assert_eq!(url(UrlStyle::Subdomain), "https://shop.hooks.example.com/");
         assert_eq!(url(UrlStyle::Path), "https://hooks.example.com/t/shop/");
         let own = Domain::parse("127.0.0.1:0").unwrap().or_port(7);
-        assert_eq!(own.url_of("http", "a", UrlStyle::Path), "http://127.0.0.1:7/t/a/");
+        assert_eq!(
+            own.url_of("http", "a", UrlStyle::Path),
+            "http://127.0.0.1:7/t/a/"
+        );
         assert!(Domain::parse("a b").is_none() && Domain::parse("me@a").is_none());
     }
 }

@@ -152,11 +152,6 @@ impl<S> Strict<S> {
         }
     }
 
-    /// The socket itself, and what was read of it that nobody has seen.
-    pub(super) fn into_parts(self) -> (S, BytesMut) {
-        (self.io, self.read)
-    }
-
     /// Looks at what has been read and not yet at; false where more must be read for that.
     fn look(&mut self) -> bool {
         match &mut self.reading {
@@ -276,7 +271,10 @@ impl<S: AsyncRead + Unpin> AsyncRead for Strict<S> {
             if this.has_ended {
                 return Poll::Ready(Ok(()));
             }
-            // A long body needs no copy of its own.
+            // Neither a tunnel nor a long body needs a copy of its own.
+            if matches!(this.reading, Reading::Open) && this.read.is_empty() {
+                return Pin::new(&mut this.io).poll_read(cx, buf);
+            }
             if let Reading::Body(left) = &mut this.reading
                 && this.read.is_empty()
                 && *left > READ as u64
