@@ -111,13 +111,13 @@ mod tests {
         text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
     }
 
-    fn tunnel(public_url: Option<&str>, phase: Phase) -> Option<Tunnel> {
-        Some(Tunnel {
+    fn tunnel(public_url: Option<&str>, phase: Phase) -> Tunnel {
+        Tunnel {
             relay: "https://hooks.example.com".into(),
             public_url: public_url.map(Into::into),
             phase,
             since: Timestamp::UNIX_EPOCH,
-        })
+        }
     }
 
     #[test]
@@ -136,10 +136,10 @@ mod tests {
         insta::assert_snapshot!(
             [
                 written(None, false),
-                written(tunnel(url, online.clone()), false),
-                written(tunnel(url, online), true),
-                written(tunnel(None, Phase::Connecting), false),
-                written(tunnel(None, refused), true),
+                written(Some(tunnel(url, online.clone())), false),
+                written(Some(tunnel(url, online)), true),
+                written(Some(tunnel(None, Phase::Connecting)), false),
+                written(Some(tunnel(None, refused)), true),
             ]
             .join("\n")
         );
