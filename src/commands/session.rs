@@ -90,6 +90,7 @@ impl Session {
         warnings.extend(api.as_ref().and_then(|api| api.doubt(settings.inspector)));
         let place = Place {
             url: &url,
+            tunnel: store.tunnel(),
             link: api.as_ref().and_then(api::Opened::link),
             page: api.as_ref().and_then(api::Opened::door),
         };
