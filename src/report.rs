@@ -19,6 +19,8 @@ use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
 use crate::export::read::ReadError;
+use crate::relay::book::BookError;
+use crate::relay::data::DataError;
 use crate::store::{self, OpenError};
 use crate::tui::terminal;
 use crate::wire::{Message, Object};
@@ -134,6 +136,12 @@ fn classify(error: &anyhow::Error) -> Problem {
         }
         if let Some(found) = cause.downcast_ref::<ApiError>() {
             return problem(&found.code, FAILED, &found.hint);
+        }
+        if let Some(found) = cause.downcast_ref::<DataError>() {
+            return problem(found.code(), FAILED, found.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<BookError>() {
+            return problem(found.code(), found.exit(), &found.hint());
         }
         if let Some(found) = cause.downcast_ref::<StartError>() {
             return problem(found.code(), found.exit(), found.hint());

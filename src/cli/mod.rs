@@ -9,6 +9,8 @@ mod import;
 mod list;
 mod listen;
 mod mark;
+mod relay;
+mod relay_keep;
 mod replay;
 mod shared;
 mod show;
@@ -31,6 +33,11 @@ pub use import::ImportArgs;
 pub use list::ListArgs;
 pub use listen::{HostHeaderArg, ListenArgs};
 pub use mark::MarkArgs;
+pub use relay::{RelayCommand, RelayServerArgs};
+pub use relay_keep::{
+    RelayDataArgs, RelayListArgs, RelayNameCommand, RelayNameReleaseArgs, RelayNameReserveArgs,
+    RelayTokenArgs, RelayTokenCommand, RelayTokenCreateArgs,
+};
 pub use replay::{EditArgs, ExpectArgs, PaceArgs, ReplayArgs};
 pub use shared::{
     ColorArg, ColorArgs, JsonArgs, OutputArgs, SecretArgs, SelectArgs, StoreArgs, switch,
@@ -135,6 +142,8 @@ pub enum Command {
     Mark(Box<MarkArgs>),
     /// Try it out: a small app, a listener, and a signed sample delivery every few seconds
     Demo(DemoArgs),
+    /// The public server that listeners get a URL from, its tokens and its names
+    Relay(RelayServerArgs),
     /// Print the completion script for a shell
     Completions {
         /// The shell
