@@ -13,14 +13,18 @@ use crate::capture::listener::ListenError;
 use crate::cli::Cli;
 use crate::commands;
 use crate::commands::listener_client::ApiError;
+use crate::commands::relay::RelayError;
 use crate::commands::replay::edits::UneditableError;
 use crate::commands::select::BadFilter;
 use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
 use crate::export::read::ReadError;
+use crate::http::tls::RootsError;
+use crate::relay::data::DataError;
 use crate::store::{self, OpenError};
 use crate::tui::terminal;
+use crate::tunnel::Refused;
 use crate::wire::{Message, Object};
 
 /// It could not start or do its work.
@@ -137,6 +141,19 @@ fn classify(error: &anyhow::Error) -> Problem {
         }
         if let Some(found) = cause.downcast_ref::<StartError>() {
             return problem(found.code(), found.exit(), found.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<RelayError>() {
+            return problem(found.code(), FAILED, found.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<DataError>() {
+            return problem(found.code(), FAILED, found.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<Refused>() {
+            return problem(&found.code, FAILED, &found.hint);
+        }
+        if cause.is::<RootsError>() {
+            let hint = "give a file with the certificate in PEM, `-----BEGIN CERTIFICATE-----`";
+            return problem("usage", USAGE, hint);
         }
     }
     let said = error.to_string();

@@ -24,6 +24,7 @@ mod man;
 mod mark;
 mod rate;
 mod reader_left;
+pub mod relay;
 pub mod replay;
 pub mod select;
 mod session;
@@ -71,6 +72,7 @@ pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<Outcome> {
         Command::Clear(args) => clear::run(&args, config),
         Command::Mark(args) => mark::run(&args, config),
         Command::Demo(args) => demo::run(args).map(|()| Outcome::Fine),
+        Command::Relay(args) => relay::run(args.command, config),
         Command::Completions { shell } => completions::run(shell).map(|()| Outcome::Fine),
         Command::Man { command, out } => {
             man::run(command.as_deref(), out.as_deref()).map(|()| Outcome::Fine)

@@ -7,3 +7,4 @@ pub mod pool;
 pub mod port_owner;
 mod socket;
 pub mod stall;
+pub mod tls;

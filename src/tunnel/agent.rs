@@ -12,8 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{self, Lost, STABLE, chance};
-pub use super::connect::Asking;
-use super::connect::{Connected, Connector};
+use super::connect::{Asking, Connected, Connector};
 use super::failure::{self, Failure};
 use super::serve::{Delivered, serve};
 use crate::delivery::{Phase, Tunnel};
