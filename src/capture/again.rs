@@ -190,6 +190,9 @@ impl Again {
         if kept.marked {
             self.store.mark(id, true);
         }
+        if kept.repeats > 0 {
+            self.store.set_repeats(id, kept.repeats);
+        }
         recorded.saved.wait().await.map_err(AgainError::Unsaved)?;
         Ok(recorded.delivery)
     }

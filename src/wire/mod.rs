@@ -76,6 +76,13 @@ pub enum Object<'a> {
         /// Whether it is marked now.
         marked: bool,
     },
+    /// The relay handed on again what had been kept already.
+    Repeated {
+        /// The delivery's id.
+        delivery: u64,
+        /// How often it has done so.
+        times: u32,
+    },
     /// Something to know now.
     Warning(Message<'a>),
     /// cmhook could not start or go on.
@@ -176,6 +183,7 @@ pub struct DeliveryObject<'a> {
     verdict: VerdictObject<'a>,
     request: RequestObject<'a>,
     original: Option<u64>,
+    relay: Option<RelayObject<'a>>,
 }
 
 /// See [`Object::Kept`].
@@ -192,6 +200,14 @@ pub struct KeptObject<'a> {
     /// Of the newest attempt.
     took_ms: Option<f64>,
     attempts: Vec<AttemptObject<'a>>,
+}
+
+/// How it came through a relay.
+#[derive(Debug, Serialize)]
+pub struct RelayObject<'a> {
+    id: &'a str,
+    queued_at: Option<Timestamp>,
+    repeats: u32,
 }
 
 /// What verification said.

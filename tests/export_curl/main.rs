@@ -144,6 +144,7 @@ fn delivery(method: &str, path: &str, headers: Vec<(String, Vec<u8>)>, body: Vec
         event: None,
         verdict: Verdict::Unsigned,
         original: None,
+        relayed: None,
     }
 }
 
