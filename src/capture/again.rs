@@ -223,6 +223,8 @@ impl Again {
                 headers: fields,
                 extensions: Extensions::new(),
                 peer: ip_of(&request.peer),
+                // A relay's public side is https, unless somebody tries one out.
+                https: request.relayed.is_some(),
             },
             target: &target,
             cause: Cause::Replay,
