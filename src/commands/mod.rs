@@ -22,6 +22,7 @@ mod listen;
 pub mod listener_client;
 mod man;
 mod mark;
+mod public;
 mod rate;
 mod reader_left;
 pub mod relay;
