@@ -125,7 +125,11 @@ impl Connector {
                 let header = |name: header::HeaderName| {
                     text(response.headers(), &name).map(ToOwned::to_owned)
                 };
-                let public_url = header(names::PUBLIC_URL).unwrap_or_default();
+                let public_url = header(names::PUBLIC_URL).filter(|url| is_url(url));
+                let public_url = public_url.ok_or_else(|| {
+                    let reason = format!("there is no relay at {}: it names no URL", self.relay());
+                    Failure::Refused(Refused::of("not_a_relay", reason, "is the URL right?"))
+                })?;
                 let waiting = header(names::WAITING).and_then(|text| text.parse().ok());
                 Ok(Connected {
                     stream: link::Stream::new(socket),
@@ -198,6 +202,14 @@ impl Connector {
         };
         answer.failure(self.relay())
     }
+}
+
+/// Whether it is what it should be: it is shown, copied and opened.
+fn is_url(text: &str) -> bool {
+    let url = text.parse::<Uri>().ok();
+    url.is_some_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
+    })
 }
 
 /// What a relay says of a token.

@@ -20,6 +20,8 @@ use crate::relay::{self, Domain, Options, PerTunnel, Relay, UrlStyle};
 /// Descriptors that are left for connections of agents' own, files and everything else.
 const RESERVED: u64 = 64;
 const MOST_CONNECTIONS: usize = 10_000;
+/// Deliveries wait for a year at most.
+const MOST_HOURS: u64 = 366 * 24;
 
 pub(super) fn run(args: &RelayServeArgs) -> anyhow::Result<()> {
     let limit = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
@@ -196,7 +198,11 @@ fn waiting(args: &crate::cli::RelayQueueArgs) -> Result<Option<Limits>, ConfigEr
             "--queue-bytes",
             args.queue_bytes.as_deref().unwrap_or("256MB"),
         )?,
-        age: time("--queue-age", args.queue_age.as_deref().unwrap_or("72h"))?,
+        age: config::duration_up_to(
+            "--queue-age",
+            args.queue_age.as_deref().unwrap_or("72h"),
+            MOST_HOURS,
+        )?,
     }))
 }
 
