@@ -190,6 +190,9 @@ impl Again {
         if kept.marked {
             self.store.mark(id, true);
         }
+        if kept.repeats > 0 {
+            self.store.set_repeats(id, kept.repeats);
+        }
         recorded.saved.wait().await.map_err(AgainError::Unsaved)?;
         Ok(recorded.delivery)
     }
@@ -220,6 +223,8 @@ impl Again {
                 headers: fields,
                 extensions: Extensions::new(),
                 peer: ip_of(&request.peer),
+                // A relay's public side is https, unless somebody tries one out.
+                https: request.relayed.is_some(),
             },
             target: &target,
             cause: Cause::Replay,

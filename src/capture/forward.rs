@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use bytes::Bytes;
-use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use http::header::{self, HeaderMap, HeaderValue};
 use http::{Extensions, Method, Request, Response, StatusCode, Uri, Version};
 use http_body_util::Full;
 use hyper::body::Incoming;
@@ -15,6 +15,7 @@ use tokio::sync::{Semaphore, oneshot};
 use super::answer::{AnswerBody, End, Rest};
 use super::belief::Belief;
 use super::failure;
+use super::forwarded::add_forwarded;
 use super::own_port::leads_to;
 use super::start::{KEEP_BODY, Permitted, Start, read_start};
 use crate::config::{ForwardSettings, HostHeader, Policy, Target};
@@ -54,6 +55,8 @@ pub struct Head {
     pub extensions: Extensions,
     /// The address of the sender.
     pub peer: Option<IpAddr>,
+    /// Whether the sender spoke https.
+    pub https: bool,
 }
 
 impl Head {
@@ -64,6 +67,7 @@ impl Head {
             headers: self.headers.clone(),
             extensions: self.extensions.clone(),
             peer: self.peer,
+            https: self.https,
         }
     }
 }
@@ -249,7 +253,7 @@ impl Forwarder {
         *request.uri_mut() = url;
         *request.version_mut() = Version::HTTP_11;
         *request.extensions_mut() = head.extensions;
-        *request.headers_mut() = self.outgoing(head.headers, head.peer, target);
+        *request.headers_mut() = self.outgoing(head.headers, (head.peer, head.https), target);
 
         let deadline = tokio::time::Instant::now() + self.settings.timeout;
         let asked = tokio::time::timeout_at(deadline, self.client(target).request(request)).await;
@@ -350,12 +354,17 @@ impl Forwarder {
         Ok(Response::from_parts(parts, body))
     }
 
-    fn outgoing(&self, mut fields: HeaderMap, peer: Option<IpAddr>, target: &Target) -> HeaderMap {
+    fn outgoing(
+        &self,
+        mut fields: HeaderMap,
+        (peer, https): (Option<IpAddr>, bool),
+        target: &Target,
+    ) -> HeaderMap {
         headers::strip_hop_by_hop(&mut fields);
         fields.remove(header::CONTENT_LENGTH);
         // cmhook has answered it already.
         fields.remove(header::EXPECT);
-        forwarded_headers(&mut fields, peer);
+        add_forwarded(&mut fields, peer, https);
         let rewrite = self.settings.host_header == HostHeader::Rewrite;
         if (rewrite || !fields.contains_key(header::HOST))
             && let Ok(host) = HeaderValue::from_str(target.authority().as_str())
@@ -369,30 +378,5 @@ impl Forwarder {
             fields.append(name, value.clone());
         }
         fields
-    }
-}
-
-/// Adds `X-Forwarded-*`. A proxy or tunnel in front may have set them; what it says of
-/// the host and protocol is nearer to the truth, so it stays.
-fn forwarded_headers(fields: &mut HeaderMap, peer: Option<IpAddr>) {
-    const FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-    const HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
-    const PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
-    if let Some(peer) = peer {
-        // Several fields of that name mean one list (RFC 9110 section 5.3).
-        let hops = fields.get_all(FOR).iter().filter_map(|v| v.to_str().ok());
-        let own = peer.to_string();
-        let all: Vec<&str> = hops.chain([&*own]).collect();
-        if let Ok(value) = HeaderValue::from_str(&all.join(", ")) {
-            fields.insert(FOR, value);
-        }
-    }
-    if !fields.contains_key(HOST)
-        && let Some(host) = fields.get(header::HOST).cloned()
-    {
-        fields.insert(HOST, host);
-    }
-    if !fields.contains_key(PROTO) {
-        fields.insert(PROTO, HeaderValue::from_static("http"));
     }
 }

@@ -1,19 +1,15 @@
 //! The pipeline that every delivery passes: read, verify, record, forward, answer.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
-use bytes::Bytes;
-use http::header::{CONNECTION, EXPECT, HOST};
-use http::request::Parts;
-use http::{HeaderValue, Request, Response, StatusCode};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
-use jiff::Timestamp;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerBody, own};
+use super::backlog::Backlog;
 use super::behind::Behind;
 use super::clock::now;
 use super::controls::Controls;
@@ -21,14 +17,13 @@ use super::examiner::Examiner;
 use super::forward::{Errand, Forwarder, Head};
 use super::peer::Peer;
 use super::plan::Plan;
-use super::refusal::{line_of, refusal_of};
+use super::receive::Whole;
 use super::rejudge;
 use super::unstoppable::Unstoppable;
+use crate::cakemail::signature::Secret;
 use crate::config::Target;
-use crate::delivery::{
-    Cause, Delivery, Failure, FailureCode, OwnAnswer, Received, Refusal, RefusalCode,
-};
-use crate::http::body::{self, BodyError, Budget, Limits, Reservation};
+use crate::delivery::{Cause, Delivery, Failure, FailureCode, OwnAnswer, Received, Relayed};
+use crate::http::body::{Budget, Limits, Reservation};
 use crate::http::headers;
 use crate::store::{Recorded, Store};
 
@@ -45,48 +40,30 @@ const BODIES: usize = 96 << 20;
 /// The pipeline with all that it needs. One serves every door.
 #[derive(Debug)]
 pub struct Intake {
-    store: Store,
-    controls: Controls,
+    pub(super) store: Store,
+    pub(super) controls: Controls,
     examiner: Examiner,
     forwarder: Arc<Forwarder>,
-    limits: Limits,
-    budget: Arc<Budget>,
+    pub(super) limits: Limits,
+    pub(super) budget: Arc<Budget>,
     behind: Arc<Behind>,
-    tasks: TaskTracker,
+    pub(super) backlog: Arc<Backlog>,
+    pub(super) tasks: TaskTracker,
     hurry: CancellationToken,
 }
 
-/// A request that is here whole.
-struct Whole {
-    parts: Parts,
-    body: Bytes,
-    reservation: Reservation,
-    peer: Peer,
+/// What comes along with a delivery that is recorded.
+pub(super) struct Along {
+    pub(super) head: Head,
+    pub(super) secrets: Arc<[Secret]>,
+    pub(super) reservation: Reservation,
 }
 
-/// Records a request whose sender hung up while its body was being read: the service's
-/// future is just dropped then.
-struct HangUp<'a> {
-    intake: &'a Intake,
-    peer: &'a Peer,
-    parts: &'a Parts,
-    whole: bool,
-    progress: &'a AtomicUsize,
-}
-
-impl Drop for HangUp<'_> {
-    fn drop(&mut self) {
-        if !self.whole {
-            let received = self.progress.load(Ordering::Relaxed);
-            self.intake.refuse(
-                self.peer,
-                Some(&line_of(self.parts)),
-                RefusalCode::Incomplete,
-                None,
-                format!("the sender hung up after {received} bytes of the body"),
-            );
-        }
-    }
+/// What the sender is answered.
+pub(super) struct Said {
+    pub(super) answer: Response<AnswerBody>,
+    /// Whether the delivery is in the store to stay.
+    pub(super) kept: bool,
 }
 
 impl Intake {
@@ -104,9 +81,11 @@ impl Intake {
         let least = largest.saturating_mul(2);
         let tasks = TaskTracker::new();
         let behind = Behind::new(&store, &forwarder, largest, &tasks);
+        let backlog = Backlog::new(&store, &forwarder, &behind, largest, &tasks, &hurry);
         Arc::new(Self {
             store,
             behind,
+            backlog,
             examiner: Examiner::new(controls.clone()),
             controls,
             forwarder,
@@ -144,56 +123,25 @@ impl Intake {
         request: Request<Incoming>,
         peer: &Peer,
     ) -> Response<AnswerBody> {
-        let (mut parts, incoming) = request.into_parts();
-        // HTTP/2 has no Host header; apps and `X-Forwarded-Host` want what stands for it.
-        if !parts.headers.contains_key(HOST)
-            && let Some(authority) = parts.uri.authority()
-            && let Ok(host) = HeaderValue::from_str(authority.as_str())
-        {
-            parts.headers.insert(HOST, host);
-        }
-        let size = headers::size(&parts.headers);
-        if size > MAX_HEADERS {
-            let reason = format!("the header block has {size} bytes, {MAX_HEADERS} are allowed");
-            let status = StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE;
-            return self.refuse_with(
-                peer,
-                &line_of(&parts),
-                RefusalCode::HeadersTooLarge,
-                status,
-                reason,
-            );
-        }
-        let progress = AtomicUsize::new(0);
-        let read = {
-            let mut guard = HangUp {
-                intake: self,
-                peer,
-                parts: &parts,
-                whole: false,
-                progress: &progress,
-            };
-            let limits = Limits {
-                expects_continue: parts.headers.contains_key(EXPECT),
-                head: size,
-                ..self.limits
-            };
-            let read = body::read(incoming, limits, &self.budget, &progress).await;
-            guard.whole = true;
-            read
-        };
-        let (body, reservation) = match read {
-            Ok(read) => read,
-            Err(error) => return self.refuse_body(peer, &line_of(&parts), &error),
-        };
-        let whole = Whole {
-            parts,
-            body,
-            reservation,
-            peer: peer.clone(),
+        let whole = match self.receive(request, peer, false).await {
+            Ok(whole) => whole,
+            Err(away) => return away.answer,
         };
         let this = Arc::clone(self);
-        let work = Unstoppable::new(async move { this.process(whole).await }, &self.tasks);
+        let work = async move {
+            let (received, along) = this.examine(whole, None).await;
+            let recorded = this.store.record(received);
+            this.handle(recorded, along).await.answer
+        };
+        self.to_the_end(work).await
+    }
+
+    /// Does what nobody can stop by hanging up, until it is too late to wait for apps.
+    pub(super) async fn to_the_end(
+        &self,
+        work: impl Future<Output = Response<AnswerBody>> + Send + 'static,
+    ) -> Response<AnswerBody> {
+        let work = Unstoppable::new(work, &self.tasks);
         tokio::select! {
             biased;
             answer = work => answer,
@@ -204,7 +152,12 @@ impl Intake {
         }
     }
 
-    async fn process(self: &Arc<Self>, whole: Whole) -> Response<AnswerBody> {
+    /// What is to be recorded of a request.
+    pub(super) async fn examine(
+        &self,
+        whole: Whole,
+        relayed: Option<Box<Relayed>>,
+    ) -> (Received, Along) {
         let Whole {
             parts,
             body,
@@ -213,7 +166,7 @@ impl Intake {
         } = whole;
         let kept_headers = headers::to_kept(&parts.headers);
         let (verdict, event, secrets) = self.examiner.examine(&kept_headers, &body).await;
-        let recorded = self.store.record(Received {
+        let received = Received {
             received_at: now(),
             peer: (&*peer.text).into(),
             method: parts.method.as_str().into(),
@@ -227,47 +180,68 @@ impl Intake {
             event,
             verdict,
             original: None,
-            relayed: None,
-        });
-        rejudge::if_outdated(&self.store, &self.controls, &recorded.delivery, &secrets);
+            relayed,
+        };
         let head = Head {
             method: parts.method,
             headers: parts.headers,
             extensions: parts.extensions,
             peer: Some(peer.address.ip()),
+            https: peer.https,
         };
-        let (policy, paused) = (self.controls.policy(), self.controls.is_paused());
-        match Plan::of(&policy, paused, &recorded.delivery) {
-            Plan::Answer(status, reason) => self.keep(recorded, status, reason).await,
-            Plan::Forward(targets) => {
-                let reservation = Arc::new(reservation);
-                self.forward(recorded, head, targets, policy.ack, reservation)
+        let along = Along {
+            head,
+            secrets,
+            reservation,
+        };
+        (received, along)
+    }
+
+    /// Does with a delivery that has just been recorded what the policy says.
+    pub(super) async fn handle(self: &Arc<Self>, recorded: Recorded, along: Along) -> Said {
+        rejudge::if_outdated(
+            &self.store,
+            &self.controls,
+            &recorded.delivery,
+            &along.secrets,
+        );
+        match self.plan(&recorded.delivery) {
+            (Plan::Answer(status, reason), _) => self.keep(recorded, status, reason).await,
+            (Plan::Forward(targets), ack) => {
+                let reservation = Arc::new(along.reservation);
+                self.forward(recorded, along.head, targets, ack, reservation)
                     .await
             }
         }
     }
 
+    /// What is to be done with a delivery now, and whether its sender waits for the app.
+    pub(super) fn plan(&self, delivery: &Delivery) -> (Plan, bool) {
+        let (policy, paused) = (self.controls.policy(), self.controls.is_paused());
+        (Plan::of(&policy, paused, delivery), policy.ack)
+    }
+
     /// Answers by itself, once the delivery is safe.
-    async fn keep(
+    pub(super) async fn keep(
         &self,
         recorded: Recorded,
         status: StatusCode,
         reason: &'static str,
-    ) -> Response<AnswerBody> {
+    ) -> Said {
         if recorded.saved.wait().await.is_err() {
             return self.unsaved(&recorded.delivery);
         }
         self.answer(&recorded.delivery, status, reason)
     }
 
-    async fn forward(
+    pub(super) async fn forward(
         self: &Arc<Self>,
         recorded: Recorded,
         head: Head,
         mut targets: Vec<Target>,
         ack: bool,
         reservation: Arc<Reservation>,
-    ) -> Response<AnswerBody> {
+    ) -> Said {
         let Recorded {
             delivery,
             saved,
@@ -309,76 +283,39 @@ impl Intake {
         }
         // Until now the journal has held the body, however fast the app has answered.
         drop(reservation);
-        answer.unwrap_or_else(|failure| answer_of_failure(&failure))
+        Said {
+            answer: answer.unwrap_or_else(|failure| answer_of_failure(&failure)),
+            kept: true,
+        }
     }
 
-    fn answer(
-        &self,
-        delivery: &Delivery,
-        status: StatusCode,
-        reason: &'static str,
-    ) -> Response<AnswerBody> {
+    /// An answer of cmhook's own to what is kept.
+    fn answer(&self, delivery: &Delivery, status: StatusCode, reason: &'static str) -> Said {
         self.store.record_own_answer(OwnAnswer {
             delivery: delivery.id,
             status: status.as_u16(),
             reason,
         });
-        own(status, reason)
+        Said {
+            answer: own(status, reason),
+            kept: true,
+        }
     }
 
     /// The journal does not have it, so the sender must not believe that it is kept.
-    fn unsaved(&self, delivery: &Delivery) -> Response<AnswerBody> {
+    pub(super) fn unsaved(&self, delivery: &Delivery) -> Said {
         self.store.count_unsaved();
-        self.answer(
-            delivery,
-            StatusCode::SERVICE_UNAVAILABLE,
-            "the store cannot be written, so nothing is acknowledged: try again",
-        )
-    }
-
-    fn refuse_body(&self, peer: &Peer, line: &str, error: &BodyError) -> Response<AnswerBody> {
-        let (code, status, reason) = refusal_of(error, self.limits);
-        let mut answer = self.refuse_with(peer, line, code, status, reason);
-        if matches!(error, BodyError::TooLarge | BodyError::Busy) {
-            // The rest of the body is still coming, and nothing is to be read behind it.
-            let close = HeaderValue::from_static("close");
-            answer.headers_mut().insert(CONNECTION, close);
+        let said = self.answer(delivery, StatusCode::SERVICE_UNAVAILABLE, UNSAVED);
+        Said {
+            kept: false,
+            ..said
         }
-        answer
-    }
-
-    fn refuse_with(
-        &self,
-        peer: &Peer,
-        line: &str,
-        code: RefusalCode,
-        status: StatusCode,
-        reason: String,
-    ) -> Response<AnswerBody> {
-        let answer = own(status, &reason);
-        self.refuse(peer, Some(line), code, Some(status), reason);
-        answer
-    }
-
-    /// Records a request that does not become a delivery.
-    pub fn refuse(
-        &self,
-        peer: &Peer,
-        line: Option<&str>,
-        code: RefusalCode,
-        status: Option<StatusCode>,
-        reason: String,
-    ) {
-        self.store.record_refusal(Refusal {
-            at: Timestamp::now(),
-            peer: (&*peer.text).into(),
-            code,
-            status: status.map(|s| s.as_u16()),
-            request: line.map(Into::into),
-            reason: reason.into(),
-        });
     }
 }
+
+/// Said where the journal fails.
+pub(super) const UNSAVED: &str =
+    "the store cannot be written, so nothing is acknowledged: try again";
 
 /// What the sender is told when the app gave no answer: something that makes it try
 /// again later.

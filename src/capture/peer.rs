@@ -10,6 +10,18 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The same as text.
     pub text: Arc<str>,
+    /// Whether it spoke https to whoever took its request in.
+    pub https: bool,
+}
+
+impl Peer {
+    /// Somebody whose request was taken in elsewhere and handed on.
+    pub fn relayed(address: SocketAddr, https: bool) -> Self {
+        Self {
+            https,
+            ..address.into()
+        }
+    }
 }
 
 impl From<SocketAddr> for Peer {
@@ -17,6 +29,7 @@ impl From<SocketAddr> for Peer {
         Self {
             address,
             text: address.to_string().into(),
+            https: false,
         }
     }
 }

@@ -13,7 +13,7 @@ use crate::delivery::escape_for_terminal;
 use crate::lines::coloured;
 
 /// The fields of a kept delivery, as `wire::Object` has them at its top.
-pub(super) const DELIVERY_FIELDS: [&str; 14] = [
+pub(super) const DELIVERY_FIELDS: [&str; 15] = [
     "type",
     "id",
     "received_at",
@@ -22,6 +22,7 @@ pub(super) const DELIVERY_FIELDS: [&str; 14] = [
     "verdict",
     "request",
     "original",
+    "relay",
     "marked",
     "replays",
     "status",

@@ -268,6 +268,7 @@ mod tests {
             ),
             Kept {
                 marked: true,
+                repeats: 0,
                 ..kept(43, today, Some("campaign.sent"), Verdict::Unchecked)
             },
         ]

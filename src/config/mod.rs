@@ -25,7 +25,7 @@ pub use relay::{is_loopback, is_name, relay_url, shown_url};
 pub use resolve::resolve;
 pub use secrets::labelled;
 pub use target::{BadTarget, Target};
-pub use units::duration;
+pub use units::{duration, duration_up_to, size};
 
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::signature::Secret;

@@ -13,6 +13,8 @@ pub struct Kept {
     pub attempts: Vec<Arc<Attempt>>,
     /// Whether the user has marked it.
     pub marked: bool,
+    /// How often the relay handed it on again after it had been kept.
+    pub repeats: u32,
 }
 
 impl Kept {
@@ -22,6 +24,7 @@ impl Kept {
             delivery,
             attempts: Vec::new(),
             marked: false,
+            repeats: 0,
         }
     }
 

@@ -88,5 +88,6 @@ impl Received {
             + self.headers.as_bytes().len()
             + self.path_and_query.len()
             + self.event.as_deref().map_or(0, str::len)
+            + self.relayed.as_deref().map_or(0, Relayed::weight)
     }
 }

@@ -28,6 +28,13 @@ pub enum Notice {
         /// Whether it is marked now.
         marked: bool,
     },
+    /// The relay handed on again what had been kept already.
+    Repeated {
+        /// The delivery's id.
+        delivery: u64,
+        /// How often it has done so.
+        times: u32,
+    },
     /// The tunnel's state is another.
     Tunnel(Arc<Tunnel>),
     /// Something that the user should know now.
@@ -46,6 +53,7 @@ impl Notice {
             Self::Answered(_)
             | Self::Refused(_)
             | Self::Marked { .. }
+            | Self::Repeated { .. }
             | Self::Tunnel(_)
             | Self::Warning(_)
             | Self::End => 0,

@@ -12,3 +12,12 @@ pub struct Relayed {
     /// handed on at once.
     pub queued_at: Option<Timestamp>,
 }
+
+impl Relayed {
+    /// Bytes that this takes in memory, near enough to bound the ring by.
+    pub fn weight(&self) -> usize {
+        // The id is there once more, as the key by which the store finds the delivery.
+        const FIXED: usize = 128;
+        FIXED + 2 * self.id.len()
+    }
+}

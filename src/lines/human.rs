@@ -249,6 +249,15 @@ impl Human {
         }
     }
 
+    pub(super) fn repeated(&self, out: &mut impl Write, delivery: u64) -> io::Result<()> {
+        writeln!(
+            out,
+            "{}  ---  {} came again from the relay; it was kept before and stays one delivery",
+            self.time(Timestamp::now()),
+            self.paint(DIM, &format!("#{delivery}")),
+        )
+    }
+
     /// What can be said of an app's 401 or 403. What to change is said once: an app that
     /// refuses one delivery refuses others for the same reason.
     fn why_refused(&mut self, delivery: &Delivery, answer: &Headers) -> Vec<String> {

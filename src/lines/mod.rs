@@ -287,6 +287,13 @@ impl Writer {
                 // Nothing that is worth a line to people.
                 Style::Human(_) => Ok(()),
             },
+            Notice::Repeated { delivery, times } => match &mut self.style {
+                Style::Json => {
+                    let (delivery, times) = (*delivery, *times);
+                    json(out, &Object::Repeated { delivery, times })
+                }
+                Style::Human(human) => human.repeated(out, *delivery),
+            },
             Notice::Warning(warning) => match &mut self.style {
                 Style::Json => json(out, &Object::from(&**warning)),
                 Style::Human(_) => {

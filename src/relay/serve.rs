@@ -139,6 +139,21 @@ impl Relay {
         })
     }
 
+    /// How many tokens there are.
+    pub async fn tokens(&self) -> usize {
+        self.front
+            .data
+            .tokens
+            .list()
+            .await
+            .map_or(0, |list| list.len())
+    }
+
+    /// How many deliveries wait.
+    pub fn waiting(&self) -> u64 {
+        self.front.data.queue.totals().0
+    }
+
     /// Serves the public side until `stop`; then what is under way is finished, and agents
     /// are told to come again. `metrics` is served all the while.
     pub async fn serve(

@@ -94,11 +94,15 @@ impl Store {
 
     /// Ready once everything that was recorded and changed before is in the journal.
     pub fn settled(&self) -> Commit {
-        Commit(self.shared.journal.as_ref().map(|journal| {
+        let saved = self.shared.journal.as_ref().map(|journal| {
             let (tell, settled) = oneshot::channel();
             journal.push(Op::Barrier(tell));
             settled
-        }))
+        });
+        Commit {
+            saved,
+            remember: None,
+        }
     }
 
     /// Remembers a text about the store under a key, in the place of the one before.

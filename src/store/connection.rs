@@ -7,8 +7,8 @@ use rusqlite::{Connection, OpenFlags};
 
 use super::error::{OpenError, database};
 use super::identity::{APPLICATION_ID, identify};
-use super::notes;
 use super::rows::{self, LAYOUT};
+use super::{notes, relays};
 
 /// Opens the file and prepares it, once it is known to be cmhook's and not newer.
 pub(super) fn connect(path: &Path, durable: bool) -> Result<Connection, OpenError> {
@@ -31,12 +31,19 @@ fn prepare(db: &Connection, durable: bool, is_new: bool) -> rusqlite::Result<()>
     db.pragma_update(None, "journal_size_limit", 256 << 20)?;
     if is_new {
         db.execute_batch(&format!(
-            "BEGIN IMMEDIATE; {} {} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={LAYOUT}; COMMIT;",
+            "BEGIN IMMEDIATE; {} {} {} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version={LAYOUT}; COMMIT;",
             rows::SCHEMA,
-            notes::SCHEMA
+            notes::SCHEMA,
+            relays::SCHEMA
         ))?;
-    } else if db.pragma_query_value(None, "user_version", |row| row.get::<_, i32>(0))? == 1 {
+        return Ok(());
+    }
+    let layout: i32 = db.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if layout == 1 {
         notes::upgrade(db)?;
+    }
+    if layout <= 2 {
+        relays::upgrade(db)?;
     }
     Ok(())
 }

@@ -184,10 +184,12 @@ fn trim(db: &Connection, found: &Found) -> rusqlite::Result<u64> {
             "DELETE FROM attempts WHERE id < ?1",
             params![rows::attempt_key(first, 0)],
         )?;
-        db.execute(
+        for beside in [
             "DELETE FROM notes WHERE id < ?1",
-            params![first.cast_signed()],
-        )?;
+            "DELETE FROM relays WHERE id < ?1",
+        ] {
+            db.execute(beside, params![first.cast_signed()])?;
+        }
     }
     Ok(old.cast_unsigned())
 }

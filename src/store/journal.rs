@@ -171,7 +171,7 @@ impl Journal {
                     .later_by
                     .get_or_insert_with(|| Instant::now() + LINGER);
             }
-            Op::Delivery(..) => {
+            Op::Delivery(..) | Op::Again(..) => {
                 queue.deliveries += 1;
                 queue.weight += op.weight();
                 queue.ops.push(op);
@@ -187,7 +187,7 @@ impl Journal {
                 queue.ops.push(op);
                 urgent = true;
             }
-            Op::Evict(_) | Op::Reserve(_) | Op::Note(..) | Op::Text(..) => {
+            Op::Evict(_) | Op::Reserve(_) | Op::Note(..) | Op::Relay(..) | Op::Text(..) => {
                 queue.wants_all |= matches!(op, Op::Evict(_));
                 queue.ops.push(op);
             }

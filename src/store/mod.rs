@@ -12,6 +12,7 @@ mod file;
 mod hold;
 mod identity;
 mod journal;
+mod known;
 mod lock;
 mod look;
 mod notes;
@@ -20,6 +21,8 @@ mod op;
 mod private;
 mod reader;
 mod reading;
+mod relays;
+mod repeats;
 mod ring;
 mod rows;
 mod salvage;
@@ -118,8 +121,13 @@ pub struct Recorded {
 }
 
 /// Waits for the journal.
-#[derive(Debug)]
-pub struct Commit(Option<Saved>);
+#[derive(Debug, Default)]
+pub struct Commit {
+    saved: Option<Saved>,
+    // Whom to tell that the journal has this delivery: only who came through a relay may come
+    // again and ask.
+    remember: Option<(Store, u64)>,
+}
 
 impl Commit {
     /// Waits until the delivery is in the journal, or is known not to be.
@@ -127,12 +135,15 @@ impl Commit {
     /// # Errors
     /// Why it is not there.
     pub async fn wait(self) -> Result<(), Arc<str>> {
-        let Some(saved) = self.0 else {
+        let Some(saved) = self.saved else {
             return Ok(());
         };
-        saved
-            .await
-            .unwrap_or_else(|_| Err("the journal's thread has ended".into()))
+        let told = saved.await;
+        let told = told.unwrap_or_else(|_| Err("the journal's thread has ended".into()));
+        if let (Ok(()), Some((store, id))) = (&told, self.remember) {
+            store.set_saved(id);
+        }
+        told
     }
 }
 
@@ -159,7 +170,9 @@ impl Store {
             last_id = found.last_id;
             warnings = warnings_about(path, &found);
             for kept in found.kept {
+                let id = kept.delivery.id;
                 ring.push(kept, 0);
+                ring.set_saved(id);
             }
             let notices = notices.clone();
             let shown = path.clone();
@@ -208,9 +221,13 @@ impl Store {
 
     /// Gives a delivery its id, keeps it, queues it for the journal and publishes it.
     pub fn record(&self, received: Received) -> Recorded {
-        let mut state = self.state();
+        self.record_into(self.state(), received)
+    }
+
+    fn record_into(&self, mut state: MutexGuard<'_, State>, received: Received) -> Recorded {
         state.last_id += 1;
         let id = state.last_id;
+        let is_relayed = received.relayed.is_some();
         state.counts.add_delivery(&received.verdict);
         let delivery = Arc::new(Delivery {
             id,
@@ -228,7 +245,10 @@ impl Store {
         drop(state);
         Recorded {
             delivery,
-            saved: Commit(saved),
+            saved: Commit {
+                saved,
+                remember: is_relayed.then(|| (self.clone(), id)),
+            },
             hold: Hold::new(self, id),
         }
     }

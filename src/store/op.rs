@@ -5,6 +5,7 @@ use std::sync::Arc;
 use tokio::sync::oneshot;
 
 use super::notes::Note;
+use super::relays::RelayRow;
 use crate::delivery::{Attempt, Delivery};
 
 /// Tells whether a delivery is in the journal; `Err` carries why not.
@@ -15,6 +16,8 @@ pub type Saved = oneshot::Receiver<Result<(), Arc<str>>>;
 pub enum Op {
     /// A delivery, and whom to tell.
     Delivery(Arc<Delivery>, oneshot::Sender<Result<(), Arc<str>>>),
+    /// A delivery that may be in the journal already, and whom to tell.
+    Again(Arc<Delivery>, oneshot::Sender<Result<(), Arc<str>>>),
     /// A delivery's new verdict.
     Verdict(Arc<Delivery>),
     /// An attempt.
@@ -25,6 +28,8 @@ pub enum Op {
     Reserve(u64),
     /// What is known of a delivery beside what came in.
     Note(u64, Note),
+    /// How a delivery came through a relay.
+    Relay(u64, RelayRow),
     /// A text about the store, under its key.
     Text(&'static str, String),
     /// Nothing; whom to tell when everything before it is written.
@@ -36,11 +41,14 @@ impl Op {
     pub fn weight(&self) -> usize {
         match self {
             // The whole row is written again.
-            Self::Delivery(delivery, _) | Self::Verdict(delivery) => delivery.request.body.len(),
+            Self::Delivery(delivery, _) | Self::Again(delivery, _) | Self::Verdict(delivery) => {
+                delivery.request.body.len()
+            }
             Self::Attempt(attempt) => attempt.weight(),
             Self::Evict(_)
             | Self::Reserve(_)
             | Self::Note(..)
+            | Self::Relay(..)
             | Self::Text(..)
             | Self::Barrier(_) => 0,
         }

@@ -123,7 +123,7 @@ mod tests {
 
     use super::*;
     use crate::config::StoreSettings;
-    use crate::delivery::{Delivery, Headers, Received, Verdict};
+    use crate::delivery::{Delivery, Headers, Received, Relayed, Verdict};
     use crate::store::identity::APPLICATION_ID;
     use crate::store::{Store, rows};
 
@@ -159,6 +159,47 @@ mod tests {
         }
     }
 
+    fn settings(path: &Path) -> StoreSettings {
+        StoreSettings {
+            path: Some(path.to_owned()),
+            durable: false,
+            keep: 10,
+            keep_bytes: usize::MAX,
+        }
+    }
+
+    #[test]
+    fn a_store_of_layout_2_keeps_its_notes_and_takes_in_what_comes_through_a_relay() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("old.db");
+        layout_1(&path);
+        let db = Connection::open(&path).unwrap();
+        notes::upgrade(&db).unwrap();
+        let note = notes::Note {
+            original: None,
+            marked: true,
+        };
+        notes::write(&db, 2, note).unwrap();
+        drop(db);
+        assert!(Reader::open(&path).unwrap().all().unwrap().kept[1].marked);
+        let (store, warnings) = Store::open(&settings(&path)).unwrap();
+        assert!(warnings.is_empty() && store.all()[1].marked);
+        let mut request = delivery(3).request;
+        request.relayed = Some(Box::new(Relayed {
+            id: "a".into(),
+            queued_at: None,
+        }));
+        let recorded = store.record_once(request.clone()).unwrap();
+        assert_eq!(
+            store.record_once(request).unwrap_err(),
+            recorded.delivery.id
+        );
+        store.close();
+        let expected = store.all();
+        drop((recorded, store));
+        assert_eq!(Reader::open(&path).unwrap().all().unwrap().kept, expected);
+    }
+
     #[test]
     fn a_store_of_layout_1_is_read_as_it_is_and_taken_over_by_a_listener() {
         let folder = tempfile::tempdir().unwrap();
@@ -172,13 +213,7 @@ mod tests {
         drop(reader);
         assert_eq!(std::fs::read(&path).unwrap(), before);
 
-        let settings = StoreSettings {
-            path: Some(path.clone()),
-            durable: false,
-            keep: 10,
-            keep_bytes: usize::MAX,
-        };
-        let (store, warnings) = Store::open(&settings).unwrap();
+        let (store, warnings) = Store::open(&settings(&path)).unwrap();
         assert_eq!((store.all(), warnings.len()), (expected.to_vec(), 0));
         assert!(store.mark(2, true));
         store.close();

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rusqlite::{Connection, params};
 
 use super::error::damage;
-use super::{notes, rows};
+use super::{notes, relays, rows};
 use crate::delivery::Kept;
 
 /// How much to read back.
@@ -50,20 +50,33 @@ pub(super) fn read(
     };
     let (first, last) = (first.delivery.id, last.delivery.id);
     read_attempts(db, first..=last, &mut found)?;
+    read_beside(db, first, &mut found.kept);
+    Ok(found)
+}
+
+/// Adds what is known of deliveries from `first` on beside what came in.
+fn read_beside(db: &Connection, first: u64, all: &mut [Kept]) {
     let mut notes = notes::read(db, first);
-    if notes.is_empty() {
-        return Ok(found);
+    let mut relays = relays::read(db, first);
+    if notes.is_empty() && relays.is_empty() {
+        return;
     }
-    for kept in &mut found.kept {
-        let Some(note) = notes.remove(&kept.delivery.id) else {
+    for kept in all {
+        let id = kept.delivery.id;
+        let (note, relay) = (notes.remove(&id), relays.remove(&id));
+        // Nobody else has it yet.
+        let Some(delivery) = Arc::get_mut(&mut kept.delivery) else {
             continue;
         };
-        kept.marked = note.marked;
-        if let Some(delivery) = Arc::get_mut(&mut kept.delivery) {
+        if let Some(note) = note {
+            kept.marked = note.marked;
             delivery.request.original = note.original;
         }
+        if let Some(row) = relay {
+            kept.repeats = row.repeats;
+            delivery.request.relayed = Some(row.relayed);
+        }
     }
-    Ok(found)
 }
 
 /// The largest id that a row can have: an attempt's key has its delivery's in it.

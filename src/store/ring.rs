@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use super::known::KnownRelayed;
 use crate::delivery::{Attempt, Delivery, Kept, Verdict};
 
 #[derive(Debug)]
@@ -26,6 +27,7 @@ pub struct Gone {
 #[derive(Debug)]
 pub struct Ring {
     entries: VecDeque<Entry>,
+    relayed: KnownRelayed,
     weight: usize,
     max_count: usize,
     max_weight: usize,
@@ -37,6 +39,7 @@ impl Ring {
     pub fn new(max_count: usize, max_weight: usize) -> Self {
         Self {
             entries: VecDeque::new(),
+            relayed: KnownRelayed::default(),
             weight: 0,
             max_count: max_count.max(1),
             max_weight,
@@ -47,6 +50,7 @@ impl Ring {
     pub fn push(&mut self, kept: Kept, holds: u32) -> Gone {
         let weight = kept.weight();
         self.weight += weight;
+        self.relayed.add(&kept.delivery);
         self.entries.push_back(Entry {
             kept,
             weight,
@@ -95,7 +99,10 @@ impl Ring {
     /// Takes a delivery out, whether it is held or not. Tells whether it was there.
     pub fn remove(&mut self, id: u64) -> bool {
         let entry = self.position(id).and_then(|at| self.entries.remove(at));
-        self.weight -= entry.as_ref().map_or(0, |entry| entry.weight);
+        if let Some(entry) = &entry {
+            self.weight -= entry.weight;
+            self.relayed.remove(&entry.kept.delivery);
+        }
         entry.is_some()
     }
 
@@ -104,6 +111,32 @@ impl Ring {
         let at = self.position(id)?;
         let kept = &mut self.entries[at].kept;
         kept.marked = marked;
+        Some(kept)
+    }
+
+    /// The delivery with that id of a relay.
+    pub fn relayed(&self, id: &str) -> Option<u64> {
+        self.relayed.get(id)
+    }
+
+    /// Remembers that the journal has a delivery, where it came through a relay.
+    pub fn set_saved(&mut self, id: u64) {
+        if let Some(at) = self.position(id) {
+            self.relayed.set_saved(&self.entries[at].kept.delivery);
+        }
+    }
+
+    /// Whether a delivery came through a relay and is known to be in the journal.
+    pub fn is_saved(&self, id: u64) -> bool {
+        let kept = self.get(id);
+        kept.is_some_and(|kept| self.relayed.is_saved(&kept.delivery))
+    }
+
+    /// Sets how often a delivery was handed on again, and returns it.
+    pub fn set_repeats(&mut self, id: u64, times: u32) -> Option<&Kept> {
+        let at = self.position(id)?;
+        let kept = &mut self.entries[at].kept;
+        kept.repeats = times;
         Some(kept)
     }
 
@@ -160,6 +193,7 @@ impl Ring {
                 at += 1;
             } else if let Some(entry) = self.entries.remove(at) {
                 self.weight -= entry.weight;
+                self.relayed.remove(&entry.kept.delivery);
                 gone.weight += entry.weight;
                 gone.ids.push(entry.kept.delivery.id);
             }

@@ -8,13 +8,14 @@ use jiff::Timestamp;
 use rusqlite::{Connection, Row, params};
 
 use super::notes::{self, Note};
+use super::relays;
 use crate::delivery::{
     Answer, Attempt, Cause, Delivery, Failure, FailureCode, Headers, Outcome, Received, Scheme,
     Verdict,
 };
 
 /// The layout that this version reads and writes.
-pub const LAYOUT: i32 = 2;
+pub const LAYOUT: i32 = 3;
 
 /// The tables. An attempt's key is its delivery's id and its number in one integer,
 /// which spares an index: `id = delivery << 20 | n`.
@@ -146,31 +147,44 @@ fn duration(micros: i64) -> Duration {
     Duration::from_micros(micros.max(0).cast_unsigned())
 }
 
-/// Writes a delivery.
+/// Writes a delivery, which is not there yet.
 pub fn insert_delivery(db: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
+    let sql = "INSERT INTO deliveries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)";
+    put_delivery(db, sql, delivery)
+}
+
+/// Writes a delivery, whether it is there or not.
+pub fn write_delivery(db: &Connection, delivery: &Delivery) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO deliveries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)";
+    put_delivery(db, sql, delivery)
+}
+
+fn put_delivery(db: &Connection, sql: &str, delivery: &Delivery) -> rusqlite::Result<()> {
     let request = &delivery.request;
     let (scheme, detail) = scheme_and_detail(&request.verdict);
-    db.prepare_cached("INSERT INTO deliveries VALUES (?1,?2,?3,?4,?5,?6,?7,?8,?9,?10,?11,?12)")?
-        .execute(params![
-            delivery.id.cast_signed(),
-            request.received_at.as_microsecond(),
-            request.peer,
-            request.method,
-            request.path_and_query,
-            request.headers.as_bytes(),
-            request.event,
-            request.verdict.status(),
-            scheme,
-            detail,
-            crc_of(delivery),
-            &request.body[..],
-        ])?;
+    db.prepare_cached(sql)?.execute(params![
+        delivery.id.cast_signed(),
+        request.received_at.as_microsecond(),
+        request.peer,
+        request.method,
+        request.path_and_query,
+        request.headers.as_bytes(),
+        request.event,
+        request.verdict.status(),
+        scheme,
+        detail,
+        crc_of(delivery),
+        &request.body[..],
+    ])?;
     if request.original.is_some() {
         let note = Note {
             original: request.original,
             marked: false,
         };
         notes::write(db, delivery.id, note)?;
+    }
+    if let Some(relayed) = &request.relayed {
+        relays::insert(db, delivery.id, relayed)?;
     }
     Ok(())
 }

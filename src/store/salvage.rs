@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags, params};
 use super::connection::{connect, settle};
 use super::error::{OpenError, database, io_error};
 use super::private::{beside, create_private_file};
-use super::{notes, rows, wal};
+use super::{notes, relays, rows, wal};
 use crate::delivery::{Attempt, Delivery};
 
 /// How far ids go on where it can no longer be read which were given.
@@ -133,11 +133,15 @@ fn copy_rows(old: &Connection, new: &Connection) -> rusqlite::Result<Lost> {
     new.execute_batch("BEGIN IMMEDIATE")?;
     let newest = reserved.map_or(u64::MAX, i64::cast_unsigned);
     let mut notes = notes::read(old, 0);
+    let mut relays = relays::read(old, 0);
     for delivery in readable_deliveries(old, newest, &mut lost.deliveries) {
         last_id = delivery.id;
         rows::insert_delivery(new, &delivery)?;
         if let Some(note) = notes.remove(&delivery.id) {
             notes::write(new, delivery.id, note)?;
+        }
+        if let Some(row) = relays.remove(&delivery.id) {
+            relays::write(new, delivery.id, &row)?;
         }
         for attempt in readable_attempts(old, delivery.id, &mut lost.attempts) {
             rows::insert_attempt(new, &attempt)?;

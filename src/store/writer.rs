@@ -12,7 +12,7 @@ use tokio::sync::oneshot;
 use super::error::is_damage;
 use super::lock::doubt;
 use super::op::{Health, Op};
-use super::{notes, rows};
+use super::{notes, relays, rows};
 
 /// The most bytes of bodies in one transaction, so that a small delivery does not wait
 /// for a dozen large ones.
@@ -91,7 +91,9 @@ impl Writer {
             let is_behind = |op: &mut Op| matches!(op, Op::Evict(_) | Op::Verdict(_));
             self.backlog.extend(ops.extract_if(.., is_behind));
         }
-        let delivers = ops.iter().any(|op| matches!(op, Op::Delivery(..)));
+        let delivers = ops
+            .iter()
+            .any(|op| matches!(op, Op::Delivery(..) | Op::Again(..)));
         if ops.is_empty() || self.write_all(ops, failing) {
             self.catch_up(delivers, failing);
         }
@@ -117,7 +119,7 @@ impl Writer {
                 return false;
             }
             for op in batch {
-                if let Op::Delivery(_, waiter) | Op::Barrier(waiter) = op {
+                if let Op::Delivery(_, waiter) | Op::Again(_, waiter) | Op::Barrier(waiter) = op {
                     // The sender may be gone; the delivery is kept all the same.
                     let _ = waiter.send(Ok(()));
                 }
@@ -199,10 +201,11 @@ impl Writer {
     fn put_back(&mut self, batch: Vec<Op>, why: &Arc<str>) {
         for op in batch {
             self.backlog.push(match op {
-                Op::Delivery(delivery, waiter) => {
+                Op::Delivery(delivery, waiter) | Op::Again(delivery, waiter) => {
                     let _ = waiter.send(Err(Arc::clone(why)));
-                    // Nobody waits for it any more.
-                    Op::Delivery(delivery, oneshot::channel().0)
+                    // Nobody waits for it any more; but it may come once more, and is then
+                    // written before this.
+                    Op::Again(delivery, oneshot::channel().0)
                 }
                 Op::Barrier(waiter) => {
                     let _ = waiter.send(Err(Arc::clone(why)));
@@ -322,11 +325,13 @@ fn transaction(db: &Connection, batch: &[Op]) -> rusqlite::Result<()> {
     for op in batch {
         match op {
             Op::Delivery(delivery, _) => rows::insert_delivery(db, delivery)?,
+            Op::Again(delivery, _) => rows::write_delivery(db, delivery)?,
             Op::Verdict(delivery) => rows::update_verdict(db, delivery)?,
             Op::Attempt(attempt) => rows::insert_attempt(db, attempt)?,
             Op::Reserve(id) => rows::reserve(db, *id)?,
             Op::Evict(ids) => evict(db, ids)?,
             Op::Note(id, note) => notes::write(db, *id, *note)?,
+            Op::Relay(id, row) => relays::write(db, *id, row)?,
             Op::Text(key, value) => notes::write_text(db, key, value)?,
             Op::Barrier(_) => {}
         }
@@ -348,8 +353,13 @@ fn evict(db: &Connection, ids: &[u64]) -> rusqlite::Result<()> {
                 rows::attempt_key(*first, 0),
                 rows::attempt_key(last + 1, 0)
             ])?;
-        db.prepare_cached("DELETE FROM notes WHERE id BETWEEN ?1 AND ?2")?
-            .execute(params![first.cast_signed(), last.cast_signed()])?;
+        for beside in [
+            "DELETE FROM notes WHERE id BETWEEN ?1 AND ?2",
+            "DELETE FROM relays WHERE id BETWEEN ?1 AND ?2",
+        ] {
+            db.prepare_cached(beside)?
+                .execute(params![first.cast_signed(), last.cast_signed()])?;
+        }
     }
     Ok(())
 }

@@ -227,7 +227,9 @@ impl Screen {
             Notice::Delivery(delivery) => Some(Msg::Arrived(Kept::new(delivery))),
             Notice::Attempt(attempt) => changed(attempt.delivery),
             Notice::Judged(delivery) => changed(delivery.id),
-            Notice::Marked { delivery, .. } => changed(delivery),
+            Notice::Marked { delivery, .. } | Notice::Repeated { delivery, .. } => {
+                changed(delivery)
+            }
             Notice::Answered(answer) => Some(Msg::Answered(answer)),
             Notice::Refused(refusal) => Some(Msg::Refused(refusal)),
             Notice::Deleted(ids) => Some(Msg::Gone(ids)),

@@ -12,8 +12,7 @@ use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{self, Lost, STABLE, chance};
-pub use super::connect::Asking;
-use super::connect::{Connected, Connector};
+use super::connect::{Asking, Connected, Connector};
 use super::failure::{self, Failure};
 use super::serve::{Delivered, serve};
 use crate::delivery::{Phase, Tunnel};
@@ -220,6 +219,11 @@ impl<T: Fn(Tunnel)> State<T> {
                 hint,
                 after,
             } => {
+                // Whoever was never there does not come back at the same time as all others.
+                let why = match why {
+                    Lost::Relay if self.tunnel.public_url.is_none() => Lost::Absent,
+                    why => why,
+                };
                 let delay = backoff::delay(why, self.attempt, chance()) + after.unwrap_or_default();
                 self.attempt += 1;
                 let attempt = self.attempt;

@@ -5,9 +5,11 @@ use std::time::Duration;
 /// Why another try is needed, as far as it matters for when.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Lost {
-    /// The relay went away or is not there. All its agents notice at the same time and are
-    /// to come back one by one.
+    /// The relay went away. All its agents notice at the same time and are to come back one
+    /// by one.
     Relay,
+    /// It is not there; nobody else is known to wait for it.
+    Absent,
     /// The network did: nobody else waits for it, and it may be back any moment.
     Network,
     /// The relay said no. It will most likely say so again.
@@ -20,6 +22,8 @@ const SPREAD: Duration = Duration::from_secs(15);
 /// Tries over a network that is down: the first within this, later ones within the second.
 const SOON: Duration = Duration::from_millis(250);
 const SOON_AT_MOST: Duration = Duration::from_secs(1);
+/// The first try after one that found no relay is within this, later ones within [`SPREAD`].
+const ABSENT: Duration = Duration::from_secs(1);
 /// A refusal is asked about at most twice a minute.
 const REFUSED: [Duration; 2] = [Duration::from_secs(35), Duration::from_mins(1)];
 
@@ -34,6 +38,10 @@ pub(super) fn delay(lost: Lost, attempt: u32, chance: f64) -> Duration {
         Lost::Network => {
             let most = SOON.saturating_mul(1 << attempt.min(8));
             (Duration::ZERO, most.min(SOON_AT_MOST))
+        }
+        Lost::Absent => {
+            let most = ABSENT.saturating_mul(1 << attempt.min(8));
+            (Duration::ZERO, most.min(SPREAD))
         }
         Lost::Refused => (REFUSED[0], REFUSED[1]),
     };
@@ -56,6 +64,7 @@ mod tests {
         #[test]
         fn every_wait_is_within_its_bounds(attempt in 0_u32.., chance in 0.0..=1.0) {
             prop_assert!(delay(Lost::Relay, attempt, chance) <= SPREAD);
+            prop_assert!(delay(Lost::Absent, attempt, chance) <= SPREAD);
             prop_assert!(delay(Lost::Network, attempt, chance) <= SOON_AT_MOST);
             let refused = delay(Lost::Refused, attempt, chance);
             prop_assert!(refused >= Duration::from_secs(30));

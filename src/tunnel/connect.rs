@@ -3,7 +3,10 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderMap, HeaderValue, Request, Response, Uri, header};
+use bytes::Bytes;
+use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
+use http_body_util::{BodyExt as _, Empty, Limited};
+use hyper::client::conn::http1;
 use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::client::legacy::connect::proxy::Tunnel as ProxyTunnel;
@@ -17,10 +20,10 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tower_service::Service as _;
 
-use super::failure::{Answer, Failure, no_answer, unconnected};
+use super::failure::{Answer, Failure, Refused, no_answer, unconnected};
 use super::holder::holder;
-use crate::config::Claim;
-use crate::http::client::{Resolver, resolve};
+use crate::config::{Claim, is_loopback};
+use crate::http::client::Resolver;
 use crate::link::{self, names};
 
 /// A try takes no longer: over a network that was down, the next one is soon.
@@ -78,7 +81,7 @@ impl Connector {
     /// itself.
     async fn line(&self) -> Result<Line, Failure> {
         let relay = self.relay();
-        let proxy = if self.is_loopback().await {
+        let proxy = if is_loopback(relay) {
             None
         } else {
             self.proxies.intercept(relay)
@@ -112,34 +115,21 @@ impl Connector {
         }
     }
 
-    async fn is_loopback(&self) -> bool {
-        let host = self.relay().host().unwrap_or_default();
-        let host = host.trim_start_matches('[').trim_end_matches(']');
-        // Names that only the network's own resolver knows are left to the proxy.
-        if let Ok(ip) = host.parse::<std::net::IpAddr>() {
-            return ip.is_loopback();
-        }
-        let is_local = host == "localhost" || host.ends_with(".localhost");
-        is_local && resolve(host, 0).await.is_ok()
-    }
-
     /// Asks for the tunnel.
     pub(super) async fn connect(&self) -> Result<Connected, Failure> {
         let line = self.line().await?;
-        let request = self.request().ok_or_else(|| {
-            Failure::lost(
-                super::backoff::Lost::Refused,
-                "the token or the name has characters that cannot be sent",
-                "",
-            )
-        })?;
+        let request = self.request().ok_or_else(unsendable)?;
         let asked = client_async_with_config(request, line, Some(link::config()));
         match timeout(ANSWERS_WITHIN, asked).await {
             Ok(Ok((socket, response))) => {
                 let header = |name: header::HeaderName| {
                     text(response.headers(), &name).map(ToOwned::to_owned)
                 };
-                let public_url = header(names::PUBLIC_URL).unwrap_or_default();
+                let public_url = header(names::PUBLIC_URL).filter(|url| is_url(url));
+                let public_url = public_url.ok_or_else(|| {
+                    let reason = format!("there is no relay at {}: it names no URL", self.relay());
+                    Failure::Refused(Refused::of("not_a_relay", reason, "is the URL right?"))
+                })?;
                 let waiting = header(names::WAITING).and_then(|text| text.parse().ok());
                 Ok(Connected {
                     stream: link::Stream::new(socket),
@@ -212,6 +202,85 @@ impl Connector {
         };
         answer.failure(self.relay())
     }
+}
+
+/// Whether it is what it should be: it is shown, copied and opened.
+fn is_url(text: &str) -> bool {
+    let url = text.parse::<Uri>().ok();
+    url.is_some_and(|url| {
+        matches!(url.scheme_str(), Some("http" | "https")) && url.host().is_some()
+    })
+}
+
+/// What a relay says of a token.
+#[derive(Debug, Clone, serde::Deserialize)]
+pub struct About {
+    /// What its operator calls it.
+    pub token: Option<String>,
+    /// The names that it has.
+    pub names: Vec<String>,
+}
+
+/// The longest answer to that.
+const LONGEST: usize = 64 << 10;
+
+/// Asks a relay about a token without opening a tunnel.
+///
+/// # Errors
+/// Where the relay says no, or there is none.
+pub async fn ask(asking: Asking) -> Result<About, Refused> {
+    let connector = Connector::new(asking)
+        .map_err(|_| Refused::of("random", "the system gives no random numbers", ""))?;
+    connector.ask().await.map_err(Failure::into_refused)
+}
+
+impl Connector {
+    async fn ask(&self) -> Result<About, Failure> {
+        let line = self.line().await?;
+        let mut request = self.request().ok_or_else(unsendable)?;
+        for name in [
+            header::CONNECTION,
+            header::UPGRADE,
+            header::SEC_WEBSOCKET_KEY,
+            header::SEC_WEBSOCKET_VERSION,
+        ] {
+            request.headers_mut().remove(name);
+        }
+        let path = request.uri().path_and_query().cloned();
+        *request.uri_mut() = path.map(Uri::from).unwrap_or_default();
+        let asking = async {
+            let (mut sender, connection) = http1::handshake(line.into_inner()).await?;
+            tokio::spawn(connection);
+            let answer = sender
+                .send_request(request.map(|()| Empty::<Bytes>::new()))
+                .await?;
+            let (parts, body) = answer.into_parts();
+            let body = Limited::new(body, LONGEST).collect().await;
+            Ok::<_, hyper::Error>((parts, body.map(http_body_util::Collected::to_bytes)))
+        };
+        let at = self.relay().authority().map_or("", |a| a.as_str());
+        let (parts, body) = match timeout(ANSWERS_WITHIN, asking).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(unconnected(self.relay(), None, &error)),
+            Err(_) => return Err(no_answer(at, "")),
+        };
+        let body = body.unwrap_or_default();
+        if parts.status == StatusCode::OK
+            && parts.headers.contains_key(names::VERSION)
+            && let Ok(about) = serde_json::from_slice(&body)
+        {
+            return Ok(about);
+        }
+        Err(self.said_no(&Response::from_parts(parts, Some(body.to_vec()))))
+    }
+}
+
+fn unsendable() -> Failure {
+    Failure::Refused(Refused::of(
+        "bad_token",
+        "the token or the name has characters that cannot be sent",
+        "paste it again",
+    ))
 }
 
 fn text<'a>(headers: &'a HeaderMap, name: &header::HeaderName) -> Option<&'a str> {

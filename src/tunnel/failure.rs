@@ -51,12 +51,26 @@ impl Failure {
     }
 
     fn refused(code: &str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
-        Self::Refused(Refused {
+        Self::Refused(Refused::of(code, reason, hint))
+    }
+
+    /// For whoever does not try again.
+    pub(super) fn into_refused(self) -> Refused {
+        match self {
+            Self::Refused(refused) => refused,
+            Self::Lost { reason, hint, .. } => Refused::of("unreachable", reason, hint),
+        }
+    }
+}
+
+impl Refused {
+    pub(super) fn of(code: &str, reason: impl Into<String>, hint: impl Into<String>) -> Self {
+        Self {
             code: code.into(),
             reason: reason.into(),
             hint: hint.into(),
             is_final: false,
-        })
+        }
     }
 }
 

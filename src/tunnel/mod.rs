@@ -11,6 +11,7 @@ mod failure;
 mod holder;
 mod serve;
 
-pub use agent::{Asking, run};
+pub use agent::run;
+pub use connect::{About, Asking, ask};
 pub use failure::Refused;
 pub use serve::Delivered;

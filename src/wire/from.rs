@@ -2,10 +2,10 @@
 
 use super::{
     AnswerObject, AttemptObject, DeliveryObject, FailureObject, HeaderList, KeptObject, Object,
-    RequestObject, ResponseObject, Stopped, VerdictObject, in_milliseconds,
+    RelayObject, RequestObject, ResponseObject, Stopped, VerdictObject, in_milliseconds,
 };
 use crate::delivery::{
-    self, Attempt, Counts, Delivery, Failure, Kept, Outcome, OwnAnswer, Refusal,
+    self, Attempt, Counts, Delivery, Failure, Kept, Outcome, OwnAnswer, Refusal, Relayed,
 };
 
 impl<'a> From<&'a Delivery> for Object<'a> {
@@ -23,8 +23,12 @@ impl<'a> From<&'a Attempt> for Object<'a> {
 impl<'a> From<&'a Kept> for Object<'a> {
     fn from(kept: &'a Kept) -> Self {
         let newest = kept.newest();
+        let mut delivery = DeliveryObject::from(&*kept.delivery);
+        if let Some(relay) = &mut delivery.relay {
+            relay.repeats = kept.repeats;
+        }
         Self::Kept(KeptObject {
-            delivery: (&*kept.delivery).into(),
+            delivery,
             marked: kept.marked,
             replays: kept.replays(),
             status: newest.and_then(Attempt::status),
@@ -84,6 +88,18 @@ impl<'a> From<&'a Delivery> for DeliveryObject<'a> {
                 size: request.body.len() as u64,
             },
             original: request.original,
+            relay: request.relayed.as_deref().map(Into::into),
+        }
+    }
+}
+
+impl<'a> From<&'a Relayed> for RelayObject<'a> {
+    /// Of one that was handed on once.
+    fn from(relayed: &'a Relayed) -> Self {
+        Self {
+            id: &relayed.id,
+            queued_at: relayed.queued_at,
+            repeats: 0,
         }
     }
 }

@@ -80,6 +80,13 @@ pub enum Object<'a> {
     },
     /// The tunnel to a relay is in another state.
     Tunnel(TunnelObject<'a>),
+    /// The relay handed on again what had been kept already.
+    Repeated {
+        /// The delivery's id.
+        delivery: u64,
+        /// How often it has done so.
+        times: u32,
+    },
     /// Something to know now.
     Warning(Message<'a>),
     /// cmhook could not start or go on.
@@ -182,6 +189,7 @@ pub struct DeliveryObject<'a> {
     verdict: VerdictObject<'a>,
     request: RequestObject<'a>,
     original: Option<u64>,
+    relay: Option<RelayObject<'a>>,
 }
 
 /// See [`Object::Kept`].
@@ -198,6 +206,14 @@ pub struct KeptObject<'a> {
     /// Of the newest attempt.
     took_ms: Option<f64>,
     attempts: Vec<AttemptObject<'a>>,
+}
+
+/// How it came through a relay.
+#[derive(Debug, Serialize)]
+pub struct RelayObject<'a> {
+    id: &'a str,
+    queued_at: Option<Timestamp>,
+    repeats: u32,
 }
 
 /// What verification said.

@@ -11,7 +11,8 @@ use serde_json::Value;
 
 use super::Fields;
 use crate::delivery::{
-    Answer, Attempt, Cause, Failure, FailureCode, Headers, Outcome, Received, Scheme, Verdict,
+    Answer, Attempt, Cause, Failure, FailureCode, Headers, Outcome, Received, Relayed, Scheme,
+    Verdict,
 };
 
 /// What an object of the stream says that can be kept.
@@ -26,6 +27,8 @@ pub enum Read {
         request: Box<Received>,
         /// Whether it was marked.
         marked: bool,
+        /// How often its relay handed it on again.
+        repeats: u32,
         /// Its attempts, `n` ascending.
         attempts: Vec<Attempt>,
     },
@@ -45,6 +48,8 @@ pub fn read(object: Value) -> Result<Read, String> {
         Some("delivery") => {
             let read: DeliveryIn = from(object)?;
             let request = read.request.0;
+            let relay = read.relay.map(|relay| relay.0);
+            let repeats = relay.as_ref().map_or(0, |relay| relay.repeats);
             let attempts = read.attempts.into_iter().map(|one| one.0.into_attempt());
             let attempts = attempts.collect::<Result<_, _>>()?;
             let request = Received {
@@ -60,12 +65,13 @@ pub fn read(object: Value) -> Result<Read, String> {
                 event: read.event,
                 verdict: read.verdict.0.into_verdict()?,
                 original: read.original,
-                relayed: None,
+                relayed: relay.map(|relay| relay.into_relayed().into()),
             };
             Ok(Read::Delivery {
                 id: read.id,
                 request: Box::new(request),
                 marked: read.marked,
+                repeats,
                 attempts,
             })
         }
@@ -90,10 +96,28 @@ struct DeliveryIn {
     verdict: Fields<VerdictIn>,
     request: Fields<RequestIn>,
     original: Option<u64>,
+    relay: Option<Fields<RelayIn>>,
     #[serde(default)]
     marked: bool,
     #[serde(default)]
     attempts: Vec<Fields<AttemptIn>>,
+}
+
+#[derive(Deserialize)]
+struct RelayIn {
+    id: Box<str>,
+    queued_at: Option<Timestamp>,
+    #[serde(default)]
+    repeats: u32,
+}
+
+impl RelayIn {
+    fn into_relayed(self) -> Relayed {
+        Relayed {
+            id: self.id,
+            queued_at: self.queued_at,
+        }
+    }
 }
 
 #[derive(Deserialize)]
@@ -306,7 +330,10 @@ mod tests {
                     event: Some("email.sent".into()),
                     verdict,
                     original: Some(3),
-                    relayed: None,
+                    relayed: Some(Box::new(Relayed {
+                        id: "r-1".into(),
+                        queued_at: Some(at),
+                    })),
                 },
             }),
             attempts: vec![Arc::new(Attempt {
@@ -319,6 +346,7 @@ mod tests {
                 outcome,
             })],
             marked: true,
+            repeats: 2,
         }
     }
 
@@ -353,6 +381,7 @@ mod tests {
                 id: 7,
                 request: Box::new(kept.delivery.request.clone()),
                 marked: true,
+                repeats: 2,
                 attempts: vec![(*kept.attempts[0]).clone()],
             };
             assert_eq!(read(written(&Object::from(&kept))).unwrap(), expected);

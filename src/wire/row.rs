@@ -33,6 +33,8 @@ pub struct Row<'a> {
     error: Option<&'static str>,
     took_ms: Option<f64>,
     pending: bool,
+    queued_at: Option<Timestamp>,
+    repeats: u32,
 }
 
 impl<'a> Row<'a> {
@@ -61,6 +63,11 @@ impl<'a> Row<'a> {
             }),
             took_ms: newest.map(|attempt| in_milliseconds(attempt.took)),
             pending,
+            queued_at: request
+                .relayed
+                .as_ref()
+                .and_then(|relayed| relayed.queued_at),
+            repeats: kept.repeats,
         }
     }
 

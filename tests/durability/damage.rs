@@ -443,23 +443,23 @@ fn database(wal: bool, sql: &str) -> Files {
 fn a_newer_layout_is_refused_and_left_alone() {
     let (files, _) = made(5, false, &[]);
     let mut newer = files.clone();
-    newer.main[63] = 3;
+    newer.main[63] = 4;
     refuses(
         "store_newer",
         &newer,
-        &["layout 3", "layout 2", "update cmhook"],
+        &["layout 4", "layout 3", "update cmhook"],
     );
 }
 
 #[test]
 fn a_newer_layout_that_is_in_the_wal_still_is_refused_and_left_alone() {
-    let sql = "PRAGMA application_id=1668114539; PRAGMA user_version=3; CREATE TABLE things (id);";
+    let sql = "PRAGMA application_id=1668114539; PRAGMA user_version=4; CREATE TABLE things (id);";
     let files = database(true, sql);
     assert!(!files.wal.is_empty());
     refuses(
         "store_newer",
         &files,
-        &["layout 3", "layout 2", "update cmhook"],
+        &["layout 4", "layout 3", "update cmhook"],
     );
 }
 

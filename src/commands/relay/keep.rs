@@ -17,14 +17,12 @@ use crate::relay::data::{DataError, open_book};
 use crate::relay::names::Names;
 use crate::relay::tokens::Tokens;
 
-/// The data folder that is meant.
-pub(super) fn folder(args: &RelayDataArgs) -> PathBuf {
+/// The data folder that is meant: what a flag says, or one in the user's own.
+pub(super) fn folder(named: Option<&Path>) -> PathBuf {
     let usual = || config::user_data_folder().map(|folder| folder.join("relay"));
-    let named = args
-        .data
-        .clone()
-        .filter(|path| !path.as_os_str().is_empty());
-    named.or_else(usual).unwrap_or_else(|| "relay-data".into())
+    let named = named.filter(|path| !path.as_os_str().is_empty());
+    let folder = named.map(Path::to_owned).or_else(usual);
+    folder.unwrap_or_else(|| "relay-data".into())
 }
 
 /// What is kept there.
@@ -32,7 +30,7 @@ pub(super) fn folder(args: &RelayDataArgs) -> PathBuf {
 /// # Errors
 /// Where there is nothing, unless it is to be made, or it cannot be used.
 pub(super) fn open(args: &RelayDataArgs, make: bool) -> Result<(Tokens, Names), DataError> {
-    open_book(&folder(args), make)
+    open_book(&folder(args.data.as_deref()), make)
 }
 
 /// Writes an object, for programs.

@@ -65,7 +65,7 @@ fn create(args: &RelayTokenCreateArgs) -> anyhow::Result<Outcome> {
         say_json(&object)?;
         return Ok(Outcome::Fine);
     }
-    say_made("Made", &owner, &folder(&args.data))?;
+    say_made("Made", &owner, &folder(args.data.data.as_deref()))?;
     writeln!(io::stdout(), "{}", token.expose_secret())?;
     Ok(Outcome::Fine)
 }
@@ -112,7 +112,7 @@ fn rotate(args: &RelayTokenArgs) -> anyhow::Result<Outcome> {
         say_json(&object)?;
         return Ok(Outcome::Fine);
     }
-    say_made("Renewed", &owner, &folder(&args.data))?;
+    say_made("Renewed", &owner, &folder(args.data.data.as_deref()))?;
     writeln!(io::stdout(), "{}", token.expose_secret())?;
     Ok(Outcome::Fine)
 }

@@ -38,6 +38,7 @@ impl Objects {
                 id,
                 request: mut received,
                 marked,
+                repeats,
                 attempts,
             } => {
                 check_request_line(&received.method, &received.path_and_query)?;
@@ -55,6 +56,7 @@ impl Objects {
                 };
                 let mut one = Kept::new(Arc::new(delivery));
                 one.marked = marked;
+                one.repeats = repeats;
                 for attempt in attempts {
                     add(&mut one, attempt);
                 }

@@ -95,6 +95,7 @@ impl Redactor {
             delivery: Arc::new(delivery),
             attempts,
             marked: kept.marked,
+            repeats: kept.repeats,
         };
         Redacted { kept, left_out }
     }

@@ -114,6 +114,7 @@ fn some() -> Vec<Kept> {
         }),
         Kept {
             marked: true,
+            repeats: 0,
             ..with(delivery(7, ""), |r| r.verdict = Verdict::Unchecked)
         },
     ]

@@ -35,7 +35,7 @@ impl Batch {
             Notice::Attempt(attempt) => {
                 self.dirty.insert(attempt.delivery);
             }
-            Notice::Marked { delivery, .. } => {
+            Notice::Marked { delivery, .. } | Notice::Repeated { delivery, .. } => {
                 self.dirty.insert(delivery);
             }
             Notice::Refused(refusal) if self.refused.len() < REMARKS => {

@@ -111,6 +111,7 @@ pub(super) async fn take_in(State(parts): State<Parts>, Body(body): Body) -> Res
         id,
         request,
         marked,
+        repeats,
         attempts,
     } = wire::read(object).map_err(Bad)?
     else {
@@ -123,6 +124,7 @@ pub(super) async fn take_in(State(parts): State<Parts>, Body(body): Body) -> Res
         }),
         attempts: attempts.into_iter().map(Arc::new).collect(),
         marked,
+        repeats,
     };
     let delivery = finish(async move { parts.again.take_in(kept).await }).await?;
     Ok(say(&Object::from(&*delivery)))

@@ -139,6 +139,14 @@ impl AcmeError {
         }
     }
 
+    /// The exit code of a command that cannot start for it.
+    pub const fn exit(&self) -> u8 {
+        match self {
+            Self::Host(_) | Self::Directory(_) | Self::NoWay => 2,
+            _ => 1,
+        }
+    }
+
     /// Whether the authority wants fewer orders.
     fn is_limit(&self) -> bool {
         let Self::Authority(instant_acme::Error::Api(problem)) = self else {

@@ -195,6 +195,7 @@ impl Sample {
             attempts: attempts.map(attempt).collect(),
             delivery: Arc::new(Delivery { id, request }),
             marked: self.marked,
+            repeats: 0,
         }
     }
 }
