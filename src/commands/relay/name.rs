@@ -115,7 +115,7 @@ struct Item<'a>(&'a Listed);
 impl Serialize for Item<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         #[derive(Serialize)]
-        struct Name<'a> {
+        struct Shown<'a> {
             name: &'a str,
             token: &'a str,
             waiting: u64,
@@ -124,14 +124,14 @@ impl Serialize for Item<'_> {
             free_at: Option<Timestamp>,
         }
         let listed = self.0;
-        let name = Name {
+        let shown = Shown {
             name: &listed.name,
             token: &listed.token,
             waiting: listed.waiting,
             bound_at: listed.bound_at,
             free_at: listed.free_at,
         };
-        name.serialize(serializer)
+        shown.serialize(serializer)
     }
 }
 

@@ -30,7 +30,7 @@ pub(super) fn run(command: &RelayTokenCommand, config: Option<&Path>) -> anyhow:
 
 /// A token in JSON.
 #[derive(Serialize)]
-struct Token<'a> {
+struct Shown<'a> {
     id: &'a str,
     label: &'a str,
     names: &'a [String],
@@ -42,7 +42,7 @@ struct Token<'a> {
     last_used_at: Option<Timestamp>,
 }
 
-impl<'a> Token<'a> {
+impl<'a> Shown<'a> {
     fn new(owner: &'a Owner, names: &'a [String]) -> Self {
         Self {
             id: owner.id.as_str(),
@@ -60,7 +60,7 @@ fn create(args: &RelayTokenCreateArgs) -> anyhow::Result<Outcome> {
     let made = runtime()?.block_on(tokens.create(&args.label, &args.name));
     let (owner, token) = made?;
     if args.json {
-        let mut object = Token::new(&owner, &args.name);
+        let mut object = Shown::new(&owner, &args.name);
         object.token = Some(token.expose_secret());
         say_json(&object)?;
         return Ok(Outcome::Fine);
@@ -86,7 +86,7 @@ fn revoke(args: &RelayTokenArgs) -> anyhow::Result<Outcome> {
     let (tokens, _) = open(&args.data, false)?;
     let (owner, names) = runtime()?.block_on(tokens.revoke(&args.label))?;
     if args.json {
-        say_json(&Token::new(&owner, &names))?;
+        say_json(&Shown::new(&owner, &names))?;
         return Ok(Outcome::Fine);
     }
     let of_names = match &names[..] {
@@ -107,7 +107,7 @@ fn rotate(args: &RelayTokenArgs) -> anyhow::Result<Outcome> {
     if args.json {
         let names = names.all_of(&owner.id);
         let names: Vec<String> = names.into_iter().map(String::from).collect();
-        let mut object = Token::new(&owner, &names);
+        let mut object = Shown::new(&owner, &names);
         object.token = Some(token.expose_secret());
         say_json(&object)?;
         return Ok(Outcome::Fine);
@@ -152,7 +152,7 @@ struct Item<'a>(&'a Listed);
 
 impl Serialize for Item<'_> {
     fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut token = Token::new(&self.0.owner, &self.0.names);
+        let mut token = Shown::new(&self.0.owner, &self.0.names);
         token.created_at = Some(self.0.created_at);
         token.last_used_at = self.0.last_used_at;
         token.serialize(serializer)
