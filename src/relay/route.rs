@@ -72,8 +72,8 @@ impl Domain {
     /// The URL of a tunnel.
     pub fn url_of(&self, scheme: &str, name: &str, style: UrlStyle) -> String {
         match style {
-            UrlStyle::Subdomain => format!("{scheme}://{name}.{self}/"),
-            UrlStyle::Path => format!("{scheme}://{self}{PREFIX}{name}/"),
+            UrlStyle::Subdomain => format!("{scheme}://{name}.{self}"),
+            UrlStyle::Path => format!("{scheme}://{self}{PREFIX}{name}"),
         }
     }
 
@@ -187,12 +187,12 @@ mod tests {
     fn urls_are_written_in_two_styles() {
         let domain = Domain::parse("Hooks.example.com").unwrap();
         let url = |style| domain.url_of("https", "shop", style);
-        assert_eq!(url(UrlStyle::Subdomain), "https://shop.hooks.example.com/");
-        assert_eq!(url(UrlStyle::Path), "https://hooks.example.com/t/shop/");
+        assert_eq!(url(UrlStyle::Subdomain), "https://shop.hooks.example.com");
+        assert_eq!(url(UrlStyle::Path), "https://hooks.example.com/t/shop");
         let own = Domain::parse("127.0.0.1:0").unwrap().or_port(7);
         assert_eq!(
             own.url_of("http", "a", UrlStyle::Path),
-            "http://127.0.0.1:7/t/a/"
+            "http://127.0.0.1:7/t/a"
         );
         assert!(Domain::parse("a b").is_none() && Domain::parse("me@a").is_none());
     }

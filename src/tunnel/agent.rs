@@ -15,6 +15,7 @@ use super::backoff::{self, Lost, STABLE, chance};
 use super::connect::{Asking, Connected, Connector};
 use super::failure::{self, Failure};
 use super::serve::{Delivered, serve};
+use crate::config::shown_url;
 use crate::delivery::{Phase, Tunnel};
 use crate::link::{PING_EVERY, Pulse};
 
@@ -175,10 +176,10 @@ impl<T: Fn(Tunnel)> State<T> {
         Self {
             tell,
             tunnel: Tunnel {
-                relay: connector.relay().to_string(),
+                relay: shown_url(connector.relay()),
                 public_url: None,
                 phase: Phase::Connecting,
-                since: Timestamp::now(),
+                since: now(),
             },
             attempt: 0,
         }
@@ -186,7 +187,7 @@ impl<T: Fn(Tunnel)> State<T> {
 
     fn say(&mut self, phase: Phase) {
         if self.tunnel.phase.name() != phase.name() {
-            self.tunnel.since = Timestamp::now();
+            self.tunnel.since = now();
         }
         self.tunnel.phase = phase;
         (self.tell)(self.tunnel.clone());
@@ -263,8 +264,15 @@ impl<T: Fn(Tunnel)> State<T> {
     }
 }
 
+/// To a millisecond.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_millisecond(now.as_millisecond()).unwrap_or(now)
+}
+
 fn at(delay: Duration) -> Option<Timestamp> {
-    Timestamp::now().checked_add(delay).ok()
+    let at = now().checked_add(delay).ok()?;
+    Timestamp::from_millisecond(at.as_millisecond()).ok()
 }
 
 /// Waits, but not through a sleep of the whole machine: after one the network is tried at
