@@ -10,6 +10,7 @@ mod list;
 mod listen;
 mod mark;
 mod relay;
+mod relay_keep;
 mod replay;
 mod shared;
 mod show;
@@ -35,6 +36,10 @@ pub use mark::MarkArgs;
 pub use relay::{
     LogArg, RelayCommand, RelayLimitArgs, RelayLoginArgs, RelayQueueArgs, RelayServeArgs,
     RelayServerArgs, UrlsArg,
+};
+pub use relay_keep::{
+    RelayDataArgs, RelayListArgs, RelayNameCommand, RelayNameReleaseArgs, RelayNameReserveArgs,
+    RelayTokenArgs, RelayTokenCommand, RelayTokenCreateArgs,
 };
 pub use replay::{EditArgs, ExpectArgs, PaceArgs, ReplayArgs};
 pub use shared::{
@@ -152,7 +157,7 @@ pub enum Command {
     Mark(Box<MarkArgs>),
     /// Try it out: a small app, a listener, and a signed sample delivery every few seconds
     Demo(DemoArgs),
-    /// Run a relay, or log in to one: it gives listeners a public URL
+    /// Run a relay, which gives listeners a public URL; its tokens and names; log in to one
     Relay(RelayServerArgs),
     /// Print the completion script for a shell
     Completions {

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Subcommand, ValueEnum};
 
+use super::relay_keep::{RelayNameCommand, RelayTokenCommand};
+
 /// `cmhook relay`.
 #[derive(Debug, Args)]
 pub struct RelayServerArgs {
@@ -17,6 +19,12 @@ pub struct RelayServerArgs {
 pub enum RelayCommand {
     /// Run a relay: the server that gives listeners a public URL
     Serve(Box<RelayServeArgs>),
+    /// Make, list, revoke and renew the tokens that agents connect with
+    #[command(subcommand)]
+    Token(RelayTokenCommand),
+    /// List, reserve and release the names that tokens have
+    #[command(subcommand)]
+    Name(RelayNameCommand),
     /// Remember the token for a relay, after asking the relay whether it is good
     Login(RelayLoginArgs),
 }

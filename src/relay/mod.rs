@@ -5,6 +5,7 @@
 //! or waits for one on the disk ([`queue`]). Where agents are and what waits for them are two
 //! modules that know nothing of each other; only [`deliver`] knows both.
 
+pub mod acme;
 mod agents;
 mod answer;
 pub mod book;
@@ -23,6 +24,7 @@ mod route;
 mod serve;
 mod socket;
 mod strict;
+pub mod tls;
 pub mod tokens;
 
 pub use limits::PerTunnel;

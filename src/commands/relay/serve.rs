@@ -10,6 +10,7 @@ use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
 use super::error::RelayError;
+use super::keep;
 use crate::cli::{RelayServeArgs, UrlsArg};
 use crate::commands::signals::Signals;
 use crate::config::{self, ConfigError};
@@ -68,7 +69,7 @@ impl Plan {
                 Some(UrlsArg::Path) | None => UrlStyle::Path,
             },
             public_https: (!trusted.is_empty()).then_some(true),
-            data: args.data.clone().unwrap_or_else(data_folder),
+            data: keep::folder(args.data.as_deref()),
             queue: waiting(queue)?,
             per_tunnel: PerTunnel {
                 rate: at_least_1("--rate", limits.rate.unwrap_or(1000))?,
@@ -225,10 +226,6 @@ fn size(name: &str, text: &str) -> Result<u64, ConfigError> {
 
 fn time(name: &str, text: &str) -> Result<Duration, ConfigError> {
     config::duration(name, text)
-}
-
-fn data_folder() -> std::path::PathBuf {
-    config::user_data_folder().map_or_else(|| "relay-data".into(), |folder| folder.join("relay"))
 }
 
 fn bind(address: SocketAddr) -> Result<TcpListener, RelayError> {
