@@ -77,11 +77,11 @@ async fn agree(tls: &Tls, config: ClientConfig) -> io::Result<Option<Vec<u8>>> {
         assert_eq!(stream.read_u8().await?, 7);
         Ok(stream.get_ref().1.alpn_protocol().map(<[u8]>::to_vec))
     };
-    let (served, agreed) = tokio::join!(server, client);
-    served.and(agreed)
+    let (done, spoken) = tokio::join!(server, client);
+    done.and(spoken)
 }
 
-async fn agreed(tls: &Tls, trusted: &CertificateDer<'static>) -> bool {
+async fn serves(tls: &Tls, trusted: &CertificateDer<'static>) -> bool {
     agree(tls, client(trusted, &[])).await.is_ok()
 }
 
@@ -95,8 +95,8 @@ async fn both_protocols_are_spoken_and_no_proof_is_given() {
         (&["http/1.1"], Some("http/1.1")),
         (&[], None),
     ] {
-        let agreed = agree(&tls, client(&made, offered)).await.unwrap();
-        assert_eq!(agreed.as_deref(), wanted.map(str::as_bytes));
+        let spoken = agree(&tls, client(&made, offered)).await.unwrap();
+        assert_eq!(spoken.as_deref(), wanted.map(str::as_bytes));
     }
     assert!(agree(&tls, client(&made, &["acme-tls/1"])).await.is_err());
     assert!(tls.challenges().is_none() && tls.is_ready() && tls.covers(HOST));
@@ -112,22 +112,22 @@ async fn files_that_change_are_read_again_unless_they_are_no_good() {
     let soon = Duration::from_secs(10);
     let wait_for = async |made: &CertificateDer<'static>| {
         let seen = async {
-            while !agreed(&tls, made).await {
+            while !serves(&tls, made).await {
                 tokio::time::sleep(Duration::from_millis(50)).await;
             }
         };
         timeout(soon, seen).await.unwrap();
     };
     wait_for(&second).await;
-    assert!(!agreed(&tls, &first).await);
+    assert!(!serves(&tls, &first).await);
     // The key is another certificate's, as for a moment while both are written.
     let key = KeyPair::generate().unwrap().serialize_pem();
     std::fs::write(files.key(), key).unwrap();
     tokio::time::sleep(Duration::from_millis(2500)).await;
-    assert!(agreed(&tls, &second).await);
+    assert!(serves(&tls, &second).await);
     std::fs::remove_file(files.certificate()).unwrap();
     tokio::time::sleep(Duration::from_millis(1500)).await;
-    assert!(agreed(&tls, &second).await);
+    assert!(serves(&tls, &second).await);
     let third = files.renew();
     wait_for(&third).await;
     stop.cancel();
