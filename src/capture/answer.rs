@@ -31,6 +31,12 @@ impl AnswerBody {
     }
 }
 
+impl From<Bytes> for AnswerBody {
+    fn from(bytes: Bytes) -> Self {
+        Self::whole(bytes)
+    }
+}
+
 /// Called once.
 type OnEnd = Box<dyn FnOnce(End) + Send>;
 
