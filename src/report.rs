@@ -1,5 +1,6 @@
 //! From an error to a message, a hint and an exit code; the only place that does so.
 
+use std::error::Error;
 use std::ffi::OsString;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
@@ -13,14 +14,21 @@ use crate::capture::listener::ListenError;
 use crate::cli::Cli;
 use crate::commands;
 use crate::commands::listener_client::ApiError;
+use crate::commands::relay::RelayError;
 use crate::commands::replay::edits::UneditableError;
 use crate::commands::select::BadFilter;
 use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
 use crate::export::read::ReadError;
+use crate::http::tls::RootsError;
+use crate::relay::acme::AcmeError;
+use crate::relay::book::BookError;
+use crate::relay::data::DataError;
+use crate::relay::tls::PairError;
 use crate::store::{self, OpenError};
 use crate::tui::terminal;
+use crate::tunnel::Refused;
 use crate::wire::{Message, Object};
 
 /// It could not start or do its work.
@@ -138,12 +146,47 @@ fn classify(error: &anyhow::Error) -> Problem {
         if let Some(found) = cause.downcast_ref::<StartError>() {
             return problem(found.code(), found.exit(), found.hint());
         }
+        if let Some(found) = of_relay(cause) {
+            return found;
+        }
     }
     let said = error.to_string();
     if said.starts_with("cannot read") || said.starts_with("cannot write") {
         return problem("file", FAILED, "check its name and its permissions");
     }
     problem("internal", FAILED, "")
+}
+
+/// What is about a relay or a tunnel to one.
+fn of_relay(cause: &(dyn Error + 'static)) -> Option<Problem> {
+    let problem = |code: &str, exit, hint: &str| Problem {
+        code: code.to_owned(),
+        exit,
+        hint: hint.to_owned(),
+        drawn: String::new(),
+    };
+    if let Some(found) = cause.downcast_ref::<RelayError>() {
+        return Some(problem(found.code(), FAILED, found.hint()));
+    }
+    if let Some(found) = cause.downcast_ref::<DataError>() {
+        return Some(problem(found.code(), FAILED, found.hint()));
+    }
+    if let Some(found) = cause.downcast_ref::<BookError>() {
+        return Some(problem(found.code(), found.exit(), &found.hint()));
+    }
+    if let Some(found) = cause.downcast_ref::<PairError>() {
+        return Some(problem("certificate", FAILED, found.hint()));
+    }
+    if let Some(found) = cause.downcast_ref::<AcmeError>() {
+        return Some(problem("acme", found.exit(), found.hint()));
+    }
+    if let Some(found) = cause.downcast_ref::<Refused>() {
+        return Some(problem(&found.code, FAILED, &found.hint));
+    }
+    cause.is::<RootsError>().then(|| {
+        let hint = "give a file with the certificate in PEM, `-----BEGIN CERTIFICATE-----`";
+        problem("usage", USAGE, hint)
+    })
 }
 
 fn other_address(address: SocketAddr, problem: io::ErrorKind) -> &'static str {

@@ -68,6 +68,8 @@ const BESIDE: &[(&str, &str)] = &[
     ("export", "wire"),
     // Headers that the connection itself sets cannot be set by hand.
     ("config", "http"),
+    // The tokens of `cmhook relay login` are written as every file for the user is.
+    ("config", "files"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

@@ -21,6 +21,8 @@
  * @property {string|null} query
  * @property {number} size
  * @property {number|null} original
+ * @property {string|null} [queued_at]  when it came in at the relay, where it waited there
+ * @property {number} [repeats]     how often the relay handed it on again
  * @property {boolean} marked
  * @property {number} replays
  * @property {number} attempts
@@ -173,6 +175,7 @@ const ICONS = {
   warning: 'M8 2.5l6 10.8h-12zM8 6.5v3M8 11.4v.1', key: 'M9 7a3 3 0 1 1-2 -2.8M8.4 8.2l-0 0M8.3 7.8l4.7 4.7M11.5 11l1.5-1.5',
   send: 'M2.5 7.5l11-4.8-4.3 10.8-2-4.3z', bolt: 'M9 2l-5 7.2h3.5l-.7 4.8 5.2-7.2h-3.6z',
   filter: 'M2.5 3.5h11l-4.2 5v4.3l-2.6-1.3v-3z', target: 'M8 13a5 5 0 1 0 0-10 5 5 0 0 0 0 10zM8 9a1 1 0 1 0 0-2 1 1 0 0 0 0 2z',
+  clock: 'M8 13.5a5.5 5.5 0 1 0 0-11 5.5 5.5 0 0 0 0 11zM8 5v3l2 1.6',
   help: 'M5.6 6.1a2.5 2.5 0 1 1 3.6 2.2c-.8.4-1.2.9-1.2 1.7M8 12.6v.1',
   arrow: 'M2.5 8h10.5M9.3 4.3l3.7 3.7-3.7 3.7', unfold: 'M4.5 6l3.5-3.5 3.5 3.5M4.5 10l3.5 3.5 3.5-3.5',
   foldall: 'M4.5 2.5l3.5 3.5 3.5-3.5M4.5 13.5l3.5-3.5 3.5 3.5', path: 'M3 4h4M5 4v8.5h4M5 8h4M11 8h2M11 12.5h2',
@@ -284,6 +287,18 @@ const NUMBERS = new Intl.NumberFormat('en');
 const grouped = (n) => NUMBERS.format(n);
 /** A count that stops at its limit says that there may be more. */
 const upTo = (n, most) => `${grouped(n)}${n >= most ? '+' : ''}`;
+/** How long something lasted, as on the screen: `3 s`, `2 min 5 s`, `1 h 20 min`. */
+function spanOf(ms) {
+  const seconds = Math.max(0, Math.floor(ms / 1000));
+  const [hours, minutes, rest] = [Math.floor(seconds / 3600), Math.floor(seconds / 60) % 60, seconds % 60];
+  if (hours) return minutes ? `${hours} h ${minutes} min` : `${hours} h`;
+  if (minutes) return rest ? `${minutes} min ${rest} s` : `${minutes} min`;
+  return `${rest} s`;
+}
+
+const waitedText = (row) => (row.queued_at ? `waited ${spanOf(row.at - Date.parse(row.queued_at))} at the relay` : '');
+const repeatsText = (row) => (row.repeats ? `handed on again ${row.repeats === 1 ? 'once' : `${row.repeats} times`}` : '');
+
 const counted = (n, one, many) => `${grouped(n)} ${n === 1 ? one : many ?? `${one}s`}`;
 
 const hasFailed = (row) => row.error !== null || row.status >= 400;
@@ -1041,6 +1056,7 @@ function buildTop() {
   top.url = h('bdi', { class: 'captured mono url' });
   top.targetText = h('bdi', { class: 'captured mono url' });
   top.reach = h('span', { class: 'reach' });
+  top.tunnel = h('span', { class: 'reach', hidden: true, data: { testid: 'tunnel' } });
   top.kept = countOf('count-kept', 'kept');
   top.failed = countOf('count-failed', 'failed');
   top.invalid = countOf('count-invalid', 'invalid');
@@ -1056,8 +1072,8 @@ function buildTop() {
   fill($('top'),
     h('h1', { class: 'brand' }, h('img', { src: '/icon.svg', alt: '', width: 22, height: 22 }), h('span', null, 'cmhook'), h('span', { class: 'hidden-text' }, ' web inspector')),
     h('div', { class: 'way' },
-      h('div', { class: 'end' }, h('span', { class: 'hidden-text' }, 'Deliveries arrive at '), top.url,
-        button('Copy the URL where deliveries arrive', { icononly: true, class: 'quiet small', onclick: () => copy(arrival(), 'The URL') }, 'copy')),
+      h('div', { class: 'end' }, h('span', { class: 'hidden-text' }, 'Deliveries arrive at '), top.url, top.tunnel,
+        button('Copy the URL where deliveries arrive', { icononly: true, class: 'quiet small', title: 'Copy the URL where deliveries arrive (u)', data: { testid: 'copy-url' }, onclick: copyUrl }, 'copy')),
       icon('arrow', 'to'),
       h('div', { class: 'end' }, h('span', { class: 'hidden-text' }, 'and go to '), top.targetText, top.reach,
         button('Change the target', { icononly: true, class: 'quiet small', live: true, onclick: targetDialog, data: { live: '', testid: 'target-edit' } }, 'pencil')),
@@ -1080,7 +1096,29 @@ function setCount(el, n, title) {
   if (el.title !== title) el.title = title;
 }
 
-const arrival = () => state.status?.tunnel ?? state.status?.url ?? '';
+/** Where deliveries arrive: from elsewhere, where the relay has named a URL for that. */
+const arrival = () => state.status?.tunnel?.public_url ?? state.status?.url ?? '';
+
+function copyUrl() {
+  if (arrival()) copy(arrival(), state.status.tunnel?.public_url ? 'The public URL' : 'The URL');
+}
+
+const TUNNEL = {
+  online: ['good', 'online', 'Deliveries arrive through the relay'],
+  connecting: ['none', 'connecting', 'The first connection to the relay is being made'],
+  reconnecting: ['bad', 'lost', 'The connection to the relay is broken'],
+  refused: ['bad', 'refused', 'The relay said no'],
+};
+
+function drawTunnel(tunnel) {
+  top.tunnel.hidden = !tunnel;
+  if (!tunnel) return;
+  const [tone, word, title] = TUNNEL[tunnel.state] ?? ['none', tunnel.state, ''];
+  const time = tunnel.round_trip_ms;
+  top.tunnel.className = `reach ${tone}`;
+  setText(top.tunnel, typeof time !== 'number' ? word : time < 1 ? '<1 ms' : `${Math.floor(time)} ms`);
+  top.tunnel.title = `${title}, ${plain(tunnel.relay)}, since ${clock(Date.parse(tunnel.since))}${tunnel.waiting ? `; ${grouped(tunnel.waiting)} had waited` : ''}`;
+}
 
 const REACH = {
   reachable: ['good', 'reachable', 'It takes connections'],
@@ -1096,7 +1134,8 @@ function drawTop() {
   applyLive($('top'));
   if (!status) return;
   setText(top.url, plain(arrival()));
-  top.url.title = status.tunnel ? `${plain(status.tunnel)}, which leads to ${plain(status.url)}` : 'Deliveries arrive here';
+  top.url.title = status.tunnel?.public_url ? `Deliveries arrive here, and at ${plain(status.url)} on this machine` : 'Deliveries arrive here';
+  drawTunnel(status.tunnel);
   const more = status.targets.length > 1 ? ` +${status.targets.length - 1}` : '';
   const target = status.target ?? (status.targets[0] ? { url: status.targets[0], state: 'unknown', since: null } : null);
   setText(top.targetText, target ? plain(target.url) + more : 'no target');
@@ -1136,11 +1175,35 @@ function standing() {
 /* ── Banners ─────────────────────────────────────────────────────────────────────────── */
 
 let bannerKey = '';
+let tunnelTimer = 0;
+
+/** Why nothing comes through the tunnel, what to do, and when it is tried next. */
+function tunnelBanner(tunnel, left) {
+  if (!tunnel || tunnel.state === 'online') return null;
+  if (tunnel.state === 'connecting') {
+    return banner('tunnel-banner', 'info', `Connecting to the relay ${plain(tunnel.relay)}.`);
+  }
+  const what = tunnel.state === 'refused' ? 'The relay said no: ' : tunnel.public_url ? 'The tunnel to the relay is lost: ' : 'There is no tunnel to the relay yet: ';
+  const next = left !== null ? (left > 0 ? `Next try in ${spanOf(left * 1000)}.` : 'Trying again.') : tunnel.state === 'reconnecting' ? 'Trying again.' : '';
+  return banner('tunnel-banner', tunnel.state === 'refused' ? 'bad' : 'warn',
+    [what, sentence(whole(tunnel.reason ?? '')), ' ', sentence(whole(tunnel.hint ?? '')), ' ', h('span', { 'aria-hidden': 'true' }, next)]);
+}
+
+/** Whole seconds to the tunnel's next try; they are counted down while they are shown. */
+function tunnelLeft(tunnel) {
+  clearTimeout(tunnelTimer);
+  const at = tunnel?.next_at ? Date.parse(tunnel.next_at) - Date.now() : null;
+  if (at === null || state.link !== 'online') return null;
+  if (at > 0) tunnelTimer = setTimeout(() => redraw('banners'), at % 1000 || 1000);
+  return Math.max(0, Math.ceil(at / 1000));
+}
 
 function drawBanners() {
   const { status, link } = state;
   const left = Math.max(0, Math.ceil((retryAt - Date.now()) / 1000));
-  const key = JSON.stringify([link, link === 'offline' && left, status?.paused, status?.targets.length, status?.target, status?.warnings]);
+  const tunnel = status?.tunnel && { ...status.tunnel, round_trip_ms: null };
+  const next = tunnelLeft(tunnel);
+  const key = JSON.stringify([link, link === 'offline' && left, status?.paused, status?.targets.length, status?.target, status?.warnings, tunnel, next]);
   if (bannerKey === key) return;
   bannerKey = key;
   const banners = [];
@@ -1152,6 +1215,7 @@ function drawBanners() {
     banners.push(banner('paused', 'warn', 'Forwarding is paused: deliveries are kept and answered 503.',
       button('Resume', { class: 'small', live: true, onclick: togglePause }, 'play')));
   }
+  if (link === 'online') banners.push(tunnelBanner(tunnel, next));
   if (status?.target?.state === 'unreachable' && link === 'online') {
     const { target } = status;
     banners.push(banner('target-down', 'warn', ['Your app cannot be reached', target.since ? ` since ${clock(Date.parse(target.since))}` : '', '. ', sentence(whole(target.reason ?? '')), ' ', sentence(whole(target.hint ?? ''))],
@@ -1165,7 +1229,7 @@ function drawBanners() {
   }
   const box = $('banners');
   const focused = box.contains(document.activeElement) ? document.activeElement.textContent : null;
-  fill(box, banners);
+  fill(box, banners.filter(Boolean));
   applyLive(box);
   if (focused) [...box.querySelectorAll('button')].find((one) => one.textContent === focused)?.focus();
 }
@@ -1426,12 +1490,12 @@ function statusWord(row) {
 
 function rowLabel(row) {
   const outcome = row.error ? `no answer: ${row.error}` : isAwaited(row) ? 'waiting for your app' : row.status === null ? 'not forwarded' : `answered ${row.status}`;
-  const more = [isReplaying(row) ? 'replaying' : '', row.replays ? `replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` : '', row.original ? `edited copy of ${row.original}` : '', row.marked ? 'marked' : ''].filter(Boolean);
+  const more = [waitedText(row), repeatsText(row), isReplaying(row) ? 'replaying' : '', row.replays ? `replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` : '', row.original ? `edited copy of ${row.original}` : '', row.marked ? 'marked' : ''].filter(Boolean);
   return [`#${row.id} ${plain(nameOf(row))}`, plain(verdictText(row.verdict)), outcome, took(row.took_ms), clock(row.at), ...more].filter(Boolean).join(', ');
 }
 
 function fillRow(item, row) {
-  const key = `${row.id}|${row.verdict.status}|${row.status}|${row.error}|${row.took_ms}|${row.attempts}|${row.replays}|${row.marked}|${row.event}|${Boolean(row.pending)}`;
+  const key = `${row.id}|${row.verdict.status}|${row.status}|${row.error}|${row.took_ms}|${row.attempts}|${row.replays}|${row.marked}|${row.event}|${Boolean(row.pending)}|${row.queued_at}|${row.repeats}`;
   if (item.key === key) return;
   item.key = key;
   const { el, cells } = item;
@@ -1449,7 +1513,9 @@ function fillRow(item, row) {
   fill(cells.event, shown(nameOf(row)));
   cells.event.classList.toggle('no-event', row.event === null);
   cells.event.title = row.event === null ? 'The payload names no event' : '';
-  fill(cells.notes, row.original ? h('span', { title: `Edited copy of #${row.original}` }, icon('pencil')) : null,
+  fill(cells.notes, row.queued_at ? h('span', { class: 'waited', title: `${whole(waitedText(row))} It came in there at ${fullTime(Date.parse(row.queued_at))}` }, icon('clock')) : null,
+    row.repeats ? h('span', { title: `The relay ${repeatsText(row).replace('handed', 'handed it')}; it is kept once` }, `⇉${row.repeats}`) : null,
+    row.original ? h('span', { title: `Edited copy of #${row.original}` }, icon('pencil')) : null,
     row.replays ? h('span', { title: `Replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` }, `↻${row.replays}`) : null,
     row.marked ? h('span', { class: 'star', title: 'Marked' }, icon('star')) : null,
     isReplaying(row) ? h('span', { class: 'under-way' }, 'replaying…') : null);
@@ -1934,6 +2000,8 @@ function drawHead(id, row) {
   const verdict = h('button', { type: 'button', class: `verdict-line ${tone}`, title: plain(row.verdict.reason ?? 'What is said of the signature'), onclick: () => chooseTab('signature') },
     icon(sign), h('span', null, sentence(verdictText(row.verdict))));
   const notes = [
+    row.queued_at ? h('span', { title: `It came in there at ${fullTime(Date.parse(row.queued_at))}`, data: { testid: 'waited' } }, `${waitedText(row)} since ${fullTime(Date.parse(row.queued_at)).slice(0, 19)}`) : null,
+    repeatsText(row) || null,
     row.original ? h('a', { href: `#/deliveries/${row.original}` }, `edited copy of #${row.original}`) : null,
     row.replays ? `replayed ${row.replays === 1 ? 'once' : `${row.replays} times`}` : null,
     row.took_ms !== null ? took(row.took_ms) : null, size(row.size),
@@ -3658,6 +3726,7 @@ const KEYS = [
     [['t'], 't', 'Trigger a sample event', triggerDialog],
     [['T'], 'T', 'Change the target', targetDialog],
     [['s'], 's', 'Add a secret and verify all again', secretDialog],
+    [['u'], 'u', 'Copy the public URL, or the local one', copyUrl],
     [['p'], 'p', 'Pause forwarding, or go on', togglePause],
     [['Z'], 'Z', 'Delete all deliveries', () => { if (!offline()) clearDialog(); }],
   ]],

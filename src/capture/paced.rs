@@ -14,7 +14,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use tokio::time::{Instant, interval};
 
 use super::answer::{AnswerBody, BrokeOff};
-use super::wire_watch::TAKES_WITHIN;
+use crate::http::stall::TAKES_WITHIN;
 
 /// Answers up to this size are not looked after; a connection has 256 of them at most.
 const SMALL: u64 = 16 << 10;

@@ -4,24 +4,20 @@
 //! What hyper refuses before the service sees it leaves no request behind. To show it
 //! all the same, the first bytes that came since the last answer are kept here.
 //!
-//! hyper has no limit on how long an answer may take to be written. A sender that never
-//! reads would keep its connection, its answer and its delivery's place in the ring. And
-//! its buffers grow with what comes, to twice 64 KiB a connection; a thousand uploads at
-//! once get smaller pieces.
+//! A sender that never reads would keep its connection, its answer and its delivery's place
+//! in the ring. And hyper's buffers grow with what comes, to twice 64 KiB a connection; a
+//! thousand uploads at once get smaller pieces.
 
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Sleep, sleep};
 use tokio_util::task::TaskTracker;
 
-/// How long a sender may take nothing of what is written to it.
-pub const TAKES_WITHIN: Duration = Duration::from_secs(30);
+use crate::http::stall::Stall;
 
 /// Bytes that all connections together may read at one time.
 const READS: usize = 4 << 20;
@@ -67,8 +63,7 @@ pub struct Watched {
     before: Vec<u8>,
     watch: Watch,
     connections: TaskTracker,
-    // Runs while the socket takes nothing.
-    stalled: Option<Pin<Box<Sleep>>>,
+    stall: Stall,
 }
 
 impl Watched {
@@ -80,27 +75,8 @@ impl Watched {
             before,
             watch,
             connections,
-            stalled: None,
+            stall: Stall::default(),
         }
-    }
-
-    /// What came of a write, or an error where nothing could be written for too long.
-    fn in_time(
-        &mut self,
-        cx: &mut Context<'_>,
-        written: Poll<io::Result<usize>>,
-    ) -> Poll<io::Result<usize>> {
-        if written.is_ready() {
-            self.stalled = None;
-            return written;
-        }
-        let stalled = self
-            .stalled
-            .get_or_insert_with(|| Box::pin(sleep(TAKES_WITHIN)));
-        stalled.as_mut().poll(cx).map(|()| {
-            let why = "the sender does not read its answer";
-            Err(io::Error::new(io::ErrorKind::TimedOut, why))
-        })
     }
 }
 
@@ -143,7 +119,7 @@ impl AsyncWrite for Watched {
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.in_time(cx, written)
+        self.stall.in_time(cx, written)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -160,7 +136,7 @@ impl AsyncWrite for Watched {
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.in_time(cx, written)
+        self.stall.in_time(cx, written)
     }
 
     fn is_write_vectored(&self) -> bool {

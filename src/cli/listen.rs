@@ -20,7 +20,7 @@ pub enum HostHeaderArg {
 #[command(
     args_override_self = true,
     after_help = "\
-Every flag can also stand in cmhook.toml, in the project's folder or the user's \
+Every flag but --takeover can also stand in cmhook.toml, in the project's folder or the user's \
 configuration folder (docs/configuration.md), and in the environment. Flags win over \
 the environment, that over the project's file, and that over the user's."
 )]
@@ -58,6 +58,10 @@ pub struct ListenArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub forwarding: ForwardingArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub relay: RelayArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
@@ -154,6 +158,36 @@ pub struct ForwardingArgs {
     /// Accept self-signed certificates, of loopback targets only
     #[arg(long, env = "CMHOOK_INSECURE_TARGET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub insecure_target: Option<bool>,
+}
+
+/// A public URL.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Public URL")]
+pub struct RelayArgs {
+    /// Take deliveries in from this relay too, at its public URL: a URL or HOST. The token is that of `cmhook relay login`, of cmhook.toml or of `CMHOOK_RELAY_TOKEN`
+    #[arg(long, value_name = "URL", env = "CMHOOK_RELAY", hide_env_values = true)]
+    pub relay: Option<String>,
+
+    /// The name in the public URL [default: the one that the relay remembers for the token]
+    #[arg(long, value_name = "NAME", env = "CMHOOK_NAME", hide_env_values = true)]
+    pub name: Option<String>,
+
+    /// Take the name from another listener that has it
+    #[arg(long)]
+    pub takeover: bool,
+
+    /// Share the name with other listeners: each gets a copy, and the first one's answer counts
+    #[arg(long, env = "CMHOOK_SHARE", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
+    pub share: Option<bool>,
+
+    /// Trust the certificates in this PEM file too, for the relay
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CMHOOK_RELAY_CA",
+        hide_env_values = true
+    )]
+    pub relay_ca: Option<PathBuf>,
 }
 
 /// Keeping.

@@ -9,6 +9,8 @@ mod import;
 mod list;
 mod listen;
 mod mark;
+mod relay;
+mod relay_keep;
 mod replay;
 mod shared;
 mod show;
@@ -31,6 +33,14 @@ pub use import::ImportArgs;
 pub use list::ListArgs;
 pub use listen::{HostHeaderArg, ListenArgs};
 pub use mark::MarkArgs;
+pub use relay::{
+    LogArg, RelayCommand, RelayLimitArgs, RelayLoginArgs, RelayQueueArgs, RelayServeArgs,
+    RelayServerArgs, UrlsArg,
+};
+pub use relay_keep::{
+    RelayDataArgs, RelayListArgs, RelayNameCommand, RelayNameReleaseArgs, RelayNameReserveArgs,
+    RelayTokenArgs, RelayTokenCommand, RelayTokenCreateArgs,
+};
 pub use replay::{EditArgs, ExpectArgs, PaceArgs, ReplayArgs};
 pub use shared::{
     ColorArg, ColorArgs, JsonArgs, OutputArgs, SecretArgs, SelectArgs, StoreArgs, switch,
@@ -103,6 +113,18 @@ impl Cli {
     }
 }
 
+impl Cli {
+    /// How to log, for a command that always does.
+    pub fn log(&self) -> Option<LogArg> {
+        match &self.command {
+            Command::Relay(RelayServerArgs {
+                command: RelayCommand::Serve(args),
+            }) => Some(args.log),
+            _ => None,
+        }
+    }
+}
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -135,6 +157,8 @@ pub enum Command {
     Mark(Box<MarkArgs>),
     /// Try it out: a small app, a listener, and a signed sample delivery every few seconds
     Demo(DemoArgs),
+    /// Run a relay, which gives listeners a public URL; its tokens and names; log in to one
+    Relay(RelayServerArgs),
     /// Print the completion script for a shell
     Completions {
         /// The shell

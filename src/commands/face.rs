@@ -15,7 +15,7 @@ use crate::capture::again::Again;
 use crate::capture::intake::Intake;
 use crate::capture::reach::LazyReach;
 use crate::config::{OutputSettings, Settings};
-use crate::delivery::{Counts, Warning};
+use crate::delivery::{Counts, Tunnel, Warning};
 use crate::inspector;
 use crate::lines::{self, Block, Lines, coloured};
 use crate::store::Store;
@@ -33,7 +33,7 @@ pub(super) enum Face {
 
 /// What is said at the start: as lines, or on the screen once that is open.
 pub(super) enum Greeting {
-    Lines(OutputSettings, usize),
+    Lines(OutputSettings, usize, Option<Arc<Tunnel>>),
     Screen(Box<About>),
 }
 
@@ -41,6 +41,8 @@ pub(super) enum Greeting {
 pub(super) struct Place<'a> {
     /// Where deliveries arrive.
     pub(super) url: &'a str,
+    /// The way in from a public URL, as far as it has come.
+    pub(super) tunnel: Option<Arc<Tunnel>>,
     /// The web inspector, with this run's token.
     pub(super) link: Option<String>,
     /// The same for the screen.
@@ -78,7 +80,7 @@ impl Greeting {
         let output = settings.output;
         if !wants_screen(output) {
             announce(settings, store, &place, warnings)?;
-            return Ok(Self::Lines(output, settings.secrets.len()));
+            return Ok(Self::Lines(output, settings.secrets.len(), place.tunnel));
         }
         Ok(Self::Screen(Box::new(About {
             url: place.url.to_owned(),
@@ -110,8 +112,8 @@ impl Greeting {
             stop,
         } = parts;
         match self {
-            Self::Lines(output, secrets) => {
-                let lines = lines::start(again.store(), output, secrets, closed)
+            Self::Lines(output, secrets, tunnel) => {
+                let lines = lines::start(again.store(), output, secrets, tunnel, closed)
                     .context("cannot start the thread that writes lines")?;
                 Ok(Face::Lines(lines, output))
             }
@@ -213,6 +215,7 @@ fn announce(
     let targets: Vec<String> = policy.targets().map(ToString::to_string).collect();
     let block = Block {
         url: place.url.to_owned(),
+        tunnel: place.tunnel.as_deref().cloned(),
         inspector: place.link.clone(),
         targets: described_targets(settings),
         secrets: described_secrets(&settings.secrets),
@@ -226,6 +229,7 @@ fn announce(
         v: wire::VERSION,
         version: env!("CARGO_PKG_VERSION"),
         url: place.url,
+        public_url: place.tunnel.as_deref().and_then(Tunnel::open_url),
         target: targets.first().map(String::as_str),
         targets: &targets,
         secrets: settings.secrets.len(),

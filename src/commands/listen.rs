@@ -50,6 +50,11 @@ fn raw(args: ListenArgs) -> Raw {
         insecure_target: args.forwarding.insecure_target,
         inspector: args.inspector.inspector,
         no_inspector: args.inspector.no_inspector,
+        relay: args.relay.relay,
+        relay_ca: args.relay.relay_ca,
+        name: args.relay.name,
+        takeover: args.relay.takeover.then_some(true),
+        share: args.relay.share,
         ..with_output(Raw::default(), &args.output)
     }
 }

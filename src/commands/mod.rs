@@ -22,8 +22,10 @@ mod listen;
 pub mod listener_client;
 mod man;
 mod mark;
+mod public;
 mod rate;
 mod reader_left;
+pub mod relay;
 pub mod replay;
 pub mod select;
 mod session;
@@ -71,6 +73,7 @@ pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<Outcome> {
         Command::Clear(args) => clear::run(&args, config),
         Command::Mark(args) => mark::run(&args, config),
         Command::Demo(args) => demo::run(args).map(|()| Outcome::Fine),
+        Command::Relay(args) => relay::run(args.command, config),
         Command::Completions { shell } => completions::run(shell).map(|()| Outcome::Fine),
         Command::Man { command, out } => {
             man::run(command.as_deref(), out.as_deref()).map(|()| Outcome::Fine)
@@ -92,6 +95,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Trigger(args) => of(&args.json),
         Command::Verify(args) => of(&args.json),
         Command::Import(args) => of(&args.json),
+        Command::Relay(args) => relay::asks_for_json(&args.command),
         _ => None,
     }
 }

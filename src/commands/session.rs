@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 
 use super::api;
 use super::face::{Face, Greeting, Place, Reachable, doubts};
+use super::public::Public;
 use super::signals::Signals;
 use super::start_error::StartError;
 use crate::capture::again::Again;
@@ -71,7 +72,7 @@ struct Parts {
 impl Session {
     /// Takes the port, opens the store, says so, and accepts deliveries; on a terminal it
     /// opens the screen. `note` is what the screen is to say at first.
-    pub(super) async fn start(settings: Settings, note: Option<&str>) -> anyhow::Result<Self> {
+    pub(super) async fn start(mut settings: Settings, note: Option<&str>) -> anyhow::Result<Self> {
         let socket = listener::bind(settings.listen)?;
         let address = socket.local_addr().context("cannot tell the port")?;
         if let Some(target) = own_port(&settings.policy, address).await {
@@ -88,8 +89,27 @@ impl Session {
             .map_err(|error| warnings.push(error))
             .ok();
         warnings.extend(api.as_ref().and_then(|api| api.doubt(settings.inspector)));
+        let (stop, hurry, closed) = (
+            CancellationToken::new(),
+            CancellationToken::new(),
+            CancellationToken::new(),
+        );
+        let connections = TaskTracker::new();
+        let public = match settings.relay.take() {
+            Some(relay) => {
+                let mut public = Public::begin(relay, &store, &connections, stop.clone())?;
+                tokio::select! {
+                    settled = public.settled() => settled?,
+                    // There is no need to look at anything any more.
+                    () = signals.next() => closed.cancel(),
+                }
+                Some(public)
+            }
+            None => None,
+        };
         let place = Place {
             url: &url,
+            tunnel: store.tunnel(),
             link: api.as_ref().and_then(api::Opened::link),
             page: api.as_ref().and_then(api::Opened::door),
         };
@@ -97,18 +117,12 @@ impl Session {
             .map_err(StartError::Output)?;
         targets::remember(&store, &settings.policy);
 
-        let (stop, hurry, closed) = (
-            CancellationToken::new(),
-            CancellationToken::new(),
-            CancellationToken::new(),
-        );
         let writing = store.clone();
         tokio::spawn(async move { writing.write_here().await });
         let own = [Some(address), api.as_ref().map(api::Opened::address)];
         let own = own.into_iter().flatten().collect();
         let forwarder = Arc::new(Forwarder::new(settings.forward, &settings.policy, own));
         let controls = Controls::new(settings.policy, settings.secrets);
-        let connections = TaskTracker::new();
         let intake = Intake::new(
             store.clone(),
             controls.clone(),
@@ -140,6 +154,9 @@ impl Session {
                 .context("cannot listen for signals")?;
         }
         let face = greeting.open(reachable, closed.clone())?;
+        if let Some(public) = public {
+            public.open(Arc::clone(&intake));
+        }
         Ok(Self {
             url,
             signals,

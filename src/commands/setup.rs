@@ -34,6 +34,8 @@ impl Setup {
             store: store.store.clone(),
             // A store that is named is meant, whatever a file says of keeping none.
             ephemeral: store.store.is_some().then_some(false),
+            // Only a listener has one, and what is wrong with it is no matter of theirs.
+            relay: Some(String::new()),
             ..Raw::default()
         };
         more(&mut raw);

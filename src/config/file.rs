@@ -184,6 +184,7 @@ fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigEr
     // Relative to the file that names them, so that it works from every folder.
     let folder = path.parent().unwrap_or(Path::new(""));
     raw.store = raw.store.map(|store| folder.join(store));
+    raw.relay_ca = raw.relay_ca.map(|ca| folder.join(ca));
     raw.secret_file = raw.secret_file.map(|names| {
         OneOrMany::Many(
             names
@@ -193,11 +194,22 @@ fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigEr
                 .collect(),
         )
     });
-    if raw.secrets.iter().any(|secret| secret.value.is_some()) && others_can_read(path) {
-        files.doubts.push(format!(
-            "`{}` holds secrets and other users of this machine can read it: chmod 600 it, or use `env` in its [[secrets]]",
-            path.display()
-        ));
+    let secret = raw.secrets.iter().any(|secret| secret.value.is_some());
+    let held = [
+        (secret, "secrets", "use `env` in its [[secrets]]"),
+        (
+            raw.relay_token.is_some(),
+            "a token",
+            "use `cmhook relay login`",
+        ),
+    ];
+    for (_, what, instead) in held.iter().filter(|(held, ..)| *held) {
+        if others_can_read(path) {
+            files.doubts.push(format!(
+                "`{}` holds {what} and other users of this machine can read it: chmod 600 it, or {instead}",
+                path.display()
+            ));
+        }
     }
     files.sources.push(raw);
     Ok(())
@@ -277,7 +289,7 @@ fn variable_path(name: &str) -> Option<PathBuf> {
 
 /// The folder of the user's configuration: `$XDG_CONFIG_HOME/cmhook`, `%APPDATA%\cmhook`
 /// or `~/.config/cmhook`.
-fn user_config_folder() -> Option<PathBuf> {
+pub(super) fn user_config_folder() -> Option<PathBuf> {
     variable_path("XDG_CONFIG_HOME")
         .or_else(|| cfg!(windows).then(|| variable_path("APPDATA")).flatten())
         .or_else(|| Some(std::env::home_dir()?.join(".config")))
@@ -319,6 +331,7 @@ mod tests {
             ),
         ) {
             let text = "keep = 1\nforward = [\"localhost:3000\"]\ncolor = \"never\"\n\
+                relay_token = \"sentinel\"\n\
                 [routes]\n\"a.*\" = \"localhost:3001\"\n\
                 [[secrets]]\nlabel = \"main\"\nvalue = \"sentinel\"\nevent = \"email.sent\"\n";
             let mut text: Vec<char> = text.chars().collect();
@@ -370,6 +383,11 @@ mod tests {
             headers = ["X-A: b"]
             host_header = "preserve"
             insecure_target = true
+            relay = "https://hooks.example.com"
+            relay_token = "cmr_x"
+            relay_ca = "ca.pem"
+            name = "shop"
+            share = false
             json = true
             quiet = true
             color = "never"
@@ -384,6 +402,7 @@ mod tests {
         .unwrap();
         let raw = &files.sources[0];
         assert_eq!(raw.store.as_deref(), Some(Path::new("/project/hooks.db")));
+        assert_eq!(raw.relay_ca.as_deref(), Some(Path::new("/project/ca.pem")));
         assert_eq!(raw.secrets[0].event.as_deref(), Some("email.bounced"));
     }
 

@@ -4,8 +4,10 @@
 //! another; the first that says something wins, and secrets add up.
 
 mod address;
+pub mod credentials;
 mod file;
 mod origin;
+mod relay;
 mod resolve;
 mod secrets;
 mod target;
@@ -19,10 +21,11 @@ use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use secrecy::SecretString;
 
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_data_folder};
+pub use relay::{is_loopback, is_name, relay_url, shown_url};
 pub use resolve::resolve;
 pub use secrets::labelled;
 pub use target::{BadTarget, Target};
-pub use units::duration;
+pub use units::{duration, duration_up_to, size};
 
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::signature::Secret;
@@ -131,6 +134,20 @@ pub struct Raw {
     pub inspector: Option<String>,
     /// Serve none.
     pub no_inspector: Option<bool>,
+    /// The relay; an empty text wants none.
+    pub relay: Option<String>,
+    /// What it knows the agent by. No flag has it: others can read those.
+    pub relay_token: Option<SecretString>,
+    /// Certificates to trust there.
+    pub relay_ca: Option<PathBuf>,
+    /// The wanted name.
+    pub name: Option<String>,
+    /// Have it although another agent has it. Nobody means that of each start, so no file
+    /// can say it.
+    #[serde(skip)]
+    pub takeover: Option<bool>,
+    /// Have it together with others.
+    pub share: Option<bool>,
     /// JSON lines.
     pub json: Option<bool>,
     /// No lines for deliveries.

@@ -34,6 +34,8 @@ fn setting_of(message: &str) -> Option<&str> {
     }
     if message.contains("` is not a target: ") {
         Some("forward")
+    } else if message.contains("` is not the URL of a relay: ") {
+        Some("relay")
     } else if message.starts_with("the event pattern `") {
         Some("events")
     } else {
@@ -58,6 +60,13 @@ fn texts(source: &Raw, name: &str) -> Option<Vec<String>> {
         "route" if !source.route.is_empty() => Some(source.route.clone()),
         "keep" => source.keep.map(|keep| vec![keep.to_string()]),
         "status" => source.status.map(|status| vec![status.to_string()]),
+        "relay" => one(&source.relay),
+        "name" => one(&source.name),
+        "relay-ca" => source
+            .relay_ca
+            .as_ref()
+            .map(|path| vec![path.to_string_lossy().into_owned()]),
+        "share" => switch(source.share),
         "ephemeral" => switch(source.ephemeral),
         "reject-invalid" => switch(source.reject_invalid),
         "insecure-target" => switch(source.insecure_target),

@@ -8,7 +8,7 @@ use super::address::{address, inspector_address};
 use super::origin::with_origin;
 use super::{
     ConfigError, ConfigFiles, ForwardSettings, OneOrMany, OutputSettings, Policy, Raw, Settings,
-    StoreSettings, Target, secrets, units, user_data_folder,
+    StoreSettings, Target, relay, secrets, units, user_data_folder,
 };
 use crate::cakemail::event::EventPattern;
 
@@ -56,6 +56,7 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
             "give the webhook's secret with `--secret`, `--secret-file` or CMHOOK_SECRET",
         ));
     }
+    let relay = relay::collect(sources, &mut doubts)?;
     let insecure_target = pick!(insecure_target).unwrap_or(false);
     if insecure_target
         && let Some(target) = policy.targets().find(|t| t.is_https() && !t.is_loopback())
@@ -79,7 +80,7 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
                 text.as_deref().unwrap_or("127.0.0.1:4040"),
             )?)
         },
-        relay: None,
+        relay,
         forward: ForwardSettings {
             timeout: units::duration("--timeout", pick!(timeout).as_deref().unwrap_or("30s"))?,
             headers: headers(&many!(header))?,

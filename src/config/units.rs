@@ -9,6 +9,14 @@ use super::ConfigError;
 /// # Errors
 /// Where it is no duration, zero, or longer than a day.
 pub fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> {
+    duration_up_to(name, text, 24)
+}
+
+/// The same for one that may be longer: of so many hours.
+///
+/// # Errors
+/// Where it is no duration, zero, or longer than that.
+pub fn duration_up_to(name: &str, text: &str, hours: u64) -> Result<Duration, ConfigError> {
     let bad = || {
         ConfigError::new(
             format!("`{name} {}` is not a duration", text.escape_debug()),
@@ -24,10 +32,10 @@ pub fn duration(name: &str, text: &str) -> Result<Duration, ConfigError> {
             .and_then(|d| Duration::try_from(d).ok())
             .ok_or_else(bad)?,
     };
-    if parsed.is_zero() || parsed > Duration::from_hours(24) {
+    if parsed.is_zero() || parsed > Duration::from_hours(hours) {
         return Err(ConfigError::new(
             format!("`{name} {}` is out of range", text.escape_debug()),
-            "use something over 0 and up to `24h`",
+            format!("use something over 0 and up to `{hours}h`"),
         ));
     }
     Ok(parsed)

@@ -69,6 +69,11 @@ impl Received {
             .map_or(&*self.path_and_query, |(path, _)| path)
     }
 
+    /// When it came in at a relay, where it had to wait there.
+    pub fn queued_at(&self) -> Option<Timestamp> {
+        self.relayed.as_ref()?.queued_at
+    }
+
     /// The query without its question mark; `None` where there is none.
     pub fn query(&self) -> Option<&str> {
         self.path_and_query.split_once('?').map(|(_, query)| query)

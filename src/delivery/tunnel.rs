@@ -53,7 +53,45 @@ pub enum Phase {
     },
 }
 
+impl Tunnel {
+    /// Whether this says more than another round-trip time.
+    pub fn is_news_after(&self, before: Option<&Self>) -> bool {
+        let told = |one: &Self| {
+            let mut one = one.clone();
+            if let Phase::Online { round_trip, .. } = &mut one.phase {
+                *round_trip = None;
+            }
+            one
+        };
+        before.is_none_or(|before| told(self) != told(before))
+    }
+
+    /// The public URL while deliveries arrive through it.
+    pub fn open_url(&self) -> Option<&str> {
+        let online = matches!(self.phase, Phase::Online { .. });
+        self.public_url.as_deref().filter(|_| online)
+    }
+}
+
 impl Phase {
+    /// When it is tried next, where that is known.
+    pub const fn next_at(&self) -> Option<Timestamp> {
+        match self {
+            Self::Reconnecting { next_at, .. } | Self::Refused { next_at, .. } => *next_at,
+            Self::Connecting | Self::Online { .. } => None,
+        }
+    }
+
+    /// What is wrong and what to do about it, which may be empty.
+    pub fn trouble(&self) -> Option<(&str, &str)> {
+        match self {
+            Self::Reconnecting { reason, hint, .. } | Self::Refused { reason, hint, .. } => {
+                Some((reason, hint))
+            }
+            Self::Connecting | Self::Online { .. } => None,
+        }
+    }
+
     /// The word for it in JSON.
     pub const fn name(&self) -> &'static str {
         match self {
@@ -67,5 +105,36 @@ impl Phase {
     /// Whether somebody has to look at it.
     pub const fn is_trouble(&self) -> bool {
         matches!(self, Self::Reconnecting { .. } | Self::Refused { .. })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_round_trip_is_no_news_and_all_else_is() {
+        let online = |round_trip, waiting| Tunnel {
+            relay: "https://hooks.example.com".into(),
+            public_url: Some("https://shop.hooks.example.com".into()),
+            phase: Phase::Online {
+                round_trip,
+                waiting,
+            },
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let first = online(None, 0);
+        assert!(first.is_news_after(None));
+        let later = online(Some(Duration::from_millis(23)), 0);
+        assert!(!later.is_news_after(Some(&first)));
+        assert!(online(None, 1).is_news_after(Some(&first)));
+        let mut moved = later.clone();
+        moved.public_url = None;
+        assert!(moved.is_news_after(Some(&later)));
+        assert_eq!(later.open_url(), Some("https://shop.hooks.example.com"));
+        moved = later.clone();
+        moved.phase = Phase::Connecting;
+        assert!(moved.is_news_after(Some(&later)));
+        assert_eq!(moved.open_url(), None);
     }
 }

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use bytesize::ByteSize;
+use jiff::Timestamp;
 
-use super::Verdict;
+use super::{Phase, Tunnel, Verdict};
 
 /// `<1ms`, `12ms`, `30.0s`.
 pub fn took(duration: Duration) -> String {
@@ -29,5 +30,160 @@ pub fn verdict(verdict: &Verdict) -> String {
         Verdict::Invalid { .. } => "invalid signature".into(),
         Verdict::Unsigned => "unsigned".into(),
         Verdict::Unchecked => "signed, no secret known to check it".into(),
+    }
+}
+
+/// `3 s`, `2 min 5 s`, `1 h 20 min`: how long something lasted or will last, to the second.
+pub fn span(duration: Duration) -> String {
+    let seconds = duration.as_secs();
+    let (hours, minutes, rest) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    match (hours, minutes, rest) {
+        (0, 0, rest) => format!("{rest} s"),
+        (0, minutes, 0) => format!("{minutes} min"),
+        (0, minutes, rest) => format!("{minutes} min {rest} s"),
+        (hours, 0, _) => format!("{hours} h"),
+        (hours, minutes, _) => format!("{hours} h {minutes} min"),
+    }
+}
+
+/// How long it is from the first to the second; nothing where that is over.
+pub fn between(first: Timestamp, second: Timestamp) -> Duration {
+    Duration::try_from(second.duration_since(first)).unwrap_or_default()
+}
+
+/// `in 3 s`, counted up to whole seconds; `now` where the time has come.
+pub fn countdown(at: Timestamp, now: Timestamp) -> String {
+    let left = between(now, at);
+    if left.is_zero() {
+        return "now".into();
+    }
+    let up = left + Duration::from_millis(999);
+    format!("in {}", span(up))
+}
+
+/// `online, https://shop.hooks.example.com`, `lost (no route), next try in 3 s`: how a tunnel
+/// is doing, without what to do about it. The relay's own words are as it said them.
+pub fn tunnel(tunnel: &Tunnel, now: Timestamp) -> String {
+    let next = |at: Option<Timestamp>| at.map(|at| format!(", next try {}", countdown(at, now)));
+    match &tunnel.phase {
+        Phase::Connecting => format!("connecting to {}", tunnel.relay),
+        Phase::Online { waiting, .. } => {
+            let url = tunnel.public_url.as_deref().unwrap_or(&tunnel.relay);
+            match waiting {
+                0 => format!("online, {url}"),
+                waiting => format!("online, {url}, {waiting} had waited"),
+            }
+        }
+        Phase::Reconnecting {
+            attempt,
+            next_at,
+            reason,
+            ..
+        } => {
+            let what = if tunnel.public_url.is_some() {
+                "lost"
+            } else {
+                "not connected"
+            };
+            let next = next(*next_at).unwrap_or_else(|| ", trying again".into());
+            let failed = match attempt {
+                0 | 1 => String::new(),
+                attempt => format!(" ({attempt} failed)"),
+            };
+            format!("{what} ({reason}){next}{failed}")
+        }
+        Phase::Refused {
+            reason, next_at, ..
+        } => format!("refused: {reason}{}", next(*next_at).unwrap_or_default()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn spans_and_countdowns() {
+        for (seconds, text) in [
+            (0, "0 s"),
+            (59, "59 s"),
+            (60, "1 min"),
+            (125, "2 min 5 s"),
+            (3600, "1 h"),
+            (4800, "1 h 20 min"),
+            (259_200, "72 h"),
+        ] {
+            assert_eq!(span(Duration::from_secs(seconds)), text);
+        }
+        let now = Timestamp::UNIX_EPOCH;
+        let at = |ms| now + jiff::SignedDuration::from_millis(ms);
+        assert_eq!(countdown(at(2001), now), "in 3 s");
+        assert_eq!(countdown(at(3000), now), "in 3 s");
+        assert_eq!(countdown(now, at(1)), "now");
+    }
+
+    #[test]
+    fn a_tunnel_is_told_in_a_line() {
+        let now = Timestamp::UNIX_EPOCH;
+        let soon = Some(now + jiff::SignedDuration::from_secs(3));
+        let said = |public_url: Option<&str>, phase| {
+            let relay = "https://hooks.example.com".into();
+            let public_url = public_url.map(Into::into);
+            let (since, relay) = (now, relay);
+            let one = Tunnel {
+                relay,
+                public_url,
+                phase,
+                since,
+            };
+            tunnel(&one, now)
+        };
+        let url = Some("https://shop.hooks.example.com");
+        let lost = |attempt, next_at| Phase::Reconnecting {
+            attempt,
+            next_at,
+            reason: "no answer".into(),
+            hint: String::new(),
+        };
+        let online = |waiting| Phase::Online {
+            round_trip: None,
+            waiting,
+        };
+        let refused = |next_at| Phase::Refused {
+            code: "token".into(),
+            reason: "the token is unknown".into(),
+            hint: String::new(),
+            next_at,
+        };
+        for (text, said) in [
+            (
+                "connecting to https://hooks.example.com",
+                said(None, Phase::Connecting),
+            ),
+            (
+                "online, https://shop.hooks.example.com",
+                said(url, online(0)),
+            ),
+            (
+                "online, https://shop.hooks.example.com, 12 had waited",
+                said(url, online(12)),
+            ),
+            (
+                "lost (no answer), next try in 3 s",
+                said(url, lost(0, soon)),
+            ),
+            (
+                "not connected (no answer), next try in 3 s (4 failed)",
+                said(None, lost(4, soon)),
+            ),
+            ("lost (no answer), trying again", said(url, lost(1, None))),
+            ("refused: the token is unknown", said(None, refused(None))),
+            (
+                "refused: the token is unknown, next try in 3 s",
+                said(None, refused(soon)),
+            ),
+        ] {
+            assert_eq!(said, text);
+        }
     }
 }

@@ -16,6 +16,8 @@ use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signat
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::{ClientConfig, DigitallySignedStruct, RootCertStore, SignatureScheme};
 
+use super::tls;
+
 /// Makes connections.
 pub type Connector = HttpsConnector<HttpConnector<Resolver>>;
 
@@ -48,36 +50,17 @@ pub fn connector(trust: Trust) -> Connector {
 }
 
 fn tls_config(trust: Trust) -> ClientConfig {
-    // The provider is named here and nowhere else; two of them in one process panic.
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let builder = ClientConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions();
-    let Ok(builder) = builder else {
-        unreachable!("ring knows TLS 1.2 and 1.3");
-    };
     match trust {
-        Trust::NoTls => builder
-            .with_root_certificates(RootCertStore::empty())
-            .with_no_client_auth(),
-        Trust::System => builder
-            .with_root_certificates(system_roots())
-            .with_no_client_auth(),
-        Trust::Anything => builder
-            .dangerous()
-            .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
-            .with_no_client_auth(),
+        Trust::NoTls => tls::client(RootCertStore::empty()),
+        Trust::System => tls::client(tls::system_roots()),
+        Trust::Anything => {
+            let provider = tls::provider();
+            tls::versions(ClientConfig::builder_with_provider(Arc::clone(&provider)))
+                .dangerous()
+                .with_custom_certificate_verifier(Arc::new(TrustAnything(provider)))
+                .with_no_client_auth()
+        }
     }
-}
-
-/// The system's certificates; Mozilla's where the system has none, as in a bare
-/// container.
-fn system_roots() -> RootCertStore {
-    let mut roots = RootCertStore::empty();
-    roots.add_parsable_certificates(rustls_native_certs::load_native_certs().certs);
-    if roots.is_empty() {
-        roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-    }
-    roots
 }
 
 /// Accepts every certificate but still wants the server to hold its key.

@@ -6,3 +6,5 @@ pub mod headers;
 pub mod pool;
 pub mod port_owner;
 mod socket;
+pub mod stall;
+pub mod tls;

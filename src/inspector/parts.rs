@@ -10,7 +10,7 @@ use super::hub::Hub;
 use crate::cakemail::signature::Secret;
 use crate::capture::again::Again;
 use crate::capture::reach::{LazyReach, Reach, ReachState};
-use crate::delivery::{Counts, Kept, Outcome, Warning};
+use crate::delivery::{Counts, Kept, Outcome, Tunnel, Warning};
 use crate::wire;
 
 /// Percentiles are of so many deliveries.
@@ -52,6 +52,7 @@ pub(super) struct Now {
     oldest: Option<u64>,
     times: Vec<std::time::Duration>,
     failing: Option<Warning>,
+    tunnel: Option<Arc<Tunnel>>,
 }
 
 impl Parts {
@@ -70,6 +71,7 @@ impl Parts {
             counts: store.counts(),
             kept: store.len(),
             oldest: store.oldest(),
+            tunnel: store.tunnel(),
             failing: store.is_failing().then(|| Warning {
                 code: "journal_failing",
                 message: "the store cannot be written: senders are told 503".into(),
@@ -95,7 +97,7 @@ impl Parts {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             url: &self.about.url,
-            tunnel: None,
+            tunnel: now.tunnel.as_deref().map(Into::into),
             targets: &now.targets,
             target: target.map(|url| target_object(url, now.reach.as_ref())),
             paused: now.paused,

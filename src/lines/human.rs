@@ -12,17 +12,17 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cakemail::diagnosis::{self, AppRefusal};
-use crate::delivery::words::took;
+use crate::delivery::words::{self, took};
 use crate::delivery::{
-    Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Refusal, Verdict, Warning,
-    escape_for_terminal,
+    Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Phase, Refusal, Tunnel, Verdict,
+    Warning, escape_for_terminal,
 };
 
-const GREEN: Style = AnsiColor::Green.on_default();
+pub(super) const GREEN: Style = AnsiColor::Green.on_default();
 const RED: Style = AnsiColor::Red.on_default();
 const YELLOW: Style = AnsiColor::Yellow.on_default();
-const BOLD: Style = Style::new().bold();
-const DIM: Style = Style::new().dimmed();
+pub(super) const BOLD: Style = Style::new().bold();
+pub(super) const DIM: Style = Style::new().dimmed();
 
 /// Names are padded to the longest so far, up to this many columns.
 const NAME_COLUMNS: usize = 24;
@@ -42,7 +42,7 @@ pub(super) struct Human {
 }
 
 /// A stranger's text, neutralised and cut.
-fn shown(text: &str) -> String {
+pub(super) fn shown(text: &str) -> String {
     let escaped = escape_for_terminal(text);
     if escaped.chars().count() <= MAX_TEXT {
         return escaped.into_owned();
@@ -227,6 +227,28 @@ impl Human {
         )
     }
 
+    /// `---  tunnel: online, https://shop.hooks.example.com`, and what to do where it is not.
+    pub(super) fn tunnel(&self, out: &mut impl Write, tunnel: &Tunnel) -> io::Result<()> {
+        let now = Timestamp::now();
+        let style = match tunnel.phase {
+            Phase::Online { .. } => GREEN,
+            Phase::Connecting => DIM,
+            Phase::Reconnecting { .. } => YELLOW,
+            Phase::Refused { .. } => RED,
+        };
+        let text = shown(&words::tunnel(tunnel, now));
+        writeln!(
+            out,
+            "{}  ---  tunnel: {}",
+            self.time(now),
+            self.paint(style, &text)
+        )?;
+        match tunnel.phase.trouble() {
+            Some((_, hint)) if !hint.is_empty() => self.remark(out, DIM, hint),
+            _ => Ok(()),
+        }
+    }
+
     pub(super) fn repeated(&self, out: &mut impl Write, delivery: u64) -> io::Result<()> {
         writeln!(
             out,
@@ -304,64 +326,4 @@ pub fn farewell(out: &mut impl Write, counts: &Counts) -> io::Result<()> {
         }
     }
     writeln!(out, ".")
-}
-
-/// What is said once at the start.
-#[derive(Debug, Clone)]
-pub struct Block {
-    /// Where deliveries arrive.
-    pub url: String,
-    /// Where they go, one line each.
-    pub targets: Vec<String>,
-    /// What they are verified with.
-    pub secrets: String,
-    /// Where they are kept.
-    pub store: String,
-    /// The web inspector, where there is one.
-    pub inspector: Option<String>,
-    /// What the user should know, with or without a hint.
-    pub warnings: Vec<Warning>,
-}
-
-impl Block {
-    /// Writes the block, or with `brief` only its warnings and its last line.
-    pub(super) fn write(&self, out: &mut impl Write, colour: bool, brief: bool) -> io::Result<()> {
-        let paint = |style: Style, text: &str| {
-            if colour {
-                format!("{style}{text}{style:#}")
-            } else {
-                text.to_owned()
-            }
-        };
-        if !brief {
-            writeln!(
-                out,
-                "{}",
-                paint(BOLD, concat!("cmhook ", env!("CARGO_PKG_VERSION")))
-            )?;
-            let row = |name: &str| paint(DIM, &format!("  {name:<8}"));
-            writeln!(out, "{}{}", row("webhook"), self.url)?;
-            for (at, target) in self.targets.iter().enumerate() {
-                let name = if at == 0 { "forward" } else { "" };
-                writeln!(out, "{}{}", row(name), shown(target))?;
-            }
-            writeln!(out, "{}{}", row("secrets"), shown(&self.secrets))?;
-            writeln!(out, "{}{}", row("store"), shown(&self.store))?;
-            if let Some(link) = &self.inspector {
-                writeln!(out, "{}{link}", row("inspect"))?;
-            }
-        }
-        for one in &self.warnings {
-            warning(out, one)?;
-        }
-        let stop = if brief { "" } else { " (Ctrl-C stops)" };
-        writeln!(
-            out,
-            "{}{stop}",
-            paint(
-                GREEN,
-                &format!("Ready, waiting for deliveries at {}", self.url)
-            )
-        )
-    }
 }

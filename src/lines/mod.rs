@@ -5,7 +5,10 @@
 //! reader likes. A reader that falls behind loses nothing that the ring still has: the
 //! thread takes a new snapshot and goes on from what it printed last.
 
+mod block;
 mod human;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::io::{self, IsTerminal as _, Write};
@@ -18,11 +21,12 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Color, OutputSettings};
-use crate::delivery::{Attempt, Counts, Delivery, Kept, Notice};
+use crate::delivery::{Attempt, Counts, Delivery, Kept, Notice, Tunnel};
 use crate::store::{Gap, Notices, Store};
 use crate::wire::{Object, Ready};
+pub use block::Block;
 use human::Human;
-pub use human::{Block, farewell, warning as warn};
+pub use human::{farewell, warning as warn};
 
 /// How the face writes.
 #[derive(Debug)]
@@ -75,7 +79,9 @@ pub fn announce(output: OutputSettings, block: &Block, ready: Ready<'_>) -> io::
     Ok(())
 }
 
-/// Starts the thread, for a listener that knows so many secrets. `closed` is cancelled when nobody reads standard output any more.
+/// Starts the thread, for a listener that knows so many secrets, and of whose tunnel people
+/// have been told as much as `tunnel` says. `closed` is cancelled when nobody reads standard
+/// output any more.
 ///
 /// # Errors
 /// Where the operating system gives no thread.
@@ -83,6 +89,7 @@ pub fn start(
     store: &Store,
     output: OutputSettings,
     secrets: usize,
+    tunnel: Option<Arc<Tunnel>>,
     closed: CancellationToken,
 ) -> io::Result<Lines> {
     let mut lines = Lines {
@@ -107,12 +114,15 @@ pub fn start(
         store: store.clone(),
         last_delivery: snapshot.kept.last().map_or(0, |k| k.delivery.id),
         pending: HashMap::new(),
+        // The `ready` object tells programs less than all of it.
+        tunnel: tunnel.filter(|_| !output.json),
         written: Arc::clone(&lines.written),
     };
+    let first = snapshot.tunnel;
     let thread = std::thread::Builder::new()
         .name("lines".into())
         .spawn(move || {
-            let written = writer.run(notices);
+            let written = writer.run(first, notices);
             if written.is_err() {
                 closed.cancel();
             }
@@ -178,12 +188,19 @@ struct Writer {
     last_delivery: u64,
     // Attempts printed for each of the newest deliveries, to go on after a lag.
     pending: HashMap<u64, u32>,
+    // What was said of the tunnel last.
+    tunnel: Option<Arc<Tunnel>>,
     // Lines so far.
     written: Arc<AtomicU64>,
 }
 
 impl Writer {
-    fn run(&mut self, mut notices: Notices) -> io::Result<()> {
+    fn run(&mut self, first: Option<Arc<Tunnel>>, mut notices: Notices) -> io::Result<()> {
+        if let Some(tunnel) = first {
+            let mut out = io::stdout().lock();
+            self.tunnel(&mut out, &tunnel)?;
+            out.flush()?;
+        }
         loop {
             let mut next = notices.wait().map(Some);
             let mut out = io::BufWriter::new(io::stdout().lock());
@@ -197,6 +214,9 @@ impl Writer {
                         let (snapshot, again) = self.store.subscribe();
                         notices = again;
                         let ended = snapshot.ended;
+                        if let Some(tunnel) = &snapshot.tunnel {
+                            self.tunnel(&mut out, tunnel)?;
+                        }
                         self.catch_up(&mut out, &Remembered::of(snapshot.kept))?;
                         if ended {
                             return out.flush();
@@ -283,7 +303,21 @@ impl Writer {
                     Ok(())
                 }
             },
-            Notice::Tunnel(_) | Notice::End => Ok(()),
+            Notice::Tunnel(tunnel) => self.tunnel(out, tunnel),
+            Notice::End => Ok(()),
+        }
+    }
+
+    /// Programs are told each change but that of the round-trip time. People are not told
+    /// each try of the same that fails.
+    fn tunnel(&mut self, out: &mut impl Write, tunnel: &Arc<Tunnel>) -> io::Result<()> {
+        let before = self.tunnel.replace(Arc::clone(tunnel));
+        match &mut self.style {
+            Style::Json if tunnel.is_news_after(before.as_deref()) => {
+                json(out, &Object::from(&**tunnel))
+            }
+            Style::Human(human) if is_news(tunnel, before.as_deref()) => human.tunnel(out, tunnel),
+            Style::Json | Style::Human(_) => Ok(()),
         }
     }
 
@@ -314,6 +348,13 @@ impl Writer {
             }
         }
     }
+}
+
+/// Whether people have not read the same already.
+fn is_news(tunnel: &Tunnel, before: Option<&Tunnel>) -> bool {
+    let news = tunnel.is_news_after(before);
+    let (now, then) = (tunnel.phase.trouble(), before.map(|b| b.phase.trouble()));
+    news && (now.is_none() || then != Some(now))
 }
 
 /// What was kept when a snapshot was taken. Printing it takes as long as the reader likes;

@@ -5,4 +5,10 @@
 //! each request on it is a delivery, with what the relay knows of it in fields whose names
 //! begin with [`PREFIX`].
 
+pub mod http2;
 pub mod names;
+mod pulse;
+mod stream;
+
+pub use pulse::{Farewell, Pulse};
+pub use stream::{PING_EVERY, SILENCE, Stream, config};

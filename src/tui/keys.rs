@@ -51,6 +51,7 @@ pub(super) enum Action {
     Quit,
     QuitNow,
     Page,
+    Url,
 }
 
 /// Where a key works.
@@ -225,6 +226,7 @@ pub(super) const TABLE: &[Binding] = &[
     bind(&[Char('t')], A::Trigger, P::Anywhere, G::Listener, "trigger a sample event").brief("trigger", 8),
     bind(&[Char('T')], A::Target, P::Anywhere, G::Listener, "change the target"),
     bind(&[Char('s')], A::Secret, P::Anywhere, G::Listener, "add a secret and verify all again"),
+    bind(&[Char('u')], A::Url, P::Anywhere, G::Listener, "copy the public URL, or the local one").brief("URL", 8),
     bind(&[Char('p')], A::Pause, P::Anywhere, G::Listener, "pause forwarding, or go on").brief("pause", 18),
     bind(&[Char('Z')], A::Clear, P::Anywhere, G::Listener, "delete all deliveries"),
     bind(&[Char('?')], A::Help, P::Anywhere, G::Screen, "all keys").brief("keys", 19),

@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::about::About;
 use super::detail::Detail;
@@ -15,7 +15,7 @@ use super::list::List;
 use super::msg::{Progress, Said};
 use super::prompt::Prompt;
 use super::status::{Beat, Status};
-use crate::delivery::{Refusal, Warning};
+use crate::delivery::{Phase, Refusal, Tunnel, Warning};
 
 /// How long a remark is shown.
 const REMARK: Duration = Duration::from_secs(5);
@@ -173,6 +173,10 @@ impl Model {
         if self.status.paused {
             return Some(Notice::Paused);
         }
+        let tunnel = self.status.tunnel.as_deref();
+        if let Some(tunnel) = tunnel.filter(|tunnel| tunnel.phase.is_trouble()) {
+            return Some(Notice::Tunnel(tunnel));
+        }
         if let Reach::Down {
             since,
             message,
@@ -185,6 +189,9 @@ impl Model {
                 hint,
             });
         }
+        if let Some(tunnel) = tunnel.filter(|tunnel| tunnel.phase == Phase::Connecting) {
+            return Some(Notice::Tunnel(tunnel));
+        }
         if let Some((_, warning)) = self.warnings.back() {
             return Some(Notice::Warning(warning));
         }
@@ -194,12 +201,30 @@ impl Model {
         self.about.note.as_deref().map(Notice::Note)
     }
 
+    /// When the time to the tunnel's next try is another whole second, while that is shown.
+    fn counts_down_at(&self) -> Option<Timestamp> {
+        let Some(Notice::Tunnel(tunnel)) = self.notice() else {
+            return None;
+        };
+        let next = tunnel.phase.next_at().filter(|at| *at > self.now)?;
+        if self.areas().header.height < 2 {
+            return None;
+        }
+        let second = SignedDuration::from_secs(1);
+        let part = next.duration_since(self.now).subsec_nanos();
+        let step = match part {
+            0 => second,
+            part => SignedDuration::from_nanos(part.into()),
+        };
+        self.now.checked_add(step).ok()
+    }
+
     /// When something on the screen changes by itself, if it does.
     pub(super) fn changes_at(&self) -> Option<Timestamp> {
         let second = Timestamp::from_second(self.now.as_second() + 1).ok();
         let moves = !self.beat.is_still() || (self.ago && self.list.total() > 0);
         let remark = self.remark.as_ref().map(|(_, until)| *until);
-        [second.filter(|_| moves), remark]
+        [second.filter(|_| moves), remark, self.counts_down_at()]
             .into_iter()
             .flatten()
             .min()
@@ -213,6 +238,8 @@ pub(super) enum Notice<'a> {
     Failing,
     /// Forwarding is paused.
     Paused,
+    /// Nothing comes through the tunnel.
+    Tunnel(&'a Tunnel),
     /// The target cannot be reached.
     Down {
         since: Timestamp,

@@ -128,8 +128,10 @@ pub(super) enum CopyWhat {
     Headers,
     Response,
     Id,
-    /// The URL where deliveries arrive.
+    /// The URL where deliveries arrive on this machine.
     Url,
+    /// The one where they arrive from elsewhere.
+    PublicUrl,
 }
 
 /// How a delivery is exported.

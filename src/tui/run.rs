@@ -234,6 +234,7 @@ impl Screen {
             Notice::Refused(refusal) => Some(Msg::Refused(refusal)),
             Notice::Deleted(ids) => Some(Msg::Gone(ids)),
             Notice::Warning(warning) => Some(Msg::Warned(warning)),
+            // The next frame looks at how the tunnel is doing.
             Notice::Tunnel(_) | Notice::End => None,
         };
         if let Some(msg) = msg {
@@ -286,6 +287,7 @@ impl Screen {
             secrets: secrets.iter().map(|s| s.label().to_string()).collect(),
             paused: again.controls().is_paused(),
             reach: shown(&self.sources.reach.borrow()),
+            tunnel: store.tunnel(),
             in_flight: self.worker.in_flight(),
             failing: store.is_failing(),
         }))

@@ -1,10 +1,11 @@
 //! How the listener is doing, as the header says it.
 
 use std::collections::VecDeque;
+use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::delivery::Counts;
+use crate::delivery::{Counts, Tunnel};
 
 /// Seconds of the sparkline.
 const BEATS: usize = 60;
@@ -26,10 +27,19 @@ pub(super) struct Status {
     pub(super) paused: bool,
     /// Whether the first target can be reached right now.
     pub(super) reach: Reach,
+    /// The way in from a public URL, where one is wanted.
+    pub(super) tunnel: Option<Arc<Tunnel>>,
     /// Forwards under way.
     pub(super) in_flight: usize,
     /// Whether the store cannot be written.
     pub(super) failing: bool,
+}
+
+impl Status {
+    /// The public URL, where there is one: while the tunnel is broken, too.
+    pub(super) fn public_url(&self) -> Option<&str> {
+        self.tunnel.as_ref()?.public_url.as_deref()
+    }
 }
 
 /// Whether the first target can be reached.
@@ -57,6 +67,7 @@ impl Default for Status {
             secrets: Vec::new(),
             paused: false,
             reach: Reach::Unknown,
+            tunnel: None,
             in_flight: 0,
             failing: false,
         }

@@ -13,6 +13,7 @@ mod read;
 mod row;
 mod signature;
 mod status;
+mod tunnel;
 mod verification;
 
 use std::borrow::Cow;
@@ -33,6 +34,7 @@ pub use read::{Read, bytes, headers, path, read};
 pub use row::{Page, Row};
 pub use signature::SignatureObject;
 pub use status::{Latency, Status, TargetObject};
+pub use tunnel::TunnelObject;
 pub use verification::{FindingObject, Verification};
 
 use crate::delivery::{Headers, escape_json_for_terminal};
@@ -76,6 +78,8 @@ pub enum Object<'a> {
         /// Whether it is marked now.
         marked: bool,
     },
+    /// The tunnel to a relay is in another state.
+    Tunnel(TunnelObject<'a>),
     /// The relay handed on again what had been kept already.
     Repeated {
         /// The delivery's id.
@@ -157,6 +161,8 @@ pub struct Ready<'a> {
     pub version: &'a str,
     /// Where deliveries arrive.
     pub url: &'a str,
+    /// Where they arrive from elsewhere, while a tunnel is online.
+    pub public_url: Option<&'a str>,
     /// The first target.
     pub target: Option<&'a str>,
     /// All of them, routes' included.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Message, Stopped, in_milliseconds};
+use super::{Message, Stopped, TunnelObject, in_milliseconds};
 
 /// A running listener.
 #[derive(Debug, Serialize)]
@@ -18,8 +18,8 @@ pub struct Status<'a> {
     pub pid: u32,
     /// Where deliveries arrive.
     pub url: &'a str,
-    /// A public way in; there is none yet.
-    pub tunnel: Option<()>,
+    /// The way in from a public URL, where one is wanted.
+    pub tunnel: Option<TunnelObject<'a>>,
     /// Every target, those of `--route` included.
     pub targets: &'a [String],
     /// The first target, and whether it takes connections.

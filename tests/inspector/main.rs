@@ -17,4 +17,5 @@ mod rows;
 #[path = "../support/mod.rs"]
 mod support;
 mod tab;
+mod tunnel;
 mod xss;

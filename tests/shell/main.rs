@@ -16,6 +16,7 @@ mod import;
 mod kit;
 mod list;
 mod mark;
+mod relay;
 mod replay;
 mod replay_edits;
 mod replay_expect;

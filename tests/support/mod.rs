@@ -8,5 +8,6 @@ pub mod listener;
 pub mod needs;
 pub mod process;
 pub mod raw;
+pub mod relay;
 pub mod sender;
 pub mod upstream;

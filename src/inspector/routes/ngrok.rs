@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::deliveries::get;
-use crate::delivery::Kept;
+use crate::delivery::{Kept, Tunnel};
 use crate::export::http as wire_format;
 use crate::inspector::answer::{No, aside, finish, say};
 use crate::inspector::asked::{Asked, Body, Id, number, read};
@@ -96,8 +96,10 @@ fn with_tunnel(parts: &Parts, say: impl FnOnce(NgrokTunnel<'_>) -> Response) -> 
     let policy = parts.again.policy();
     let target = policy.targets().next().map(ToString::to_string);
     let received = parts.again.store().counts().received;
+    let public = parts.again.store().tunnel();
+    let public = public.as_deref().and_then(Tunnel::open_url);
     say(NgrokTunnel::new(
-        &parts.about.url,
+        public.unwrap_or(&parts.about.url),
         target.as_deref(),
         received,
     ))

@@ -24,6 +24,8 @@ pub(in crate::tui) struct Glyphs {
     pub(in crate::tui) bar: &'static str,
     /// Something that is there, or goes on.
     pub(in crate::tui) bullet: &'static str,
+    /// It had to wait.
+    pub(in crate::tui) waited: &'static str,
     /// Sent again.
     pub(in crate::tui) again: &'static str,
     /// More follows below.
@@ -46,6 +48,7 @@ impl Glyphs {
         arrow: "→",
         bar: "▌",
         bullet: "●",
+        waited: "◷",
         again: "↻",
         down: "↓",
         ellipsis: "…",
@@ -63,6 +66,7 @@ impl Glyphs {
         arrow: "->",
         bar: ">",
         bullet: "*",
+        waited: "w",
         again: "r",
         down: "v",
         ellipsis: "...",

@@ -10,7 +10,7 @@
 use jiff::tz::TimeZone;
 
 use super::glyphs::{Glyphs, role_of};
-use crate::delivery::words::{self, size, took};
+use crate::delivery::words::{self, between, size, took};
 use crate::delivery::{Answer, Kept, Outcome, Verdict};
 use crate::payload::body::as_text;
 use crate::tui::text::{Line, Role};
@@ -61,6 +61,10 @@ fn notes(kept: &Kept) -> Vec<String> {
         .map(|id| format!("copy of #{id}"))
         .into_iter()
         .collect();
+    if let Some(queued_at) = kept.delivery.request.queued_at() {
+        let waited = between(queued_at, kept.delivery.request.received_at);
+        notes.push(format!("waited {}", words::span(waited)));
+    }
     match kept.replays() {
         0 => {}
         1 => notes.push("replayed once".into()),
@@ -94,6 +98,17 @@ pub(in crate::tui) fn closing(kept: &Kept, glyphs: &Glyphs) -> Line {
             .with(Role::Dim, format!(" in {took}: "))
             .with(Role::Plain, &failure.message),
     }
+}
+
+/// How long it waited at the relay, where it did, and when it came in there.
+pub(in crate::tui) fn waited(kept: &Kept, zone: &TimeZone) -> Option<Line> {
+    let request = &kept.delivery.request;
+    let queued_at = request.queued_at()?;
+    let span = words::span(between(queued_at, request.received_at));
+    let at = queued_at.to_zoned(zone.clone());
+    let at = at.strftime("%Y-%m-%d %H:%M:%S");
+    let line = Line::of(Role::Accent, format!("Waited {span} at the relay"));
+    Some(line.with(Role::Dim, format!(", where it came in at {at}.")))
 }
 
 /// The first line of what an app answered, or what its status means.

@@ -62,6 +62,7 @@ impl Detail {
                         .lines(&self.glyphs)
                 });
                 lines.extend([Line::empty(), head::closing(kept, &self.glyphs)]);
+                lines.extend(head::waited(kept, &self.zone));
                 lines
             }
             (Tab::Headers, _) => headers::lines(&request.headers),

@@ -68,6 +68,8 @@ pub(in crate::tui) struct Row {
     pub(in crate::tui) took: Option<Duration>,
     pub(in crate::tui) replays: usize,
     pub(in crate::tui) marked: bool,
+    /// Whether it waited at the relay.
+    pub(in crate::tui) waited: bool,
     /// The delivery that this one is an edited copy of.
     pub(in crate::tui) original: Option<u64>,
 }
@@ -89,6 +91,7 @@ impl Row {
             took: newest.map(|attempt| attempt.took),
             replays: kept.replays(),
             marked: kept.marked,
+            waited: request.queued_at().is_some(),
             original: request.original,
         }
     }

@@ -6,7 +6,7 @@ use crate::tui::keys::Action;
 use crate::tui::layout::{Pane, Shape};
 use crate::tui::list::Way;
 use crate::tui::model::Model;
-use crate::tui::msg::{Effect, Progress, Said};
+use crate::tui::msg::{CopyWhat, Effect, Progress, Said};
 
 /// Does it.
 pub(super) fn act(model: &mut Model, action: Action) -> Option<Effect> {
@@ -67,11 +67,26 @@ pub(super) fn act(model: &mut Model, action: Action) -> Option<Effect> {
         Action::Suspend => return Some(Effect::Suspend),
         Action::Mouse => return Some(mouse(model)),
         Action::Pause => return Some(Effect::Pause(!model.status.paused)),
+        Action::Url => return Some(url(model)),
         Action::Page => return Some(Effect::Page(model.list.selected())),
         Action::Replay | Action::Edit | Action::Mark => return on_selected(model, action),
         _ => return dialogs::open(model, action),
     }
     None
+}
+
+/// Copies where deliveries arrive: from elsewhere, where they can.
+fn url(model: &Model) -> Effect {
+    let what = match model.status.public_url() {
+        Some(_) => CopyWhat::PublicUrl,
+        None => CopyWhat::Url,
+    };
+    Effect::Copy {
+        id: 0,
+        what,
+        attempt: None,
+        text: None,
+    }
 }
 
 /// What is done to the selected delivery at once.

@@ -11,7 +11,8 @@ use super::dialog::{Answer, Dialog};
 use super::keys::{self, Action, Place};
 use super::layout::Pane;
 use super::model::Model;
-use super::msg::{Effect, Msg};
+use super::msg::{Effect, Msg, Said};
+use crate::delivery::{Phase, Tunnel};
 
 /// Changes the model by what has happened; the result is to be done.
 pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
@@ -64,7 +65,10 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
             model.warn(warning);
             dialogs::refresh(model);
         }
-        Msg::Status(status) => model.status = *status,
+        Msg::Status(status) => {
+            let before = std::mem::replace(&mut model.status, *status);
+            came_online(model, before.tunnel.as_deref());
+        }
         Msg::Opened(kept) => model.detail.open(kept),
         Msg::Found(found) => return search::found(model, *found),
         Msg::Explained(id, explained) => model.detail.explain(id, *explained),
@@ -78,6 +82,21 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
         }
     }
     None
+}
+
+/// Says how many deliveries had waited for the tunnel, when it has come online.
+fn came_online(model: &mut Model, before: Option<&Tunnel>) {
+    let Some(tunnel) = model.status.tunnel.clone() else {
+        return;
+    };
+    if let Phase::Online { waiting, .. } = tunnel.phase
+        && waiting > 0
+        && tunnel.is_news_after(before)
+    {
+        model.say(Said::fine(format!(
+            "{waiting} had waited: the tunnel is online"
+        )));
+    }
 }
 
 fn press(model: &mut Model, key: KeyEvent) -> Option<Effect> {

@@ -127,6 +127,7 @@ fn works(model: &Model, action: Action) -> bool {
             model.list.marked().any(|id| Some(id) != selected)
         }
         Action::NextFailure | Action::PreviousFailure => model.list.has_failures(),
+        Action::Url => model.status.public_url().is_some(),
         Action::Page => model.about.page.is_some(),
         Action::Follow => !model.list.follows() && has_rows,
         _ => true,

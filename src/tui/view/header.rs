@@ -2,6 +2,7 @@
 //!
 //! ```text
 //!  cmhook  http://127.0.0.1:4400/ → localhost:3000 ●   ▁▁▂▅▂▁▁▃█▂  128 in · 3 failed · 1 invalid · 2 secrets
+//!  cmhook  https://shop.hooks.example.com ● 23 ms → localhost:3000 ●     128 in · 2 secrets
 //!  ✗ localhost:3000 is down since 10:31:58: connection refused; is the app running?
 //! ```
 
@@ -9,6 +10,7 @@ use jiff::Timestamp;
 use ratatui::layout::Rect;
 
 use super::paint::Canvas;
+use crate::delivery::{Phase, words};
 use crate::tui::model::{Model, Notice};
 use crate::tui::status::Reach;
 use crate::tui::text::{Line, Role};
@@ -46,16 +48,17 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 /// As much as there is room for; what can be done without best goes first.
 fn fitting(canvas: &Canvas<'_>, model: &Model, room: usize) -> (Line, Line) {
-    let (whole, short) = (
-        place(model, canvas.unicode, true),
-        place(model, canvas.unicode, false),
-    );
+    let place = |urls: &[&str]| place(model, canvas.unicode, urls);
+    let (local, public) = (&*model.about.url, model.status.public_url());
+    let both = public.map_or_else(|| place(&[local]), |public| place(&[public, local]));
+    let (whole, short) = (place(&[public.unwrap_or(local)]), place(&[]));
     let (counts, few) = (
         counts(model, true, canvas.unicode),
         counts(model, false, canvas.unicode),
     );
     let spark = |columns| spark(model, canvas.unicode, columns);
     let ways = [
+        (&both, join(&spark(SPARK), &counts)),
         (&whole, join(&spark(SPARK), &counts)),
         (&whole, join(&spark(SPARK / 2), &counts)),
         (&whole, counts.clone()),
@@ -76,14 +79,20 @@ fn join(left: &Line, right: &Line) -> Line {
     line
 }
 
-/// Where deliveries arrive and where they go.
-fn place(model: &Model, unicode: bool, with_url: bool) -> Line {
+/// Where deliveries arrive, at these URLs, and where they go. The tunnel's mark stands behind
+/// the first.
+fn place(model: &Model, unicode: bool, urls: &[&str]) -> Line {
     let status = &model.status;
     let mut line = Line::of(Role::Strong, "cmhook");
-    if with_url {
-        line = line
-            .with(Role::Plain, "  ")
-            .with(Role::Plain, &model.about.url);
+    if let Some(url) = urls.first() {
+        line = line.with(Role::Plain, "  ").with(Role::Plain, url);
+    }
+    if let Some(tunnel) = &status.tunnel {
+        let (role, mark) = mark(&tunnel.phase, unicode);
+        line = line.with(role, format!(" {mark}"));
+    }
+    for url in urls.iter().skip(1) {
+        line = line.with(Role::Dim, "  ").with(Role::Dim, url);
     }
     line = line.with(Role::Dim, if unicode { " → " } else { " -> " });
     match (status.answers, status.targets.split_first()) {
@@ -106,6 +115,24 @@ fn place(model: &Model, unicode: bool, with_url: bool) -> Line {
                 }
             }
         }
+    }
+}
+
+/// How a tunnel is doing: `● 23 ms`.
+fn mark(phase: &Phase, unicode: bool) -> (Role, String) {
+    let sign = |sign, ascii| if unicode { sign } else { ascii };
+    match phase {
+        Phase::Connecting => (Role::Dim, sign("○", "?").into()),
+        Phase::Online { round_trip, .. } => {
+            let text = match round_trip.map(|time| time.as_millis()) {
+                None => sign("●", "up").to_owned(),
+                Some(0) => format!("{} <1 ms", sign("●", "up")),
+                Some(ms) => format!("{} {ms} ms", sign("●", "up")),
+            };
+            (Role::Good, text)
+        }
+        Phase::Reconnecting { .. } => (Role::Bad, sign("✗ lost", "lost").into()),
+        Phase::Refused { .. } => (Role::Bad, sign("✗ refused", "refused").into()),
     }
 }
 
@@ -171,6 +198,19 @@ fn told(notice: Notice<'_>, model: &Model, unicode: bool) -> Line {
             Role::Warn,
             "forwarding is paused: deliveries are kept and answered 503, p goes on",
         ),
+        Notice::Tunnel(tunnel) => {
+            let (role, sign) = match &tunnel.phase {
+                Phase::Refused { .. } => (Role::Bad, cross),
+                Phase::Reconnecting { .. } => (Role::Warn, dot),
+                Phase::Connecting | Phase::Online { .. } => (Role::Dim, ""),
+            };
+            let text = words::tunnel(tunnel, model.now);
+            let line = Line::of(role, sign).with(role, format!("tunnel: {text}"));
+            match tunnel.phase.trouble() {
+                Some((_, hint)) if !hint.is_empty() => line.with(Role::Dim, format!("; {hint}")),
+                _ => line,
+            }
+        }
         Notice::Down {
             since,
             message,

@@ -37,6 +37,10 @@ impl Worker {
         match what {
             CopyWhat::Id => return Ok(id.to_string()),
             CopyWhat::Url => return Ok(self.url.to_string()),
+            CopyWhat::PublicUrl => {
+                let url = self.store().tunnel().and_then(|t| t.public_url.clone());
+                return url.ok_or_else(|| "the relay has not named a public URL yet".into());
+            }
             CopyWhat::Value | CopyWhat::Path => {
                 return text.ok_or_else(|| "there is nothing at the cursor to copy".into());
             }
@@ -69,6 +73,7 @@ const fn name(what: CopyWhat) -> &'static str {
         CopyWhat::Response => "the response",
         CopyWhat::Id => "the id",
         CopyWhat::Url => "the URL",
+        CopyWhat::PublicUrl => "the public URL",
     }
 }
 
@@ -133,6 +138,7 @@ fn remark(what: &str, text: &str, copied: Copied) -> Msg {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::delivery::{Phase, Tunnel};
     use crate::tui::work::test_bench::Bench;
 
     #[tokio::test]
@@ -142,6 +148,15 @@ mod tests {
         let text = |what| bench.worker.text_of(id, what, None, None);
         assert_eq!(text(CopyWhat::Id).unwrap(), "1");
         assert_eq!(text(CopyWhat::Url).unwrap(), bench.url());
+        assert!(text(CopyWhat::PublicUrl).is_err());
+        bench.worker.store().tell_tunnel(Tunnel {
+            relay: "https://hooks.example.com".into(),
+            public_url: Some("https://shop.hooks.example.com".into()),
+            phase: Phase::Connecting,
+            since: jiff::Timestamp::UNIX_EPOCH,
+        });
+        let public = text(CopyWhat::PublicUrl).unwrap();
+        assert_eq!(public, "https://shop.hooks.example.com");
         assert_eq!(
             text(CopyWhat::Payload).unwrap(),
             "{\"a\":\"\u{202e}b\"}\r\n"

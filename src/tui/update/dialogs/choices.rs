@@ -32,6 +32,10 @@ pub(super) fn trigger(model: &Model) -> Dialog {
 pub(super) fn copy(model: &Model) -> Dialog {
     let kept = model.detail.kept();
     let mut items = kept.map_or_else(Vec::new, |kept| of_delivery(model, kept));
+    if let Some(url) = model.status.public_url() {
+        let what = CopyWhat::PublicUrl;
+        items.push(copied(model, 'u', "public URL", url.into(), what, None));
+    }
     items.push(copied(
         model,
         'w',

@@ -85,11 +85,13 @@ fn empty(model: &Model) -> Vec<Line> {
             Line::of(Role::Dim, "Esc shows all again."),
         ];
     }
+    let open = model.status.tunnel.as_ref().and_then(|t| t.open_url());
+    let url = open.unwrap_or(&model.about.url);
     vec![
         Line::of(Role::Strong, "No deliveries yet."),
         Line::empty(),
         Line::of(Role::Plain, "Point your webhook at "),
-        Line::of(Role::Accent, format!("  {}", model.about.url)),
+        Line::of(Role::Accent, format!("  {url}")),
         Line::of(Role::Plain, "or press ")
             .with(Role::Accent, "t")
             .with(Role::Plain, " to send a sample."),

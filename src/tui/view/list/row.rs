@@ -88,12 +88,14 @@ pub(super) fn line(row: &Row, look: &Look<'_>, columns: &Columns, model: &Model)
         (true, true) => "★",
         (true, false) => "*",
     };
-    let time = match (columns.time, model.ago) {
-        (false, _) => String::new(),
-        (true, true) => format!("{:<8}  ", ago(row.at, model.now)),
+    let waited = if row.waited { glyphs.waited } else { " " };
+    // The sign stands behind the time, or where that would begin.
+    let (before, time) = match (columns.time, model.ago) {
+        (false, _) => (waited, String::new()),
+        (true, true) => (" ", format!("{:<8}{waited} ", ago(row.at, model.now))),
         (true, false) => {
             let local = row.at.to_zoned(model.about.zone.clone());
-            local.strftime("%H:%M:%S  ").to_string()
+            (" ", format!("{}{waited} ", local.strftime("%H:%M:%S")))
         }
     };
     let (mark, mark_role) = match row.mark {
@@ -106,7 +108,7 @@ pub(super) fn line(row: &Row, look: &Look<'_>, columns: &Columns, model: &Model)
     let (status, status_role) = status(row.ending, cut);
     let mut line = Line::of(bar_role, bar)
         .with(Role::Dim, format!("{:>width$}", row.id, width = columns.id))
-        .with(Role::Accent, format!("{star} "))
+        .with(Role::Accent, format!("{star}{before}"))
         .with(Role::Dim, time)
         .with(Role::Plain, fitted(&row.name, columns.name, cut))
         .with(mark_role, format!(" {mark} "))

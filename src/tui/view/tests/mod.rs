@@ -3,3 +3,4 @@
 mod dialogs;
 mod frames;
 pub(in crate::tui) mod stage;
+mod tunnel;

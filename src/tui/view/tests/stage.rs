@@ -16,8 +16,8 @@ use crate::cakemail::sample::find;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::verify;
 use crate::delivery::{
-    Answer, Attempt, Cause, Delivery, Failure, FailureCode, Headers, Kept, Outcome, Received,
-    Scheme,
+    Answer, Attempt, Cause, Delivery, Failure, FailureCode, Headers, Kept, Outcome, Phase,
+    Received, Relayed, Scheme, Tunnel,
 };
 use crate::tui::about::About;
 use crate::tui::model::Model;
@@ -45,6 +45,8 @@ pub(in crate::tui) struct Sample {
     outcomes: Vec<(Cause, Duration, Outcome)>,
     marked: bool,
     original: Option<u64>,
+    /// Seconds that it had waited at a relay.
+    waited: Option<i64>,
 }
 
 /// A delivery of this event with a right signature, 12 seconds before [`NOW`] where its id is
@@ -62,6 +64,7 @@ pub(in crate::tui) fn sample(id: u64, event: &'static str) -> Sample {
         outcomes: Vec::new(),
         marked: false,
         original: None,
+        waited: None,
     };
     let signature = secret().sign(Scheme::CakemailBase64, &made.body);
     made.with_signature(&signature)
@@ -148,6 +151,12 @@ impl Sample {
         self
     }
 
+    /// Handed on by a relay, where it had waited so many seconds.
+    pub(in crate::tui) fn waited(mut self, seconds: i64) -> Self {
+        self.waited = Some(seconds);
+        self
+    }
+
     /// As the store would keep it.
     pub(in crate::tui) fn kept(self) -> Kept {
         let headers: Headers = self.headers.into_iter().collect();
@@ -162,7 +171,12 @@ impl Sample {
             body: self.body,
             event: self.event.map(Into::into),
             original: self.original,
-            relayed: None,
+            relayed: self.waited.map(|seconds| {
+                Box::new(Relayed {
+                    id: "r1".into(),
+                    queued_at: Some(at - seconds.seconds()),
+                })
+            }),
         };
         let id = self.id;
         let attempts = self.outcomes.into_iter().zip(1_u32..);
@@ -263,6 +277,18 @@ impl Stage {
         effect
     }
 
+    /// Has a tunnel in this phase, to a relay that has named a public URL or not.
+    pub(in crate::tui) fn tunnel(&mut self, is_named: bool, phase: Phase) {
+        let mut status = self.model.status.clone();
+        status.tunnel = Some(Arc::new(Tunnel {
+            relay: "https://hooks.example.com".into(),
+            public_url: is_named.then(|| "https://shop.hooks.example.com".into()),
+            phase,
+            since: now(),
+        }));
+        self.tell(Msg::Status(Box::new(status)));
+    }
+
     /// Presses a key.
     pub(in crate::tui) fn press(&mut self, code: KeyCode) -> Option<Effect> {
         self.tell(Msg::Key(KeyEvent::new(code, KeyModifiers::NONE)))
@@ -344,7 +370,7 @@ fn text(buffer: &Buffer) -> String {
     out
 }
 
-fn now() -> Timestamp {
+pub(in crate::tui) fn now() -> Timestamp {
     NOW.parse().unwrap()
 }
 

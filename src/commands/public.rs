@@ -1,0 +1,117 @@
+//! The listener's way in from a public URL.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::Request;
+use hyper::body::Incoming;
+use tokio::sync::watch;
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::capture::intake::Intake;
+use crate::capture::peer::Peer;
+use crate::config::RelaySettings;
+use crate::delivery::{Phase, Tunnel};
+use crate::http::tls::{self, RootsError};
+use crate::store::Store;
+use crate::tunnel::{self, Asking, Delivered, Refused};
+
+/// How long the start waits for the public URL.
+const SOON: Duration = Duration::from_secs(5);
+
+/// A tunnel whose deliveries wait for the pipeline to be there.
+pub(super) struct Public {
+    open: watch::Sender<Option<Arc<Intake>>>,
+    told: watch::Receiver<Option<Tunnel>>,
+}
+
+impl Public {
+    /// Begins to connect.
+    ///
+    /// # Errors
+    /// Where the certificates to trust cannot be read.
+    pub(super) fn begin(
+        settings: RelaySettings,
+        store: &Store,
+        connections: &TaskTracker,
+        stop: CancellationToken,
+    ) -> Result<Self, RootsError> {
+        let roots = match &settings.ca {
+            Some(path) => tls::roots_with(path)?,
+            None => tls::system_roots(),
+        };
+        let asking = Asking {
+            relay: settings.url,
+            token: settings.token,
+            name: settings.name,
+            claim: settings.claim,
+            tls: Arc::new(tls::client(roots)),
+        };
+        let (open, opened) = watch::channel(None::<Arc<Intake>>);
+        let handle = move |request: Request<Incoming>, delivered: Delivered| {
+            let mut opened = opened.clone();
+            async move {
+                let intake = opened.wait_for(Option::is_some).await;
+                let intake = intake.ok().and_then(|intake| intake.clone());
+                match intake {
+                    Some(intake) => {
+                        let peer = Peer::relayed(delivered.peer, delivered.https);
+                        intake
+                            .deliver_relayed(request, &peer, delivered.relayed)
+                            .await
+                    }
+                    None => crate::capture::answer::own(
+                        http::StatusCode::SERVICE_UNAVAILABLE,
+                        "stopping",
+                    ),
+                }
+            }
+        };
+        let (telling, told) = watch::channel(None::<Tunnel>);
+        let telling_store = store.clone();
+        let tell = move |tunnel: Tunnel| {
+            telling_store.tell_tunnel(tunnel.clone());
+            telling.send_replace(Some(tunnel));
+        };
+        connections.spawn(async move {
+            if let Err(error) = tunnel::run(asking, handle, tell, stop).await {
+                tracing::error!("no tunnel: {error}");
+            }
+        });
+        Ok(Self { open, told })
+    }
+
+    /// Waits a while for the connection to come to something.
+    ///
+    /// # Errors
+    /// Where the relay says no: whoever wanted a public URL does not get it.
+    pub(super) async fn settled(&mut self) -> Result<(), Refused> {
+        let is_settled = |tunnel: &Option<Tunnel>| {
+            let phase = tunnel.as_ref().map(|tunnel| &tunnel.phase);
+            phase.is_some_and(|phase| !matches!(phase, Phase::Connecting))
+        };
+        let settled = timeout(SOON, self.told.wait_for(is_settled)).await;
+        let Ok(Ok(tunnel)) = settled else {
+            return Ok(());
+        };
+        match tunnel.as_ref().map(|tunnel| &tunnel.phase) {
+            Some(Phase::Refused {
+                code, reason, hint, ..
+            }) => Err(Refused {
+                code: code.clone(),
+                reason: reason.clone(),
+                hint: hint.clone(),
+                is_final: true,
+            }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Lets deliveries in.
+    pub(super) fn open(self, intake: Arc<Intake>) {
+        // Those that came before are waiting for just this.
+        self.open.send_replace(Some(intake));
+    }
+}

@@ -1,0 +1,314 @@
+//! The relay that gives a listener a public URL.
+
+use std::fs;
+use std::net::IpAddr;
+use std::path::Path;
+
+use http::Uri;
+use http::uri::{Authority, Scheme};
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
+use rustls::pki_types::pem::PemObject as _;
+use secrecy::{ExposeSecret as _, SecretString};
+
+use super::{Claim, ConfigError, Raw, RelaySettings, credentials};
+
+/// The variable that holds the token. There is no flag: `ps` shows those to everybody.
+const VARIABLE: &str = "CMHOOK_RELAY_TOKEN";
+
+/// A URL with a user in it, which many a tool takes for a token.
+const USER: &str = "a user is not wanted in it";
+
+/// The most characters of a name, as of a label in DNS.
+const MAX_NAME: usize = 63;
+
+/// What the sources say of a relay; `None` where none is wanted.
+pub(super) fn collect(
+    sources: &[Raw],
+    doubts: &mut Vec<String>,
+) -> Result<Option<RelaySettings>, ConfigError> {
+    let wanted = sources.iter().find_map(|source| source.relay.as_deref());
+    let Some(text) = wanted.map(str::trim).filter(|text| !text.is_empty()) else {
+        return nothing_for_a_relay(sources).map(|()| None);
+    };
+    let url = relay_url(text)?;
+    let name = sources.iter().find_map(|source| source.name.as_deref());
+    let name = name.map(name_of_agent).transpose()?;
+    let ca = sources.iter().find_map(|source| source.relay_ca.clone());
+    if let Some(path) = &ca {
+        check_certificates(path)?;
+    }
+    let claim = claim(sources)?;
+    let token = token(sources, &url, doubts)?;
+    let clear = url.scheme() == Some(&Scheme::HTTP) && !is_loopback(&url);
+    if clear && token.is_some() {
+        return Err(ConfigError::new(
+            format!(
+                "`--relay {}` would send the token over the network in the clear",
+                presentable(text)
+            ),
+            "use `https://`; a certificate of your own is trusted with `--relay-ca FILE`",
+        ));
+    }
+    if clear {
+        doubts.push(format!(
+            "between here and `{}` deliveries can be read and changed by others: it is not https",
+            shown_url(&url)
+        ));
+    }
+    Ok(Some(RelaySettings {
+        url,
+        token,
+        name,
+        ca,
+        claim,
+    }))
+}
+
+/// What belongs to a relay is a mistake without one where somebody typed it just now. A
+/// file may hold it for those runs that have one.
+fn nothing_for_a_relay(sources: &[Raw]) -> Result<(), ConfigError> {
+    let Some(typed) = sources.iter().find(|source| source.origin.is_none()) else {
+        return Ok(());
+    };
+    let given = [
+        ("--name", typed.name.is_some()),
+        ("--takeover", typed.takeover == Some(true)),
+        ("--share", typed.share == Some(true)),
+        ("--relay-ca", typed.relay_ca.is_some()),
+    ];
+    match given.into_iter().find(|(_, given)| *given) {
+        None => Ok(()),
+        Some((flag, _)) => Err(ConfigError::new(
+            format!("`{flag}` is for a relay, and there is none"),
+            "say which with `--relay URL`, CMHOOK_RELAY or `relay` in cmhook.toml",
+        )),
+    }
+}
+
+/// What a user writes for a relay: a URL, or a host, which means https unless it is this
+/// machine.
+///
+/// # Errors
+/// Where it is no such URL.
+pub fn relay_url(text: &str) -> Result<Uri, ConfigError> {
+    let bad = |problem: &str| {
+        ConfigError::new(
+            format!(
+                "`{}` is not the URL of a relay: {problem}",
+                presentable(text)
+            ),
+            if problem == USER {
+                "give the token with `cmhook relay login URL` or CMHOOK_RELAY_TOKEN"
+            } else {
+                "write it as `https://hooks.example.com`"
+            },
+        )
+    };
+    let text = text.trim();
+    if text.is_empty() {
+        return Err(bad("it is empty"));
+    }
+    if text.contains(['?', '#']) {
+        return Err(bad("it ends with the host or a path"));
+    }
+    if text.contains('@') {
+        return Err(bad(USER));
+    }
+    let whole = if text.contains("://") {
+        text.to_owned()
+    } else {
+        format!("https://{text}")
+    };
+    let uri: Uri = whole.parse().map_err(|_| bad("it is no address"))?;
+    let mut parts = uri.into_parts();
+    if !matches!(&parts.scheme, Some(s) if *s == Scheme::HTTP || *s == Scheme::HTTPS) {
+        return Err(bad("only https and http reach one"));
+    }
+    let authority = parts
+        .authority
+        .take()
+        .ok_or_else(|| bad("it has no host"))?;
+    let host = authority.host();
+    if host.is_empty() || host.contains('%') {
+        return Err(bad("it has no host"));
+    }
+    if host.bytes().all(|b| b.is_ascii_digit()) {
+        return Err(bad("a number is no host"));
+    }
+    let has_port = authority.as_str().len() > host.len();
+    if has_port && authority.port_u16().is_none_or(|port| port == 0) {
+        return Err(bad("a port is a number from 1 to 65535"));
+    }
+    let lower = authority.as_str().to_ascii_lowercase();
+    if !text.contains("://") && on_this_machine(authority.host()) {
+        parts.scheme = Some(Scheme::HTTP);
+    }
+    let usual = if parts.scheme == Some(Scheme::HTTP) {
+        ":80"
+    } else {
+        ":443"
+    };
+    // One relay has one URL, under which its token is kept.
+    let authority = Authority::try_from(lower.strip_suffix(usual).unwrap_or(&lower))
+        .map_err(|_| bad("it is no address"))?;
+    let path = parts.path_and_query.take();
+    let path = path.as_ref().map_or("", |path| path.path());
+    let path = match path.trim_end_matches('/') {
+        "" => "/",
+        path => path,
+    };
+    Uri::builder()
+        .scheme(parts.scheme.unwrap_or(Scheme::HTTPS))
+        .authority(authority)
+        .path_and_query(path)
+        .build()
+        .map_err(|_| bad("it is no address"))
+}
+
+/// A relay's URL as it is shown and as its token is kept under: without a slash at its end.
+pub fn shown_url(url: &Uri) -> String {
+    url.to_string().trim_end_matches('/').to_owned()
+}
+
+/// Whether a relay is on this machine by its very name.
+pub fn is_loopback(url: &Uri) -> bool {
+    url.host().is_some_and(on_this_machine)
+}
+
+fn on_this_machine(host: &str) -> bool {
+    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+    let host = bare.unwrap_or(host).trim_end_matches('.');
+    let host = host.to_ascii_lowercase();
+    host == "localhost"
+        || host.ends_with(".localhost")
+        || host
+            .parse::<IpAddr>()
+            .is_ok_and(|ip| ip.to_canonical().is_loopback())
+}
+
+/// Of a text that is no URL as much as can be shown: a password may stand before the `@`,
+/// and a token behind the `?`.
+fn presentable(text: &str) -> String {
+    let text = text.split(['?', '#']).next().unwrap_or_default();
+    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
+    text.escape_debug().to_string()
+}
+
+/// Whether a text can be the name of a tunnel, which becomes a label in DNS.
+pub fn is_name(text: &str) -> bool {
+    (1..=MAX_NAME).contains(&text.len())
+        && text
+            .bytes()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-')
+        && !text.starts_with('-')
+        && !text.ends_with('-')
+}
+
+fn name_of_agent(text: &str) -> Result<String, ConfigError> {
+    if is_name(text) {
+        return Ok(text.to_owned());
+    }
+    let lower = text.to_ascii_lowercase();
+    let hint = if is_name(&lower) {
+        format!("it becomes part of a host's name: write `{lower}`")
+    } else {
+        format!(
+            "use `a` to `z`, `0` to `9` and hyphens between them, {MAX_NAME} characters at most"
+        )
+    };
+    Err(ConfigError::new(
+        format!("`--name {}` cannot be a name", text.escape_debug()),
+        hint,
+    ))
+}
+
+/// What the first source that says something of it says.
+fn claim(sources: &[Raw]) -> Result<Claim, ConfigError> {
+    for source in sources {
+        match (source.takeover, source.share) {
+            (Some(true), Some(true)) => {
+                return Err(ConfigError::new(
+                    "`--takeover` and `--share` exclude each other",
+                    "leave one of them out; `--share=false` undoes CMHOOK_SHARE",
+                ));
+            }
+            (Some(true), _) => return Ok(Claim::Takeover),
+            (_, Some(true)) => return Ok(Claim::Share),
+            (_, Some(false)) => return Ok(Claim::Exclusive),
+            (_, None) => {}
+        }
+    }
+    Ok(Claim::Exclusive)
+}
+
+/// The token of the environment, of the file that names the relay, or of the login.
+fn token(
+    sources: &[Raw],
+    url: &Uri,
+    doubts: &mut Vec<String>,
+) -> Result<Option<SecretString>, ConfigError> {
+    if let Some(value) = std::env::var_os(VARIABLE) {
+        let value = value.into_string().unwrap_or_default();
+        return checked(&value, VARIABLE).map(Some);
+    }
+    for source in sources {
+        let Some(token) = &source.relay_token else {
+            continue;
+        };
+        let file = source.origin.as_deref().unwrap_or(Path::new(""));
+        // A token goes to the relay that it was written down for, and not to one that
+        // another file, perhaps a stranger's, names.
+        match &source.relay {
+            Some(own) if relay_url(own).is_ok_and(|own| own == *url) => {
+                let place = format!("`relay_token` in `{}`", file.display());
+                return checked(token.expose_secret(), &place).map(Some);
+            }
+            Some(_) => {}
+            None => doubts.push(format!(
+                "`relay_token` in `{}` is not used, since no `relay` stands beside it",
+                file.display()
+            )),
+        }
+    }
+    let Some(token) = credentials::read(url)? else {
+        return Ok(None);
+    };
+    doubts.extend(credentials::doubt());
+    checked(token.expose_secret(), "the token of `cmhook relay login`").map(Some)
+}
+
+/// A token that can be sent. What is wrong with one is said without it.
+fn checked(value: &str, place: &str) -> Result<SecretString, ConfigError> {
+    let value = value.trim();
+    if !value.is_empty() && value.bytes().all(|b| b.is_ascii_graphic()) {
+        return Ok(value.into());
+    }
+    Err(ConfigError::new(
+        format!("{place} is not a token"),
+        "copy it again from where the relay's operator got it, or leave it out",
+    ))
+}
+
+/// Whether a file holds certificates that TLS can use.
+fn check_certificates(path: &Path) -> Result<(), ConfigError> {
+    let shown = path.display();
+    let hint = "it holds the certificates to trust in PEM, from `-----BEGIN CERTIFICATE-----` on";
+    let bad = |what: &str| ConfigError::new(format!("`--relay-ca {shown}` {what}"), hint);
+    let text = fs::read(path).map_err(|error| bad(&format!("cannot be read: {error}")))?;
+    let mut store = RootCertStore::empty();
+    for certificate in CertificateDer::pem_slice_iter(&text) {
+        let certificate = certificate.map_err(|_| bad("is no PEM"))?;
+        store
+            .add(certificate)
+            .map_err(|_| bad("holds a certificate that is damaged"))?;
+    }
+    if store.is_empty() {
+        return Err(bad("holds no certificate"));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+#[path = "relay_tests.rs"]
+mod tests;

@@ -1,0 +1,147 @@
+//! What is said once at the start.
+
+use std::io::{self, Write};
+
+use anstyle::Style;
+use jiff::Timestamp;
+
+use super::human::{BOLD, DIM, GREEN, shown, warning};
+use crate::delivery::{Tunnel, Warning, words};
+
+/// What is said once at the start.
+#[derive(Debug, Clone)]
+pub struct Block {
+    /// Where deliveries arrive.
+    pub url: String,
+    /// The way in from a public URL.
+    pub tunnel: Option<Tunnel>,
+    /// Where they go, one line each.
+    pub targets: Vec<String>,
+    /// What they are verified with.
+    pub secrets: String,
+    /// Where they are kept.
+    pub store: String,
+    /// The web inspector, where there is one.
+    pub inspector: Option<String>,
+    /// What the user should know, with or without a hint.
+    pub warnings: Vec<Warning>,
+}
+
+impl Block {
+    /// What is to be known of a tunnel through which nothing comes.
+    fn closed_tunnel(&self) -> Option<Warning> {
+        let tunnel = self
+            .tunnel
+            .as_ref()
+            .filter(|one| one.open_url().is_none())?;
+        let hint = tunnel.phase.trouble().map_or("", |(_, hint)| hint);
+        Some(Warning {
+            code: "tunnel",
+            message: format!("tunnel: {}", words::tunnel(tunnel, Timestamp::now())),
+            hint: hint.to_owned(),
+        })
+    }
+
+    /// Writes the block, or with `brief` only its warnings and its last line.
+    pub(super) fn write(&self, out: &mut impl Write, colour: bool, brief: bool) -> io::Result<()> {
+        let paint = |style: Style, text: &str| {
+            if colour {
+                format!("{style}{text}{style:#}")
+            } else {
+                text.to_owned()
+            }
+        };
+        if !brief {
+            writeln!(
+                out,
+                "{}",
+                paint(BOLD, concat!("cmhook ", env!("CARGO_PKG_VERSION")))
+            )?;
+            let row = |name: &str| paint(DIM, &format!("  {name:<8}"));
+            if let Some(tunnel) = &self.tunnel {
+                let url = match tunnel.open_url() {
+                    Some(url) => paint(BOLD, &shown(url)),
+                    None => "none yet".to_owned(),
+                };
+                writeln!(out, "{}{url}", row("public"))?;
+            }
+            writeln!(out, "{}{}", row("webhook"), self.url)?;
+            for (at, target) in self.targets.iter().enumerate() {
+                let name = if at == 0 { "forward" } else { "" };
+                writeln!(out, "{}{}", row(name), shown(target))?;
+            }
+            writeln!(out, "{}{}", row("secrets"), shown(&self.secrets))?;
+            writeln!(out, "{}{}", row("store"), shown(&self.store))?;
+            if let Some(link) = &self.inspector {
+                writeln!(out, "{}{link}", row("inspect"))?;
+            }
+        }
+        for one in self.warnings.iter().chain(&self.closed_tunnel()) {
+            warning(out, one)?;
+        }
+        let open = self.tunnel.as_ref().and_then(Tunnel::open_url);
+        let url = open.map_or_else(|| self.url.clone(), shown);
+        let stop = if brief { "" } else { " (Ctrl-C stops)" };
+        writeln!(
+            out,
+            "{}{stop}",
+            paint(GREEN, &format!("Ready, waiting for deliveries at {url}"))
+        )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::delivery::Phase;
+
+    fn written(tunnel: Option<Tunnel>, brief: bool) -> String {
+        let block = Block {
+            url: "http://127.0.0.1:4400/".into(),
+            tunnel,
+            targets: vec!["http://localhost:3000".into()],
+            secrets: "1 (bounces)".into(),
+            store: "in memory only (--ephemeral)".into(),
+            inspector: None,
+            warnings: Vec::new(),
+        };
+        let mut out = Vec::new();
+        block.write(&mut out, false, brief).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    }
+
+    fn tunnel(public_url: Option<&str>, phase: Phase) -> Tunnel {
+        Tunnel {
+            relay: "https://hooks.example.com".into(),
+            public_url: public_url.map(Into::into),
+            phase,
+            since: Timestamp::UNIX_EPOCH,
+        }
+    }
+
+    #[test]
+    fn the_public_url_comes_first_where_there_is_one() {
+        let online = Phase::Online {
+            round_trip: None,
+            waiting: 12,
+        };
+        let refused = Phase::Refused {
+            code: "token".into(),
+            reason: "the relay does not know the token".into(),
+            hint: "log in with `cmhook relay login`".into(),
+            next_at: None,
+        };
+        let url = Some("https://shop.hooks.example.com\u{1b}");
+        insta::assert_snapshot!(
+            [
+                written(None, false),
+                written(Some(tunnel(url, online.clone())), false),
+                written(Some(tunnel(url, online)), true),
+                written(Some(tunnel(None, Phase::Connecting)), false),
+                written(Some(tunnel(None, refused)), true),
+            ]
+            .join("\n")
+        );
+    }
+}

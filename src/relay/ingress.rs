@@ -1,0 +1,288 @@
+//! What the public side answers.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::Duration;
+
+use http::uri::{Authority, PathAndQuery};
+use http::{Method, Request, Response, StatusCode, header};
+use hyper::body::Incoming;
+use ipnet::IpNet;
+use jiff::Timestamp;
+use tokio::time::{Instant, timeout};
+
+use super::answer::{AnswerBody, Reason, closing, own, plain};
+use super::data::Data;
+use super::deliver::{Arrived, Courier};
+use super::forwarded::{Sender, unwrap};
+use super::id;
+use super::limits::Limiter;
+use super::metrics::Metrics;
+use super::route::{Domain, Route, UrlStyle};
+use super::strict::{MAX_HEAD, Violation, Violations};
+use crate::http::body::{self, BodyError, Budget, Limits};
+use crate::http::headers;
+use crate::link::names;
+
+/// How long the next piece of a body may take, and all of it.
+const BODY_IDLE: Duration = Duration::from_secs(15);
+const BODY_WITHIN: Duration = Duration::from_mins(10);
+
+/// What all requests of a connection have in common.
+#[derive(Debug, Clone)]
+pub(super) struct Conn {
+    pub(super) sender: Sender,
+    /// Of HTTP/1; HTTP/2 cannot be read in two ways.
+    pub(super) violations: Option<Violations>,
+}
+
+/// The public side.
+#[derive(Debug)]
+pub(super) struct Front {
+    pub(super) domain: Domain,
+    pub(super) style: UrlStyle,
+    /// Whether senders see HTTPS, wherever it ends; `None` where it is as they come in.
+    pub(super) public_https: Option<bool>,
+    pub(super) data: Data,
+    pub(super) courier: Courier,
+    pub(super) limiter: Limiter,
+    pub(super) budget: Arc<Budget>,
+    pub(super) max_body: u64,
+    pub(super) trusted: Vec<IpNet>,
+    pub(super) is_open: bool,
+    pub(super) draining: AtomicBool,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+impl Front {
+    pub(super) fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn url_of(&self, name: &str, https: bool) -> String {
+        let scheme = if self.public_https.unwrap_or(https) {
+            "https"
+        } else {
+            "http"
+        };
+        self.domain.url_of(scheme, name, self.style)
+    }
+
+    /// Answers one request.
+    pub(super) async fn answer(
+        self: &Arc<Self>,
+        mut request: Request<Incoming>,
+        conn: &Conn,
+    ) -> Response<AnswerBody> {
+        if let Some(violation) = conn.violations.as_ref().and_then(Violations::next) {
+            return self.turn_away(violation);
+        }
+        let Some(host) = host_of(&request) else {
+            return self.turn_away(Violation::NoHost);
+        };
+        if headers::size(request.headers()) > MAX_HEAD {
+            return self.turn_away(Violation::TooLarge);
+        }
+        let sender = unwrap(&self.trusted, conn.sender, request.headers_mut());
+        let path = request.uri().path_and_query().cloned();
+        let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        match self.domain.route(&host, &path) {
+            Route::Tunnel(name, path) => {
+                let conn = Conn {
+                    sender,
+                    ..conn.clone()
+                };
+                self.take_in(request, &conn, &name, host, path).await
+            }
+            Route::Own => self.own(request, sender.https).await,
+            Route::Elsewhere => {
+                let words = format!("this relay is for {}", self.domain);
+                own(Reason::UnknownHost, &words)
+            }
+        }
+    }
+
+    fn turn_away(&self, violation: Violation) -> Response<AnswerBody> {
+        let reason = match violation {
+            Violation::TooLarge => Reason::HeadersTooLarge,
+            _ => Reason::Malformed,
+        };
+        self.metrics.turned_away(reason);
+        closing(own(reason, violation.text()))
+    }
+
+    /// What is for the relay itself.
+    async fn own(
+        self: &Arc<Self>,
+        request: Request<Incoming>,
+        https: bool,
+    ) -> Response<AnswerBody> {
+        match request.uri().path() {
+            names::PATH => self.connect(request, https).await,
+            "/healthz" => own(Reason::Fine, "alive"),
+            "/readyz" => self.ready(),
+            "/" if request.method() == Method::GET => plain(
+                StatusCode::OK,
+                format!("cmhook relay {}\n", env!("CARGO_PKG_VERSION")),
+            ),
+            _ => refuse_upgrade(&request).unwrap_or_else(|| {
+                own(
+                    Reason::NotFound,
+                    "there is nothing here; tunnels are at /t/NAME/",
+                )
+            }),
+        }
+    }
+
+    /// Whether senders and agents may be sent here.
+    pub(super) fn ready(&self) -> Response<AnswerBody> {
+        if self.is_draining() {
+            return own(Reason::Draining, "stopping");
+        }
+        own(Reason::Fine, "ready")
+    }
+
+    /// Takes a delivery in and hands it on.
+    async fn take_in(
+        &self,
+        request: Request<Incoming>,
+        conn: &Conn,
+        name: &str,
+        host: Authority,
+        path: PathAndQuery,
+    ) -> Response<AnswerBody> {
+        let begun = Instant::now();
+        let flight = self.metrics.fly();
+        let mut bytes = 0;
+        let answer = self
+            .delivered(request, conn, name, host, path, &mut bytes)
+            .await;
+        let status = answer.status();
+        let reason = answer.headers().get(names::REASON);
+        let reason = reason.and_then(|reason| reason.to_str().ok());
+        self.metrics
+            .delivered(status, reason, begun.elapsed(), bytes);
+        tracing::debug!(
+            name,
+            status = status.as_u16(),
+            reason,
+            bytes,
+            took_ms = begun.elapsed().as_secs_f64() * 1000.0,
+            "delivery"
+        );
+        answer.map(|body| body.during(flight))
+    }
+
+    async fn delivered(
+        &self,
+        request: Request<Incoming>,
+        conn: &Conn,
+        name: &str,
+        host: Authority,
+        path: PathAndQuery,
+        bytes: &mut usize,
+    ) -> Response<AnswerBody> {
+        if let Some(refused) = refuse_upgrade(&request) {
+            self.metrics.turned_away(Reason::Upgrade);
+            return refused;
+        }
+        let is_reserved = self.data.names.is_reserved(name);
+        if !is_reserved && !self.courier.agents.has(name) {
+            return own(Reason::NoSuchTunnel, "there is no such tunnel");
+        }
+        let place = match self.limiter.admit(name) {
+            Ok(place) => place,
+            Err(Reason::TooManyAtOnce) => {
+                return own(
+                    Reason::TooManyAtOnce,
+                    "too many deliveries of this tunnel are under way",
+                );
+            }
+            Err(reason) => return own(reason, "too many deliveries of this tunnel a second"),
+        };
+        let received_at = now();
+        let (parts, incoming) = request.into_parts();
+        let limits = Limits {
+            max: self.max_body,
+            idle: BODY_IDLE,
+            expects_continue: parts.headers.contains_key(header::EXPECT),
+            head: headers::size(&parts.headers),
+        };
+        let progress = AtomicUsize::new(0);
+        let reading = body::read(incoming, limits, &self.budget, &progress);
+        let read = timeout(BODY_WITHIN, reading).await;
+        let (body, _reservation) = match read.unwrap_or(Err(BodyError::TooSlow { received: 0 })) {
+            Ok(read) => read,
+            Err(error) => return self.refuse_body(&error, conn),
+        };
+        *bytes = body.len();
+        let arrived = Arrived {
+            id: id::new(),
+            received_at,
+            peer: conn.sender.address,
+            https: self.public_https.unwrap_or(conn.sender.https),
+            method: parts.method,
+            path,
+            host,
+            headers: parts.headers,
+            body,
+        };
+        self.courier
+            .deliver(name, arrived, place, is_reserved)
+            .await
+    }
+
+    fn refuse_body(&self, error: &BodyError, conn: &Conn) -> Response<AnswerBody> {
+        let violation = conn.violations.as_ref().and_then(Violations::of_body);
+        if let Some(violation) = violation {
+            return self.turn_away(violation);
+        }
+        let (reason, words) = match error {
+            BodyError::TooLarge => (
+                Reason::BodyTooLarge,
+                format!("the body is larger than {} bytes", self.max_body),
+            ),
+            BodyError::Malformed => (Reason::Malformed, Violation::Misframed.text().to_owned()),
+            BodyError::Incomplete { .. } => (
+                Reason::Incomplete,
+                "the body ended before its end".to_owned(),
+            ),
+            BodyError::TooSlow { .. } => (Reason::TooSlow, "the body came too slowly".to_owned()),
+            BodyError::Busy => (
+                Reason::Busy,
+                "too much is under way right now: try again".to_owned(),
+            ),
+        };
+        self.metrics.turned_away(reason);
+        closing(own(reason, &words))
+    }
+}
+
+/// To a microsecond, as it is kept.
+fn now() -> Timestamp {
+    let now = Timestamp::now();
+    Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
+}
+
+/// The host that was asked. HTTP/2 has it elsewhere, and may have it twice.
+fn host_of(request: &Request<Incoming>) -> Option<Authority> {
+    let field = request.headers().get(header::HOST);
+    let field = match field {
+        Some(field) => Some(Authority::try_from(field.as_bytes()).ok()?),
+        None => None,
+    };
+    match (request.uri().authority(), field) {
+        (Some(one), Some(other)) if !one.as_str().eq_ignore_ascii_case(other.as_str()) => None,
+        (_, Some(field)) => Some(field),
+        (Some(authority), None) => Some(authority.clone()),
+        (None, None) => None,
+    }
+}
+
+/// What asks for another protocol, which no app behind a tunnel gets to see.
+fn refuse_upgrade(request: &Request<Incoming>) -> Option<Response<AnswerBody>> {
+    request.headers().contains_key(header::UPGRADE).then(|| {
+        let words = "tunnels are for requests and answers: no upgrade";
+        closing(own(Reason::Upgrade, words))
+    })
+}

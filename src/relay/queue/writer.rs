@@ -1,0 +1,230 @@
+//! The thread that writes the queue.
+
+use std::collections::HashMap;
+use std::sync::Weak;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+use rusqlite::{Connection, TransactionBehavior};
+use tokio::sync::oneshot;
+
+use super::{KeepError, Limits, Op, PushError, Shared, Tally, rows};
+
+/// The most operations in one commit.
+const BATCH: usize = 1024;
+/// How often it is looked for what has become too old, and for pages to give back.
+const SWEEP: Duration = Duration::from_secs(30);
+
+/// Changes of what waits, until they are committed.
+type Changes = HashMap<Box<str>, Tally>;
+
+struct Writer<'a> {
+    db: Connection,
+    shared: &'a Weak<Shared>,
+    limits: Limits,
+    /// The last commit failed, which was said.
+    failing: bool,
+}
+
+/// Does what comes in until nobody has a handle any more.
+pub(super) fn run(db: Connection, ops: &Receiver<Op>, shared: &Weak<Shared>, limits: Limits) {
+    let mut writer = Writer {
+        db,
+        shared,
+        limits,
+        failing: false,
+    };
+    // A short time to live is swept more often.
+    let sweep = SWEEP.min(limits.age.div_f64(4.0).max(Duration::from_millis(50)));
+    let mut next = Instant::now() + sweep;
+    loop {
+        let left = next.saturating_duration_since(Instant::now());
+        match ops.recv_timeout(left) {
+            Ok(first) => {
+                let mut batch = vec![first];
+                batch.extend(ops.try_iter().take(BATCH - 1));
+                writer.handle(batch);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if Instant::now() >= next {
+            writer.sweep();
+            next = Instant::now() + sweep;
+        }
+    }
+}
+
+/// What one commit does.
+struct Turn<'a> {
+    shared: &'a Shared,
+    limits: Limits,
+    changes: Changes,
+    replies: Vec<Reply>,
+}
+
+impl Turn<'_> {
+    /// Does one operation; with no database, after a failure, it is only noted who waits for
+    /// it. Who is turned away is told at once.
+    fn take(&mut self, db: Option<&Connection>, write: Op) -> rusqlite::Result<()> {
+        match write {
+            Op::Push {
+                name,
+                waiting,
+                reply,
+                room,
+            } => {
+                let size = waiting.size();
+                let mut tally = self.shared.tally(&name);
+                tally.add(self.changes.get(&name).copied().unwrap_or_default());
+                if !self.limits.allow(tally, size) {
+                    let _ = reply.send(Err(PushError::Full));
+                    return Ok(());
+                }
+                self.replies.push(Reply::Push(reply, room));
+                if let Some(db) = db
+                    && rows::insert(db, &name, &waiting)?
+                {
+                    let bytes = i64::try_from(size).unwrap_or(i64::MAX);
+                    let change = self.changes.entry(name).or_default();
+                    change.add(Tally { count: 1, bytes });
+                }
+            }
+            Op::Done { ids, reply } => {
+                self.replies.push(Reply::Done(reply));
+                let Some(db) = db else { return Ok(()) };
+                for id in &ids {
+                    if let Some((name, change)) = rows::delete(db, id)? {
+                        self.changes.entry(name).or_default().add(change);
+                    }
+                }
+            }
+            Op::First { .. } | Op::Recount(_) => {}
+        }
+        Ok(())
+    }
+}
+
+/// Writes all of it in one transaction.
+fn commit(db: &mut Connection, writes: Vec<Op>, turn: &mut Turn<'_>) -> rusqlite::Result<()> {
+    let mut written = Ok(());
+    let transaction = match db.transaction_with_behavior(TransactionBehavior::Immediate) {
+        Ok(transaction) => Some(transaction),
+        Err(error) => {
+            written = Err(error);
+            None
+        }
+    };
+    for write in writes {
+        let db = transaction.as_deref().filter(|_| written.is_ok());
+        let taken = turn.take(db, write);
+        written = written.and(taken);
+    }
+    // One that is dropped is rolled back.
+    written.and_then(|()| transaction.map_or(Ok(()), rusqlite::Transaction::commit))
+}
+
+/// Who is told once a batch is committed. With a delivery's answer goes its share of the
+/// memory.
+enum Reply {
+    Push(
+        oneshot::Sender<Result<(), PushError>>,
+        tokio::sync::OwnedSemaphorePermit,
+    ),
+    Done(oneshot::Sender<Result<(), KeepError>>),
+}
+
+impl Writer<'_> {
+    /// Commits what is to be written, tells those who wait, and then reads.
+    fn handle(&mut self, batch: Vec<Op>) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let is_read = |op: &Op| matches!(op, Op::First { .. } | Op::Recount(_));
+        let (reads, writes): (Vec<_>, Vec<_>) = batch.into_iter().partition(is_read);
+        if !writes.is_empty() {
+            self.write(&shared, writes);
+        }
+        for read in reads {
+            match read {
+                Op::First { name, most, reply } => {
+                    let cutoff = rows::cutoff(self.limits.age);
+                    let found = rows::first(&self.db, &name, most, cutoff);
+                    let _ = reply.send(found.map_err(KeepError::from));
+                }
+                Op::Recount(reply) => {
+                    let counted = rows::tallies(&self.db);
+                    let counted = counted.map(|tallies| *shared.tallies() = tallies);
+                    let _ = reply.send(counted.map_err(KeepError::from));
+                }
+                Op::Push { .. } | Op::Done { .. } => {}
+            }
+        }
+    }
+
+    fn write(&mut self, shared: &Shared, writes: Vec<Op>) {
+        let mut turn = Turn {
+            shared,
+            limits: self.limits,
+            changes: Changes::new(),
+            replies: Vec::with_capacity(writes.len()),
+        };
+        let written = commit(&mut self.db, writes, &mut turn);
+        if written.is_ok() {
+            // Before anybody is told, so that who is told finds it counted.
+            shared.apply(turn.changes);
+        }
+        if let Err(error) = &written
+            && !self.failing
+        {
+            tracing::error!(%error, "deliveries cannot be kept");
+        }
+        self.failing = written.is_err();
+        let written = written.map_err(KeepError::from);
+        for reply in turn.replies {
+            // Whoever waited may be gone.
+            match reply {
+                Reply::Push(reply, _room) => {
+                    drop(reply.send(written.clone().map_err(PushError::Kept)));
+                }
+                Reply::Done(reply) => drop(reply.send(written.clone())),
+            }
+        }
+    }
+
+    /// Deletes what has become too old.
+    fn sweep(&mut self) {
+        let Some(shared) = self.shared.upgrade() else {
+            return;
+        };
+        let cutoff = rows::cutoff(self.limits.age);
+        let expire = |db: &mut Connection| -> rusqlite::Result<Changes> {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            let old = rows::expire(&transaction, cutoff)?;
+            if !old.is_empty() {
+                transaction.commit()?;
+            }
+            Ok(old)
+        };
+        match expire(&mut self.db) {
+            Ok(old) => {
+                let count: i64 = old.values().map(|tally| tally.count).sum();
+                if count > 0 {
+                    tracing::warn!(count, "deliveries have waited too long and are deleted");
+                    shared
+                        .expired
+                        .fetch_add(count.cast_unsigned(), Ordering::Relaxed);
+                    let gone = old.into_iter().map(|(name, tally)| {
+                        let (count, bytes) = (-tally.count, -tally.bytes);
+                        (name, Tally { count, bytes })
+                    });
+                    shared.apply(gone.collect());
+                }
+            }
+            Err(error) => tracing::warn!(%error, "cannot look for deliveries that are too old"),
+        }
+        // One that fails is made up for by the next.
+        let _ = rows::shrink(&self.db);
+    }
+}

@@ -1,0 +1,344 @@
+//! The relay's sockets, and how it stops.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use ipnet::IpNet;
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::Semaphore;
+use tokio::time::{interval, sleep, timeout};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use super::agents::Agents;
+use super::answer::{AnswerBody, Reason, own, plain};
+use super::data::{Data, DataError};
+use super::deliver::Courier;
+use super::forwarded::Sender;
+use super::ingress::{Conn, Front};
+use super::limits::{Limiter, PerTunnel};
+use super::metrics::{Metrics, Now};
+use super::queue::Limits;
+use super::route::{Domain, UrlStyle};
+use super::socket::Socket;
+use super::strict::{MAX_HEAD, Strict, Violations};
+use crate::http::body::Budget;
+use crate::link::Farewell;
+
+/// How long a head may take, and so how long somebody may be connected without a word.
+const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// Connections that may wait to be taken in.
+const QUEUE: u32 = 4096;
+/// Memory for bodies that are under way.
+const BODIES: usize = 256 << 20;
+/// How often it is looked whether another process has changed tokens or names.
+const LOOK: Duration = Duration::from_millis(300);
+/// How long agents may take to hang up, when all else is done.
+const FAREWELL: Duration = Duration::from_secs(2);
+
+/// What a relay is to be like.
+#[derive(Debug)]
+pub struct Options {
+    /// Where it is reached.
+    pub domain: Domain,
+    /// How public URLs are written.
+    pub style: UrlStyle,
+    /// Whether senders speak HTTPS, wherever it ends; `None` where it is as they come in.
+    pub public_https: Option<bool>,
+    /// The folder with what it keeps.
+    pub data: PathBuf,
+    /// What may wait for agents; `None` keeps nothing.
+    pub queue: Option<Limits>,
+    /// Of each tunnel.
+    pub per_tunnel: PerTunnel,
+    /// The largest body, in bytes.
+    pub max_body: u64,
+    /// Connections to the public side at one time.
+    pub max_connections: usize,
+    /// How long an agent may take to answer.
+    pub patience: Duration,
+    /// Proxies that are believed about who is behind them.
+    pub trusted: Vec<IpNet>,
+    /// Whether agents without a token are let in.
+    pub is_open: bool,
+    /// How long a stop waits for what is under way.
+    pub grace: Duration,
+}
+
+/// Takes a port.
+///
+/// # Errors
+/// Where it is in use or may not be used.
+pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
+    let socket = match address {
+        SocketAddr::V4(_) => TcpSocket::new_v4()?,
+        SocketAddr::V6(_) => TcpSocket::new_v6()?,
+    };
+    #[cfg(unix)]
+    socket.set_reuseaddr(true)?;
+    socket.bind(address)?;
+    socket.listen(QUEUE)
+}
+
+/// A relay that has its data and no socket yet.
+#[derive(Debug)]
+pub struct Relay {
+    front: Arc<Front>,
+    connections: TaskTracker,
+    places: Arc<Semaphore>,
+    most: usize,
+    grace: Duration,
+}
+
+impl Relay {
+    /// Opens the data. Blocks for as long as it takes to read what waits.
+    ///
+    /// # Errors
+    /// Where the data cannot be used.
+    pub fn open(options: Options) -> Result<Self, DataError> {
+        let data = Data::open(&options.data, options.queue.unwrap_or_default())?;
+        let metrics = Arc::new(Metrics::new());
+        let connections = TaskTracker::new();
+        let courier = Courier {
+            agents: Agents::default(),
+            queue: options.queue.is_some().then(|| data.queue.clone()),
+            metrics: Arc::clone(&metrics),
+            patience: options.patience,
+        };
+        let largest = usize::try_from(options.max_body).unwrap_or(usize::MAX);
+        let front = Front {
+            domain: options.domain,
+            style: options.style,
+            public_https: options.public_https,
+            data,
+            courier,
+            limiter: Limiter::new(options.per_tunnel),
+            budget: Budget::of(BODIES.max(largest.saturating_mul(2))),
+            max_body: options.max_body,
+            trusted: options.trusted,
+            is_open: options.is_open,
+            draining: AtomicBool::new(false),
+            metrics,
+        };
+        Ok(Self {
+            front: Arc::new(front),
+            connections,
+            places: Arc::new(Semaphore::new(options.max_connections)),
+            most: options.max_connections,
+            grace: options.grace,
+        })
+    }
+
+    /// How many tokens there are.
+    pub async fn tokens(&self) -> usize {
+        self.front
+            .data
+            .tokens
+            .list()
+            .await
+            .map_or(0, |list| list.len())
+    }
+
+    /// How many deliveries wait.
+    pub fn waiting(&self) -> u64 {
+        self.front.data.queue.totals().0
+    }
+
+    /// Serves the public side until `stop`; then what is under way is finished, and agents
+    /// are told to come again. `metrics` is served all the while.
+    pub async fn serve(
+        self,
+        public: TcpListener,
+        metrics: Option<TcpListener>,
+        stop: CancellationToken,
+    ) {
+        let this = Arc::new(self);
+        let end = CancellationToken::new();
+        let _end = end.clone().drop_guard();
+        if let Some(metrics) = metrics {
+            tokio::spawn(Arc::clone(&this).serve_metrics(metrics, end.clone()));
+        }
+        tokio::spawn(Arc::clone(&this).watch_tokens(end.clone()));
+        tokio::spawn(Arc::clone(&this).accept(public, end.clone()));
+        stop.cancelled().await;
+        this.finish().await;
+    }
+
+    /// Finishes what is under way.
+    async fn finish(&self) {
+        let front = &self.front;
+        front.draining.store(true, Ordering::Relaxed);
+        tracing::info!(agents = front.courier.agents.count(), "stopping");
+        let landed = timeout(self.grace, front.metrics.landed()).await;
+        if landed.is_err() {
+            tracing::warn!(
+                "deliveries are still under way after {} s",
+                self.grace.as_secs()
+            );
+        }
+        let farewell = Farewell::new(Farewell::RESTART, "the relay restarts");
+        front.courier.agents.close_where(&farewell, |_, _| true);
+        let _ = timeout(FAREWELL, front.courier.agents.gone()).await;
+    }
+
+    async fn accept(self: Arc<Self>, listener: TcpListener, end: CancellationToken) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = end.cancelled() => return,
+            };
+            let Ok((stream, address)) = accepted else {
+                // Descriptors run out; nothing frees up sooner by trying again at once.
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+                self.front.metrics.turned_away(Reason::Busy);
+                tokio::spawn(say_busy(stream));
+                continue;
+            };
+            let (this, end) = (Arc::clone(&self), end.clone());
+            self.connections.spawn(async move {
+                this.connection(stream, address, end).await;
+                drop(place);
+            });
+        }
+    }
+
+    async fn connection(&self, stream: TcpStream, address: SocketAddr, end: CancellationToken) {
+        // Without it small answers wait for the peer's delayed acknowledgement.
+        let _ = stream.set_nodelay(true);
+        let sender = Sender {
+            address,
+            https: false,
+        };
+        let violations = Violations::default();
+        let conn = Conn {
+            sender,
+            violations: Some(violations.clone()),
+        };
+        let io = TokioIo::new(Strict::new(Socket::Plain(stream), violations));
+        let front = Arc::clone(&self.front);
+        let service = service_fn(move |request: Request<Incoming>| {
+            let (front, conn) = (Arc::clone(&front), conn.clone());
+            async move { Ok::<Response<AnswerBody>, Infallible>(front.answer(request, &conn).await) }
+        });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_WITHIN)
+            .max_buf_size(2 * MAX_HEAD)
+            .half_close(true)
+            .serve_connection(io, service)
+            .with_upgrades();
+        tokio::pin!(connection);
+        let result = tokio::select! {
+            result = connection.as_mut() => result,
+            () = end.cancelled() => return,
+        };
+        if let Err(error) = result {
+            tracing::trace!(?error, "a connection broke");
+        }
+    }
+
+    /// Takes in what another process does to tokens and names: who is no longer let in is
+    /// thrown out.
+    async fn watch_tokens(self: Arc<Self>, end: CancellationToken) {
+        let mut look = interval(LOOK);
+        loop {
+            tokio::select! {
+                _ = look.tick() => {}
+                () = end.cancelled() => return,
+            }
+            match self.front.data.changed().await {
+                Ok(false) => continue,
+                Ok(true) => {}
+                Err(error) => {
+                    tracing::error!(%error, "cannot see whether tokens were revoked");
+                    continue;
+                }
+            }
+            let data = &self.front.data;
+            let farewell = Farewell::new(Farewell::REVOKED, "the token or its name was revoked");
+            self.front
+                .courier
+                .agents
+                .close_where(&farewell, |name, asker| {
+                    let owner = asker.owner.as_ref();
+                    owner.is_some_and(|owner| {
+                        !data.tokens.is_valid(owner) || !data.names.is_of(name, owner)
+                    })
+                });
+        }
+    }
+
+    async fn serve_metrics(self: Arc<Self>, listener: TcpListener, end: CancellationToken) {
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                () = end.cancelled() => return,
+            };
+            let Ok((stream, _)) = accepted else {
+                sleep(Duration::from_millis(50)).await;
+                continue;
+            };
+            let this = Arc::clone(&self);
+            let service = service_fn(move |request: Request<Incoming>| {
+                let answer = this.of_metrics(&request);
+                async move { Ok::<_, Infallible>(answer) }
+            });
+            tokio::spawn(
+                http1::Builder::new()
+                    .timer(TokioTimer::new())
+                    .header_read_timeout(HEAD_WITHIN)
+                    .serve_connection(TokioIo::new(stream), service),
+            );
+        }
+    }
+
+    fn of_metrics(&self, request: &Request<Incoming>) -> Response<AnswerBody> {
+        match request.uri().path() {
+            "/metrics" => {
+                let courier = &self.front.courier;
+                let totals = courier.queue.as_ref().map(super::queue::Queue::totals);
+                let (waiting, waiting_bytes) = totals.unwrap_or_default();
+                let text = self.front.metrics.text(&Now {
+                    agents: courier.agents.count(),
+                    waiting,
+                    waiting_bytes,
+                    expired: courier
+                        .queue
+                        .as_ref()
+                        .map_or(0, super::queue::Queue::expired),
+                    connections: self.most - self.places.available_permits(),
+                });
+                let mut answer = plain(http::StatusCode::OK, text);
+                let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+                let kind = header::HeaderValue::from_static(kind);
+                answer.headers_mut().insert(header::CONTENT_TYPE, kind);
+                answer
+            }
+            "/healthz" => own(Reason::Fine, "alive"),
+            "/readyz" => self.front.ready(),
+            _ => own(Reason::NotFound, "there is /metrics, /healthz and /readyz"),
+        }
+    }
+}
+
+/// Tells somebody that there are too many.
+async fn say_busy(stream: TcpStream) {
+    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncmhook-reason: busy\r\n\
+        retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
+    if stream.writable().await.is_ok() {
+        let _ = stream.try_write(BUSY);
+    }
+}

@@ -1,0 +1,90 @@
+//! How long to wait before the next try.
+
+use std::time::Duration;
+
+/// Why another try is needed, as far as it matters for when.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Lost {
+    /// The relay went away. All its agents notice at the same time and are to come back one
+    /// by one.
+    Relay,
+    /// It is not there; nobody else is known to wait for it.
+    Absent,
+    /// The network did: nobody else waits for it, and it may be back any moment.
+    Network,
+    /// The relay said no. It will most likely say so again.
+    Refused,
+}
+
+/// Agents of a relay that restarts come back over this time. No second of it gets more than
+/// a tenth of them, even by chance.
+const SPREAD: Duration = Duration::from_secs(15);
+/// Tries over a network that is down: the first within this, later ones within the second.
+const SOON: Duration = Duration::from_millis(250);
+const SOON_AT_MOST: Duration = Duration::from_secs(1);
+/// The first try after one that found no relay is within this, later ones within [`SPREAD`].
+const ABSENT: Duration = Duration::from_secs(1);
+/// A refusal is asked about at most twice a minute.
+const REFUSED: [Duration; 2] = [Duration::from_secs(35), Duration::from_mins(1)];
+
+/// How long a connection must have lasted for the next loss of it to count as the first.
+pub(super) const STABLE: Duration = Duration::from_secs(10);
+
+/// The time before try `attempt`, which counts from 0; `chance` is a random number from 0
+/// to 1.
+pub(super) fn delay(lost: Lost, attempt: u32, chance: f64) -> Duration {
+    let (least, most) = match lost {
+        Lost::Relay => (Duration::ZERO, SPREAD),
+        Lost::Network => {
+            let most = SOON.saturating_mul(1 << attempt.min(8));
+            (Duration::ZERO, most.min(SOON_AT_MOST))
+        }
+        Lost::Absent => {
+            let most = ABSENT.saturating_mul(1 << attempt.min(8));
+            (Duration::ZERO, most.min(SPREAD))
+        }
+        Lost::Refused => (REFUSED[0], REFUSED[1]),
+    };
+    least + (most - least).mul_f64(chance.clamp(0.0, 1.0))
+}
+
+/// A random number from 0 to 1.
+pub(super) fn chance() -> f64 {
+    // Without random numbers all agents would come at once, half way.
+    let number = getrandom::u32().unwrap_or(u32::MAX / 2);
+    f64::from(number) / f64::from(u32::MAX)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn every_wait_is_within_its_bounds(attempt in 0_u32.., chance in 0.0..=1.0) {
+            prop_assert!(delay(Lost::Relay, attempt, chance) <= SPREAD);
+            prop_assert!(delay(Lost::Absent, attempt, chance) <= SPREAD);
+            prop_assert!(delay(Lost::Network, attempt, chance) <= SOON_AT_MOST);
+            let refused = delay(Lost::Refused, attempt, chance);
+            prop_assert!(refused >= Duration::from_secs(30));
+        }
+    }
+
+    #[test]
+    fn waits_over_a_dead_network_grow_and_stay_short() {
+        let most = |attempt| delay(Lost::Network, attempt, 1.0).as_millis();
+        assert_eq!([most(0), most(1), most(2), most(3)], [250, 500, 1000, 1000]);
+        assert_eq!(most(u32::MAX), 1000);
+    }
+
+    #[test]
+    fn a_restarted_relay_gets_its_agents_back_one_by_one() {
+        let mut seconds = [0_u32; 16];
+        for _ in 0..1000 {
+            let delay = delay(Lost::Relay, 0, chance());
+            seconds[usize::try_from(delay.as_secs()).unwrap()] += 1;
+        }
+        assert!(seconds.iter().all(|count| *count <= 105), "{seconds:?}");
+    }
+}

@@ -1,0 +1,7 @@
+//! A relay and its agents, both real processes: a sender's request reaches the app behind
+//! the tunnel, and what could not be handed on at once waits.
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod round;
