@@ -1,0 +1,12 @@
+//! What breaks between senders, a relay and its agents: links that are cut or go silent,
+//! processes that are killed or stopped, certificates and proxies that are in the way.
+
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod backoff;
+mod drain;
+mod kit;
+mod stopped;
