@@ -73,7 +73,7 @@ impl Front {
             let words = "agents connect with GET".to_owned();
             return Err((Reason::BadRequest, words));
         }
-        self.check_protocol(headers)?;
+        Self::check_protocol(headers)?;
         let owner = match self.owner(headers) {
             // It may have been made this moment.
             Err((Reason::BadToken, _)) => {
@@ -145,7 +145,7 @@ impl Front {
         })
     }
 
-    fn check_protocol(&self, headers: &HeaderMap) -> Result<(), No> {
+    fn check_protocol(headers: &HeaderMap) -> Result<(), No> {
         let own = names::PROTOCOL;
         let theirs = text(headers, &names::VERSION).and_then(|text| text.parse::<u32>().ok());
         if theirs == Some(own) {
@@ -242,25 +242,25 @@ impl Front {
             return;
         };
         let carrier: Carrier = carrier;
-        let Some(link) = seat.fill(sender, pulse) else {
+        let Some(agent) = seat.fill(sender, pulse) else {
             // It is told so; then it hangs up.
             let _ = timeout(BEGINS_WITHIN, carrier).await;
             return;
         };
         // While it was not there yet, it could not be thrown out.
-        if !self.is_still_in(name, &link.asker) {
-            link.pulse.close(revoked());
+        if !self.is_still_in(name, &agent.asker) {
+            agent.pulse.close(revoked());
         }
-        let holder = &*link.asker.holder;
-        tracing::info!(name, holder, link = link.id(), "an agent is there");
+        let holder = &*agent.asker.holder;
+        tracing::info!(name, holder, link = agent.id(), "an agent is there");
         self.courier.see_to(name);
         let ended = carrier.await;
         let why = ended.err().map(|error| error.to_string());
-        let said = link.pulse.said().map(|said| said.reason);
+        let said = agent.pulse.said().map(|said| said.reason);
         tracing::info!(
             name,
             holder,
-            link = link.id(),
+            link = agent.id(),
             why,
             said,
             "an agent is gone"
