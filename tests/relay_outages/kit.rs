@@ -7,7 +7,9 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use cmhook::store::Reader;
 use serde_json::Value;
+use tempfile::TempDir;
 
 use crate::support::listener::Listener;
 use crate::support::relay::Relay;
@@ -82,6 +84,50 @@ pub fn drained(relay: &Relay) {
     eventually("nothing waits", || (waiting(relay) == 0).then_some(()));
 }
 
+/// The bytes of a small delivery to a relay.
+pub fn post(to: SocketAddr, path: &str) -> Vec<u8> {
+    format!("POST {path} HTTP/1.1\r\nHost: {to}\r\nContent-Length: 2\r\n\r\n{{}}").into_bytes()
+}
+
+/// A delivery as it is in a listener's journal.
+#[derive(Debug)]
+pub struct Kept {
+    /// The relay's id of it.
+    pub relay_id: String,
+    /// How often it came again.
+    pub repeats: u32,
+}
+
+/// What is in the journal of the listener whose home this is, oldest first.
+#[track_caller]
+pub fn kept(home: &TempDir) -> Vec<Kept> {
+    let path = home.path().join("data/cmhook/deliveries.db");
+    let all = Reader::open(&path).and_then(|reader| reader.all());
+    let all = all.expect("a store").kept.into_iter();
+    all.filter_map(|kept| {
+        let relayed = kept.delivery.request.relayed.as_ref()?;
+        Some(Kept {
+            relay_id: relayed.id.to_string(),
+            repeats: kept.repeats,
+        })
+    })
+    .collect()
+}
+
+/// Small, repeatable randomness (SplitMix64).
+pub struct Dice(pub u64);
+
+impl Dice {
+    /// One of `0..end`.
+    pub fn below(&mut self, end: u64) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut mixed = self.0;
+        mixed = (mixed ^ (mixed >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        mixed = (mixed ^ (mixed >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        (mixed ^ (mixed >> 31)) % end
+    }
+}
+
 /// A line to a relay that agents are told of in its place.
 pub struct Line {
     address: SocketAddr,
@@ -98,6 +144,8 @@ struct Shared {
 struct State {
     to: Option<SocketAddr>,
     held: bool,
+    // How many connections have something that is held back.
+    stuck: usize,
     // How often it was cut.
     cuts: u64,
     ends: Vec<TcpStream>,
@@ -127,6 +175,20 @@ impl Line {
     /// Lets nothing more of what agents say through, until it is [`cut`](Self::cut).
     pub fn hold(&self) {
         self.shared.state().held = true;
+    }
+
+    /// The same, and waits until an agent has said something that is held back.
+    #[track_caller]
+    pub fn hold_something(&self) {
+        self.hold();
+        let is_waiting = |state: &mut State| state.stuck == 0;
+        let state = self.shared.state();
+        let waited = self
+            .shared
+            .changed
+            .wait_timeout_while(state, PATIENCE, is_waiting);
+        let state = waited.expect("no thread panics with it").0;
+        assert!(state.stuck > 0, "agents are silent");
     }
 
     /// Cuts every connection. What was held back is lost; new ones are as good as new.
@@ -170,9 +232,16 @@ impl Shared {
     /// Waits while it is held; whether the connection that began after so many cuts is
     /// still there.
     fn passes(&self, born: u64) -> bool {
-        let is_waiting = |state: &mut State| state.held && state.cuts == born;
-        let state = self.changed.wait_while(self.state(), is_waiting);
-        state.expect("no thread panics with it").cuts == born
+        let is_held = |state: &mut State| state.held && state.cuts == born;
+        let mut state = self.state();
+        if is_held(&mut state) {
+            state.stuck += 1;
+            self.changed.notify_all();
+            let waited = self.changed.wait_while(state, is_held);
+            state = waited.expect("no thread panics with it");
+            state.stuck -= 1;
+        }
+        state.cuts == born
     }
 }
 

@@ -7,6 +7,9 @@
 mod support;
 
 mod backoff;
+mod crowd;
+mod cut;
 mod drain;
+mod killed;
 mod kit;
 mod stopped;
