@@ -21,7 +21,7 @@ use super::socket::Socket;
 use super::strict::Strict;
 use super::tokens::{Found, Owner};
 use crate::config::Claim;
-use crate::link::{self, Stream, http2, names};
+use crate::link::{self, Farewell, Stream, http2, names};
 
 /// From the answer to the first byte of HTTP/2.
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
@@ -74,7 +74,14 @@ impl Front {
             return Err((Reason::BadRequest, words));
         }
         Self::check_protocol(headers)?;
-        let owner = self.owner(headers)?;
+        let owner = match self.owner(headers) {
+            // It may have been made this moment.
+            Err((Reason::BadToken, _)) => {
+                self.catch_up().await;
+                self.owner(headers)?
+            }
+            other => other?,
+        };
         if !headers.contains_key(header::UPGRADE) {
             return Ok(Admitted::Asked(self.about(owner.as_deref())));
         }
@@ -90,7 +97,13 @@ impl Front {
         *asking.headers_mut() = headers.clone();
         let granted = create_response(&asking)
             .map_err(|error| (Reason::BadRequest, format!("this is no WebSocket: {error}")))?;
-        let name = self.name(headers, owner.as_deref()).await?;
+        let name = match self.name(headers, owner.as_deref()).await {
+            Err((Reason::NoSuchName, _)) => {
+                self.catch_up().await;
+                self.name(headers, owner.as_deref()).await?
+            }
+            other => other?,
+        };
         let asker = asker(headers, owner.as_deref())?;
         let seat = self.courier.agents.take(&name, asker).map_err(|held| {
             let words = told(&name, &held);
@@ -110,6 +123,26 @@ impl Front {
         }
         fields.insert(names::WAITING, waiting.into());
         Ok(Admitted::Agent(Box::new((seat, name, answer))))
+    }
+
+    /// Takes in what another process has done to tokens and names: who is no longer let in
+    /// is thrown out.
+    pub(super) async fn catch_up(&self) {
+        match self.data.changed().await {
+            Ok(false) => {}
+            Ok(true) => {
+                let is_out = |name: &str, asker: &Asker| !self.is_still_in(name, asker);
+                self.courier.agents.close_where(&revoked(), is_out);
+            }
+            Err(error) => tracing::error!(%error, "cannot see whether tokens were revoked"),
+        }
+    }
+
+    fn is_still_in(&self, name: &str, asker: &Asker) -> bool {
+        let owner = asker.owner.as_ref();
+        owner.is_none_or(|owner| {
+            self.data.tokens.is_valid(owner) && self.data.names.is_of(name, owner)
+        })
     }
 
     fn check_protocol(headers: &HeaderMap) -> Result<(), No> {
@@ -214,6 +247,10 @@ impl Front {
             let _ = timeout(BEGINS_WITHIN, carrier).await;
             return;
         };
+        // While it was not there yet, it could not be thrown out.
+        if !self.is_still_in(name, &agent.asker) {
+            agent.pulse.close(revoked());
+        }
         let holder = &*agent.asker.holder;
         tracing::info!(name, holder, link = agent.id(), "an agent is there");
         self.courier.see_to(name);
@@ -235,6 +272,10 @@ enum Admitted {
     /// Somebody who wanted to know.
     Asked(Response<AnswerBody>),
     Agent(Box<(Seat, Box<str>, Response<AnswerBody>)>),
+}
+
+fn revoked() -> Farewell {
+    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
 }
 
 fn with_versions(mut answer: Response<AnswerBody>) -> Response<AnswerBody> {

@@ -316,34 +316,13 @@ impl Relay {
         }
     }
 
-    /// Takes in what another process does to tokens and names: who is no longer let in is
-    /// thrown out.
     async fn watch_tokens(self: Arc<Self>, end: CancellationToken) {
         let mut look = interval(LOOK);
         loop {
             tokio::select! {
-                _ = look.tick() => {}
+                _ = look.tick() => self.front.catch_up().await,
                 () = end.cancelled() => return,
             }
-            match self.front.data.changed().await {
-                Ok(false) => continue,
-                Ok(true) => {}
-                Err(error) => {
-                    tracing::error!(%error, "cannot see whether tokens were revoked");
-                    continue;
-                }
-            }
-            let data = &self.front.data;
-            let farewell = Farewell::new(Farewell::REVOKED, "the token or its name was revoked");
-            self.front
-                .courier
-                .agents
-                .close_where(&farewell, |name, asker| {
-                    let owner = asker.owner.as_ref();
-                    owner.is_some_and(|owner| {
-                        !data.tokens.is_valid(owner) || !data.names.is_of(name, owner)
-                    })
-                });
         }
     }
 
