@@ -5,3 +5,5 @@
 mod support;
 
 mod round;
+mod scene;
+mod smuggling;
