@@ -35,7 +35,7 @@ pub use listen::{HostHeaderArg, ListenArgs};
 pub use mark::MarkArgs;
 pub use relay::{
     LogArg, RelayCommand, RelayLimitArgs, RelayLoginArgs, RelayQueueArgs, RelayServeArgs,
-    RelayServerArgs, UrlsArg,
+    RelayServerArgs, RelayTlsArgs, UrlsArg,
 };
 pub use relay_keep::{
     RelayDataArgs, RelayListArgs, RelayNameCommand, RelayNameReleaseArgs, RelayNameReserveArgs,

@@ -60,7 +60,7 @@ A relay says that it lives at /healthz and whether it takes work at /readyz.
 
 Exit codes: 0 when it was stopped, 1 when it could not start, 2 for a mistake in flags.")]
 pub struct RelayServeArgs {
-    /// Where senders and agents connect: PORT, :PORT (every address) or ADDRESS:PORT [default: 127.0.0.1:4480]
+    /// Where senders and agents connect: PORT, :PORT (every address) or ADDRESS:PORT [default: 127.0.0.1:4480, with a certificate :443]
     #[arg(
         short,
         long,
@@ -80,7 +80,7 @@ pub struct RelayServeArgs {
     )]
     pub domain: Option<String>,
 
-    /// How public URLs are written; both ways always work [default: path]
+    /// How public URLs are written; both ways always work [default: subdomain where a certificate of --tls-cert covers those, else path]
     #[arg(
         long,
         value_name = "STYLE",
@@ -118,6 +118,10 @@ pub struct RelayServeArgs {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub tls: RelayTlsArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub queue: RelayQueueArgs,
 
     #[command(flatten)]
@@ -146,6 +150,71 @@ pub struct RelayServeArgs {
     /// Say where it listens as a JSON object
     #[arg(long)]
     pub json: bool,
+}
+
+/// TLS.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "TLS")]
+pub struct RelayTlsArgs {
+    /// Serve HTTPS with the certificate chain in this PEM file, which is read again when it changes
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CMHOOK_RELAY_TLS_CERT",
+        hide_env_values = true,
+        requires = "tls_key",
+        conflicts_with = "acme"
+    )]
+    pub tls_cert: Option<PathBuf>,
+
+    /// Its key, in PEM
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CMHOOK_RELAY_TLS_KEY",
+        hide_env_values = true,
+        requires = "tls_cert"
+    )]
+    pub tls_key: Option<PathBuf>,
+
+    /// Serve HTTPS with a certificate from Let's Encrypt, which writes to this address when something is wrong with it
+    #[arg(
+        long,
+        value_name = "EMAIL",
+        env = "CMHOOK_RELAY_ACME",
+        hide_env_values = true,
+        requires = "domain"
+    )]
+    pub acme: Option<String>,
+
+    /// Take it from another authority that speaks ACME
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CMHOOK_RELAY_ACME_DIRECTORY",
+        hide_env_values = true,
+        requires = "acme"
+    )]
+    pub acme_directory: Option<String>,
+
+    /// Trust the certificates in this PEM file too, for that authority
+    #[arg(
+        long,
+        value_name = "FILE",
+        env = "CMHOOK_RELAY_ACME_CA",
+        hide_env_values = true,
+        requires = "acme"
+    )]
+    pub acme_ca: Option<PathBuf>,
+
+    /// Where plain HTTP is answered beside HTTPS: proofs for --acme, and else where to go, or `off` [default: with --acme :80]
+    #[arg(
+        long,
+        value_name = "ADDR",
+        env = "CMHOOK_RELAY_HTTP",
+        hide_env_values = true
+    )]
+    pub http: Option<String>,
 }
 
 /// Waiting.

@@ -44,6 +44,9 @@ pub(super) enum Reason {
     Draining,
     // To whoever looks after it.
     Fine,
+    NoCertificate,
+    // Over plain HTTP.
+    HttpsOnly,
 }
 
 impl Reason {
@@ -76,6 +79,8 @@ impl Reason {
             Self::BadRequest => "bad_request",
             Self::Draining => "draining",
             Self::Fine => "ok",
+            Self::NoCertificate => "no_certificate",
+            Self::HttpsOnly => "https_only",
         }
     }
 
@@ -84,6 +89,7 @@ impl Reason {
         match self {
             Self::Fine => StatusCode::OK,
             Self::Queued => StatusCode::ACCEPTED,
+            Self::HttpsOnly => StatusCode::PERMANENT_REDIRECT,
             Self::Malformed | Self::Incomplete | Self::Upgrade | Self::BadRequest => {
                 StatusCode::BAD_REQUEST
             }
@@ -99,9 +105,12 @@ impl Reason {
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
             Self::TunnelBroke => StatusCode::BAD_GATEWAY,
             Self::AgentSilent => StatusCode::GATEWAY_TIMEOUT,
-            Self::Offline | Self::QueueFull | Self::QueueFailed | Self::Busy | Self::Draining => {
-                StatusCode::SERVICE_UNAVAILABLE
-            }
+            Self::Offline
+            | Self::QueueFull
+            | Self::QueueFailed
+            | Self::Busy
+            | Self::Draining
+            | Self::NoCertificate => StatusCode::SERVICE_UNAVAILABLE,
         }
     }
 
@@ -109,7 +118,7 @@ impl Reason {
     const fn retry_after(self) -> Option<u16> {
         match self {
             Self::RateLimited | Self::TooManyAtOnce | Self::Busy => Some(1),
-            Self::Draining => Some(5),
+            Self::Draining | Self::NoCertificate => Some(5),
             Self::Offline | Self::QueueFull | Self::QueueFailed => Some(60),
             _ => None,
         }

@@ -182,7 +182,7 @@ pub fn open_book(folder: &Path, create: bool) -> Result<(Tokens, Names), DataErr
     Ok((Tokens::new(book.clone()), Names::new(book)))
 }
 
-fn make_folder(folder: &Path) -> Result<(), DataError> {
+pub(crate) fn make_folder(folder: &Path) -> Result<(), DataError> {
     files::create_folder(folder).map_err(|error| match error {
         files::FileError::Folder(path, source) => DataError::Io {
             action: "make the folder",

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Uri, header};
+use http::{
+    HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
+};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use jiff::Timestamp;
@@ -114,6 +116,16 @@ impl Arrived {
             body: waiting.body,
         })
     }
+}
+
+/// Whether an agent that says this of a delivery will say so again.
+fn is_final(status: StatusCode) -> bool {
+    matches!(
+        status,
+        StatusCode::BAD_REQUEST
+            | StatusCode::PAYLOAD_TOO_LARGE
+            | StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE
+    )
 }
 
 /// Takes out what only the two ends of a tunnel may say.
@@ -348,7 +360,17 @@ impl Courier {
             return false;
         };
         if !answer.headers().contains_key(names::KEPT) {
-            return false;
+            let status = answer.status();
+            if !is_final(status) {
+                return false;
+            }
+            // It will never be taken, and everything behind it would wait for ever.
+            tracing::warn!(
+                name,
+                id = &*arrived.id,
+                status = status.as_u16(),
+                "the agent does not take a delivery that waited; it is dropped"
+            );
         }
         for other in others {
             self.copy_to(other, &arrived, true);

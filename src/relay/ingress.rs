@@ -1,16 +1,17 @@
 //! What the public side answers.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
-use http::{Method, Request, Response, StatusCode, header};
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
+use super::acme::Challenges;
 use super::answer::{AnswerBody, Reason, closing, own, plain};
 use super::data::Data;
 use super::deliver::{Arrived, Courier};
@@ -20,6 +21,7 @@ use super::limits::Limiter;
 use super::metrics::Metrics;
 use super::route::{Domain, Route, UrlStyle};
 use super::strict::{MAX_HEAD, Violation, Violations};
+use super::tls::Tls;
 use crate::http::body::{self, BodyError, Budget, Limits};
 use crate::http::headers;
 use crate::link::names;
@@ -50,6 +52,8 @@ pub(super) struct Front {
     pub(super) max_body: u64,
     pub(super) trusted: Vec<IpNet>,
     pub(super) is_open: bool,
+    /// Set when it is served; `None` where it speaks plain HTTP.
+    pub(super) tls: OnceLock<Option<Tls>>,
     pub(super) draining: AtomicBool,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -117,7 +121,7 @@ impl Front {
         }
     }
 
-    fn turn_away(&self, violation: Violation) -> Response<AnswerBody> {
+    pub(super) fn turn_away(&self, violation: Violation) -> Response<AnswerBody> {
         let reason = match violation {
             Violation::TooLarge => Reason::HeadersTooLarge,
             _ => Reason::Malformed,
@@ -154,7 +158,46 @@ impl Front {
         if self.is_draining() {
             return own(Reason::Draining, "stopping");
         }
+        let tls = self.tls.get().and_then(Option::as_ref);
+        if tls.is_some_and(|tls| !tls.is_ready()) {
+            return own(Reason::NoCertificate, "there is no certificate yet");
+        }
         own(Reason::Fine, "ready")
+    }
+
+    /// What is answered over plain HTTP, where HTTPS is to be spoken.
+    pub(super) fn redirect(
+        &self,
+        request: &Request<Incoming>,
+        challenges: Option<&Challenges>,
+    ) -> Response<AnswerBody> {
+        let path = request.uri().path();
+        if let Some(proof) = challenges.and_then(|challenges| challenges.answer(path)) {
+            return plain(StatusCode::OK, proof);
+        }
+        let known = host_of(request).filter(|host| {
+            let nothing = PathAndQuery::from_static("/");
+            self.domain.route(host, &nothing) != Route::Elsewhere
+        });
+        let Some(host) = known else {
+            let words = format!("this relay is for {}", self.domain);
+            return own(Reason::UnknownHost, &words);
+        };
+        let port = self
+            .domain
+            .port()
+            .map_or_else(String::new, |port| format!(":{port}"));
+        let rest = request
+            .uri()
+            .path_and_query()
+            .map_or("/", PathAndQuery::as_str);
+        let location = format!("https://{}{port}{rest}", host.host());
+        // The method stays what it is.
+        let mut answer = own(Reason::HttpsOnly, &format!("only over HTTPS: {location}"));
+        if let Ok(location) = HeaderValue::from_str(&location) {
+            answer.headers_mut().insert(header::LOCATION, location);
+        }
+        closing(answer)
     }
 
     /// Takes a delivery in and hands it on.

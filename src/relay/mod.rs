@@ -29,4 +29,4 @@ pub mod tokens;
 
 pub use limits::PerTunnel;
 pub use route::{Domain, UrlStyle};
-pub use serve::{Options, Relay, bind};
+pub use serve::{Options, Relay, Sockets, bind};

@@ -4,15 +4,15 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Request, Response, header};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
+use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -20,6 +20,7 @@ use tokio::time::{interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
+use super::acme::Challenges;
 use super::agents::Agents;
 use super::answer::{AnswerBody, Reason, own, plain};
 use super::data::{Data, DataError};
@@ -32,11 +33,14 @@ use super::queue::Limits;
 use super::route::{Domain, UrlStyle};
 use super::socket::Socket;
 use super::strict::{MAX_HEAD, Strict, Violations};
+use super::tls::Tls;
 use crate::http::body::Budget;
 use crate::link::Farewell;
 
 /// How long a head may take, and so how long somebody may be connected without a word.
 const HEAD_WITHIN: Duration = Duration::from_secs(5);
+/// After so long without a word, a sender over HTTP/2 is asked whether it is there.
+const ALIVE: Duration = Duration::from_secs(15);
 /// Connections that may wait to be taken in.
 const QUEUE: u32 = 4096;
 /// Memory for bodies that are under way.
@@ -90,6 +94,28 @@ pub fn bind(address: SocketAddr) -> io::Result<TcpListener> {
     socket.listen(QUEUE)
 }
 
+/// Where a relay is reached.
+#[derive(Debug)]
+pub struct Sockets {
+    /// By senders and agents.
+    pub public: TcpListener,
+    /// What makes that HTTPS.
+    pub tls: Option<Tls>,
+    /// Over plain HTTP beside it: where proofs for the certificate are given, and everybody
+    /// else is told where to go.
+    pub plain: Option<TcpListener>,
+    /// By whoever looks after it.
+    pub metrics: Option<TcpListener>,
+}
+
+/// What is behind a socket.
+#[derive(Debug, Clone)]
+enum Door {
+    Plain,
+    Tls(Tls),
+    Elsewhere(Option<Challenges>),
+}
+
 /// A relay that has its data and no socket yet.
 #[derive(Debug)]
 pub struct Relay {
@@ -127,6 +153,7 @@ impl Relay {
             max_body: options.max_body,
             trusted: options.trusted,
             is_open: options.is_open,
+            tls: OnceLock::new(),
             draining: AtomicBool::new(false),
             metrics,
         };
@@ -155,21 +182,28 @@ impl Relay {
     }
 
     /// Serves the public side until `stop`; then what is under way is finished, and agents
-    /// are told to come again. `metrics` is served all the while.
-    pub async fn serve(
-        self,
-        public: TcpListener,
-        metrics: Option<TcpListener>,
-        stop: CancellationToken,
-    ) {
+    /// are told to come again.
+    pub async fn serve(self, sockets: Sockets, stop: CancellationToken) {
+        let Sockets {
+            public,
+            tls,
+            plain,
+            metrics,
+        } = sockets;
+        let _ = self.front.tls.set(tls.clone());
         let this = Arc::new(self);
         let end = CancellationToken::new();
         let _end = end.clone().drop_guard();
         if let Some(metrics) = metrics {
             tokio::spawn(Arc::clone(&this).serve_metrics(metrics, end.clone()));
         }
+        if let Some(plain) = plain {
+            let to = Door::Elsewhere(tls.as_ref().and_then(Tls::challenges));
+            tokio::spawn(Arc::clone(&this).accept(plain, to, end.clone()));
+        }
+        let door = tls.map_or(Door::Plain, Door::Tls);
         tokio::spawn(Arc::clone(&this).watch_tokens(end.clone()));
-        tokio::spawn(Arc::clone(&this).accept(public, end.clone()));
+        tokio::spawn(Arc::clone(&this).accept(public, door, end.clone()));
         stop.cancelled().await;
         this.finish().await;
     }
@@ -191,7 +225,7 @@ impl Relay {
         let _ = timeout(FAREWELL, front.courier.agents.gone()).await;
     }
 
-    async fn accept(self: Arc<Self>, listener: TcpListener, end: CancellationToken) {
+    async fn accept(self: Arc<Self>, listener: TcpListener, door: Door, end: CancellationToken) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
@@ -207,45 +241,77 @@ impl Relay {
                 tokio::spawn(say_busy(stream));
                 continue;
             };
-            let (this, end) = (Arc::clone(&self), end.clone());
+            let (this, door, end) = (Arc::clone(&self), door.clone(), end.clone());
             self.connections.spawn(async move {
-                this.connection(stream, address, end).await;
+                tokio::select! {
+                    () = this.enter(stream, address, door) => {}
+                    () = end.cancelled() => {}
+                }
                 drop(place);
             });
         }
     }
 
-    async fn connection(&self, stream: TcpStream, address: SocketAddr, end: CancellationToken) {
+    async fn enter(&self, stream: TcpStream, address: SocketAddr, door: Door) {
         // Without it small answers wait for the peer's delayed acknowledgement.
         let _ = stream.set_nodelay(true);
-        let sender = Sender {
-            address,
-            https: false,
-        };
+        match door {
+            Door::Plain => self.connection(Socket::Plain(stream), address, false).await,
+            Door::Tls(tls) => {
+                let shaken = timeout(HEAD_WITHIN, tls.accept(stream)).await;
+                match shaken {
+                    Ok(Ok(stream)) => {
+                        let socket = Socket::Tls(Box::new(stream));
+                        self.connection(socket, address, true).await;
+                    }
+                    Ok(Err(error)) => tracing::debug!(%error, "no TLS connection"),
+                    Err(_) => tracing::debug!("no TLS handshake in time"),
+                }
+            }
+            Door::Elsewhere(challenges) => self.elsewhere(stream, challenges).await,
+        }
+    }
+
+    async fn connection(&self, socket: Socket, address: SocketAddr, https: bool) {
+        let sender = Sender { address, https };
+        let is_http2 = socket.wants_http2();
         let violations = Violations::default();
         let conn = Conn {
             sender,
-            violations: Some(violations.clone()),
+            violations: (!is_http2).then(|| violations.clone()),
         };
-        let io = TokioIo::new(Strict::new(Socket::Plain(stream), violations));
         let front = Arc::clone(&self.front);
         let service = service_fn(move |request: Request<Incoming>| {
             let (front, conn) = (Arc::clone(&front), conn.clone());
             async move { Ok::<Response<AnswerBody>, Infallible>(front.answer(request, &conn).await) }
         });
-        let connection = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_WITHIN)
-            .max_buf_size(2 * MAX_HEAD)
-            .half_close(true)
-            .serve_connection(io, service)
-            .with_upgrades();
-        tokio::pin!(connection);
-        let result = tokio::select! {
-            result = connection.as_mut() => result,
-            () = end.cancelled() => return,
+        let result = if is_http2 {
+            http2(TokioIo::new(socket), service).await
+        } else {
+            let io = TokioIo::new(Strict::new(socket, violations));
+            http1()
+                .half_close(true)
+                .serve_connection(io, service)
+                .with_upgrades()
+                .await
         };
         if let Err(error) = result {
+            tracing::trace!(?error, "a connection broke");
+        }
+    }
+
+    /// Over plain HTTP, where HTTPS is to be spoken.
+    async fn elsewhere(&self, stream: TcpStream, challenges: Option<Challenges>) {
+        let violations = Violations::default();
+        let io = TokioIo::new(Strict::new(Socket::Plain(stream), violations.clone()));
+        let service = service_fn(move |request: Request<Incoming>| {
+            let answer = match violations.next() {
+                Some(violation) => self.front.turn_away(violation),
+                None => self.front.redirect(&request, challenges.as_ref()),
+            };
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        if let Err(error) = http1().serve_connection(io, service).await {
             tracing::trace!(?error, "a connection broke");
         }
     }
@@ -296,12 +362,7 @@ impl Relay {
                 let answer = this.of_metrics(&request);
                 async move { Ok::<_, Infallible>(answer) }
             });
-            tokio::spawn(
-                http1::Builder::new()
-                    .timer(TokioTimer::new())
-                    .header_read_timeout(HEAD_WITHIN)
-                    .serve_connection(TokioIo::new(stream), service),
-            );
+            tokio::spawn(http1().serve_connection(TokioIo::new(stream), service));
         }
     }
 
@@ -332,6 +393,35 @@ impl Relay {
             _ => own(Reason::NotFound, "there is /metrics, /healthz and /readyz"),
         }
     }
+}
+
+fn http1() -> http1::Builder {
+    let mut builder = http1::Builder::new();
+    builder
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_WITHIN)
+        .max_buf_size(2 * MAX_HEAD);
+    builder
+}
+
+/// A sender that speaks HTTP/2. One that says nothing is asked whether it is still there.
+async fn http2<S>(io: TokioIo<Socket>, service: S) -> hyper::Result<()>
+where
+    S: hyper::service::Service<
+            Request<Incoming>,
+            Response = Response<AnswerBody>,
+            Error = Infallible,
+        >,
+    S::Future: Send + 'static,
+{
+    http2::Builder::new(TokioExecutor::new())
+        .timer(TokioTimer::new())
+        .keep_alive_interval(Some(ALIVE))
+        .keep_alive_timeout(HEAD_WITHIN)
+        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
+        .max_concurrent_streams(256)
+        .serve_connection(io, service)
+        .await
 }
 
 /// Tells somebody that there are too many.

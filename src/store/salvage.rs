@@ -1,14 +1,18 @@
 //! Saving what can be read of a damaged store.
 
+use std::collections::HashMap;
 use std::fs::{self, OpenOptions};
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags, params};
 
 use super::connection::{connect, settle};
 use super::error::{OpenError, database, io_error};
+use super::notes::Note;
 use super::private::{beside, create_private_file};
+use super::relays::RelayRow;
 use super::{notes, relays, rows, wal};
 use crate::delivery::{Attempt, Delivery};
 
@@ -35,16 +39,51 @@ pub(super) fn salvage(path: &Path) -> Result<Lost, OpenError> {
     let unfinished = beside(path, ".unfinished");
     remove(&unfinished);
     create_private_file(&unfinished)?;
+    let mut beside = Beside::of_own_page(&copy);
     let old = open_damaged(&copy)?;
+    beside.add(&old);
     let new = connect(&unfinished, true)?;
     settle(&new).map_err(database(path))?;
-    let lost = copy_rows(&old, &new).map_err(database(path))?;
+    let lost = copy_rows(&old, &new, beside).map_err(database(path))?;
     // Closing it moves its WAL into the file.
     drop((old, new));
     remove(&copy);
     let salvaged = salvaged(path);
     fs::rename(&unfinished, &salvaged).map_err(io_error("rename", &unfinished))?;
     Ok(lost)
+}
+
+/// What is known of deliveries beside what came in.
+#[derive(Debug, Default)]
+struct Beside {
+    notes: HashMap<u64, Note>,
+    relays: HashMap<u64, RelayRow>,
+}
+
+impl Beside {
+    /// As the file's own first page has it, if that can be read. A store that was made before
+    /// there were these tables has them behind its deliveries, and not where a new one has
+    /// them, see [`open_damaged`].
+    fn of_own_page(copy: &Path) -> Self {
+        let mut found = Self::default();
+        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        if let Ok(db) = Connection::open_with_flags(copy, flags) {
+            // Nothing may change in it.
+            let _ = db.set_db_config(DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, true);
+            found.add(&db);
+        }
+        found
+    }
+
+    /// Adds what is not there yet; each row proves itself.
+    fn add(&mut self, db: &Connection) {
+        for (id, note) in notes::read(db, 0) {
+            self.notes.entry(id).or_insert(note);
+        }
+        for (id, row) in relays::read(db, 0) {
+            self.relays.entry(id).or_insert(row);
+        }
+    }
 }
 
 /// What can be read of a damaged store that is still in its place: it is there only from the
@@ -125,22 +164,20 @@ fn open_damaged(copy: &Path) -> Result<Connection, OpenError> {
     Connection::open_with_flags(copy, OpenFlags::SQLITE_OPEN_READ_WRITE).map_err(database(copy))
 }
 
-fn copy_rows(old: &Connection, new: &Connection) -> rusqlite::Result<Lost> {
+fn copy_rows(old: &Connection, new: &Connection, mut beside: Beside) -> rusqlite::Result<Lost> {
     let mut lost = Lost::default();
     let one = |sql: &str| old.query_row(sql, [], |row| row.get::<_, i64>(0)).ok();
     let reserved = one("SELECT value FROM meta WHERE key='reserved'");
     let mut last_id = 0;
     new.execute_batch("BEGIN IMMEDIATE")?;
     let newest = reserved.map_or(u64::MAX, i64::cast_unsigned);
-    let mut notes = notes::read(old, 0);
-    let mut relays = relays::read(old, 0);
     for delivery in readable_deliveries(old, newest, &mut lost.deliveries) {
         last_id = delivery.id;
         rows::insert_delivery(new, &delivery)?;
-        if let Some(note) = notes.remove(&delivery.id) {
+        if let Some(note) = beside.notes.remove(&delivery.id) {
             notes::write(new, delivery.id, note)?;
         }
-        if let Some(row) = relays.remove(&delivery.id) {
+        if let Some(row) = beside.relays.remove(&delivery.id) {
             relays::write(new, delivery.id, &row)?;
         }
         for attempt in readable_attempts(old, delivery.id, &mut lost.attempts) {
@@ -233,4 +270,100 @@ fn readable_attempts(db: &Connection, delivery: u64, damaged: &mut u64) -> Vec<A
         }
     }
     attempts
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::StoreSettings;
+    use crate::delivery::{Headers, Received, Relayed, Verdict};
+    use crate::store::Store;
+    use crate::store::identity::APPLICATION_ID;
+
+    const COUNT: u64 = 60;
+
+    fn received(id: u64, relayed: bool) -> Received {
+        Received {
+            received_at: jiff::Timestamp::UNIX_EPOCH,
+            peer: "127.0.0.1:1".into(),
+            method: "POST".into(),
+            path_and_query: "/".into(),
+            headers: Headers::default(),
+            body: format!("body {id:04} {}", "x".repeat(900)).into(),
+            event: None,
+            verdict: Verdict::Unsigned,
+            original: None,
+            relayed: relayed.then(|| {
+                Box::new(Relayed {
+                    id: format!("r{id}").into(),
+                    queued_at: None,
+                })
+            }),
+        }
+    }
+
+    /// A store of layout 1 with deliveries in it, so that later tables stand behind these.
+    fn layout_1(path: &Path) {
+        let db = Connection::open(path).unwrap();
+        db.pragma_update(None, "journal_mode", "wal").unwrap();
+        let begin = format!(
+            "{} PRAGMA application_id={APPLICATION_ID}; PRAGMA user_version=1;",
+            rows::SCHEMA
+        );
+        db.execute_batch(&begin).unwrap();
+        for id in 1..=COUNT {
+            let request = received(id, false);
+            rows::insert_delivery(&db, &Delivery { id, request }).unwrap();
+        }
+    }
+
+    /// Breaks the page on which that is.
+    fn break_page(path: &Path, text: &str) {
+        let mut file = fs::read(path).unwrap();
+        let at = file.windows(text.len()).position(|w| w == text.as_bytes());
+        let page = at.unwrap() / 4096 * 4096;
+        file[page] = 0xff;
+        fs::write(path, file).unwrap();
+    }
+
+    #[test]
+    fn what_is_known_beside_a_delivery_is_saved_whenever_the_store_was_made() {
+        for is_old in [false, true] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("a.db");
+            let settings = StoreSettings {
+                path: Some(path.clone()),
+                durable: false,
+                keep: 1000,
+                keep_bytes: usize::MAX,
+            };
+            if is_old {
+                layout_1(&path);
+            }
+            let (store, _) = Store::open(&settings).unwrap();
+            for id in COUNT + 1..=3 * COUNT {
+                drop(store.record(received(id, true)));
+            }
+            let marked = store.ids()[5];
+            store.mark(marked, true);
+            let repeated = *store.ids().last().unwrap();
+            store.record_repeat(repeated);
+            store.close();
+            let before = store.all();
+            drop(store);
+            break_page(&path, "body 0100");
+            let (store, warnings) = Store::open(&settings).unwrap();
+            assert!(!warnings.is_empty());
+            let after = store.all();
+            let lost = before.len() - after.len();
+            assert!(
+                (1..=8).contains(&lost),
+                "{lost} are lost, old {is_old}: {warnings:?}"
+            );
+            assert!(after.iter().all(|kept| before.contains(kept)));
+            assert!(store.get(marked).unwrap().marked);
+            assert_eq!(store.get(repeated).unwrap().repeats, 1);
+            store.close();
+        }
+    }
 }

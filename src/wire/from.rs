@@ -224,4 +224,14 @@ mod tests {
         let expected = r#"{"type":"verdict","delivery":41,"verdict":{"status":"valid","scheme":"cakemail-hex","secret":"bounces","reason":null}}"#;
         assert_eq!(std::str::from_utf8(&line).unwrap().trim_end(), expected);
     }
+
+    #[test]
+    fn a_repeat_is_said_with_how_often_there_was_one() {
+        let mut line = Vec::new();
+        let (delivery, times) = (42, 3);
+        let object = Object::Repeated { delivery, times };
+        object.write_line(&mut line).unwrap();
+        let expected = r#"{"type":"repeated","delivery":42,"times":3}"#;
+        assert_eq!(std::str::from_utf8(&line).unwrap().trim_end(), expected);
+    }
 }

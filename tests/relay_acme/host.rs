@@ -90,7 +90,7 @@ impl Host {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        timeout(Duration::from_secs(60), ready)
+        timeout(Duration::from_mins(1), ready)
             .await
             .expect("a certificate within a minute");
     }
@@ -171,7 +171,7 @@ impl Log {
                 sleep(Duration::from_millis(20)).await;
             }
         };
-        let found = timeout(Duration::from_secs(60), found).await;
+        let found = timeout(Duration::from_mins(1), found).await;
         assert!(found.is_ok(), "`{part}` is not in:\n{}", self.text());
     }
 }

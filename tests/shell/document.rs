@@ -1,6 +1,6 @@
 //! What commands write as JSON is what docs/json.md says.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::kit::{Place, SECRET, app, send_all};
 use crate::support::document::Checker;
@@ -9,6 +9,19 @@ use crate::support::raw;
 fn lines(text: &str) -> Vec<Value> {
     let line = |line: &str| serde_json::from_str(line).expect("JSON");
     text.lines().map(line).collect()
+}
+
+/// Takes in one that came through a relay elsewhere.
+fn import_a_relayed_one(place: &Place) {
+    let exported = place.run(&["export", "1", "--as", "json"]).coded(0);
+    let mut relayed: Value = serde_json::from_str(exported.text()).expect("JSON");
+    relayed["relay"] =
+        json!({ "id": "r-1", "queued_at": "2026-11-24T10:32:07.123456Z", "repeats": 2 });
+    let path = place.path().join("relayed.json");
+    std::fs::write(&path, relayed.to_string()).expect("a file");
+    place.run(&["import", "relayed.json"]).coded(0);
+    let shown = place.run(&["show", "last", "--json"]).coded(0).json();
+    assert_eq!(shown["relay"], relayed["relay"]);
 }
 
 #[test]
@@ -41,6 +54,9 @@ fn json_is_as_documented() {
     checker.check(&delivery);
     place.run(&["replay", "1", "--to", "127.0.0.1:1"]).coded(1);
     place.run(&["mark", "1", "3"]).coded(0);
+
+    import_a_relayed_one(&place);
+    checker.check(&listener.delivery());
 
     for ran in [
         place.run(&["list", "--json"]),

@@ -1,7 +1,8 @@
 //! `cmhook relay serve`.
 
 use std::io::{self, Write as _};
-use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -15,8 +16,10 @@ use crate::cli::{RelayServeArgs, UrlsArg};
 use crate::commands::signals::Signals;
 use crate::config::{self, ConfigError};
 use crate::http::port_owner;
+use crate::relay::acme::{self, By};
 use crate::relay::queue::Limits;
-use crate::relay::{self, Domain, Options, PerTunnel, Relay, UrlStyle};
+use crate::relay::tls::Tls;
+use crate::relay::{self, Domain, Options, PerTunnel, Relay, Sockets, UrlStyle};
 
 /// Descriptors that are left for connections of agents' own, files and everything else.
 const RESERVED: u64 = 64;
@@ -39,6 +42,10 @@ pub(super) fn run(args: &RelayServeArgs) -> anyhow::Result<()> {
 /// What the flags say, checked.
 struct Plan {
     listen: SocketAddr,
+    plain: Option<SocketAddr>,
+    certificate: Option<Certificate>,
+    // Whether the style of URLs is what somebody wanted.
+    has_style: bool,
     metrics: Option<SocketAddr>,
     domain: Option<Domain>,
     options: Options,
@@ -46,10 +53,19 @@ struct Plan {
 
 impl Plan {
     fn of(args: &RelayServeArgs, open_files: u64) -> Result<Self, ConfigError> {
-        let listen = address(
-            "--listen",
-            args.listen.as_deref().unwrap_or("127.0.0.1:4480"),
-        )?;
+        let certificate = Certificate::of(args)?;
+        let usual = certificate.as_ref().map_or("127.0.0.1:4480", |_| ":443");
+        let listen = address("--listen", args.listen.as_deref().unwrap_or(usual))?;
+        let plain = match (args.tls.http.as_deref(), &certificate) {
+            (Some("off"), _) | (None, None | Some(Certificate::Files { .. })) => None,
+            (Some(_), None) => {
+                return Err(mistake(
+                    "`--http` is for plain HTTP beside HTTPS, and there is no certificate".into(),
+                    "leave it out, or give a certificate with `--tls-cert` or `--acme`",
+                ));
+            }
+            (text, _) => Some(address("--http", text.unwrap_or(":80"))?),
+        };
         if args.open && !listen.ip().is_loopback() && !args.i_know {
             return Err(mistake(
                 format!("`--open` lets everybody in who reaches {listen}"),
@@ -68,7 +84,7 @@ impl Plan {
                 Some(UrlsArg::Subdomain) => UrlStyle::Subdomain,
                 Some(UrlsArg::Path) | None => UrlStyle::Path,
             },
-            public_https: (!trusted.is_empty()).then_some(true),
+            public_https: (certificate.is_some() || !trusted.is_empty()).then_some(true),
             data: keep::folder(args.data.as_deref()),
             queue: waiting(queue)?,
             per_tunnel: PerTunnel {
@@ -100,10 +116,76 @@ impl Plan {
         let metrics = metrics(args.metrics.as_deref().unwrap_or("127.0.0.1:9480"))?;
         Ok(Self {
             listen,
+            plain,
             metrics,
+            certificate,
+            has_style: args.urls.is_some(),
             domain,
             options,
         })
+    }
+}
+
+/// Where the certificate comes from.
+enum Certificate {
+    Files { chain: PathBuf, key: PathBuf },
+    Acme(AcmeArgs),
+}
+
+struct AcmeArgs {
+    email: String,
+    directory: String,
+    ca: Option<PathBuf>,
+}
+
+impl Certificate {
+    fn of(args: &RelayServeArgs) -> Result<Option<Self>, ConfigError> {
+        let tls = &args.tls;
+        if let (Some(chain), Some(key)) = (&tls.tls_cert, &tls.tls_key) {
+            let (chain, key) = (chain.clone(), key.clone());
+            return Ok(Some(Self::Files { chain, key }));
+        }
+        let Some(email) = &tls.acme else {
+            return Ok(None);
+        };
+        if !email.contains('@') {
+            return Err(mistake(
+                format!("`--acme {}` is not an e-mail address", email.escape_debug()),
+                "give the address that Let's Encrypt may write to",
+            ));
+        }
+        let directory = tls.acme_directory.as_deref().unwrap_or(acme::LETS_ENCRYPT);
+        Ok(Some(Self::Acme(AcmeArgs {
+            email: email.clone(),
+            directory: directory.to_owned(),
+            ca: tls.acme_ca.clone(),
+        })))
+    }
+
+    /// Reads it, or begins to get it.
+    fn tls(
+        self,
+        options: &Options,
+        has_http: bool,
+        stop: &CancellationToken,
+    ) -> anyhow::Result<Tls> {
+        match self {
+            Self::Files { chain, key } => Ok(Tls::from_files(&chain, &key, stop)?),
+            Self::Acme(args) => {
+                let mut by = vec![By::Tls];
+                by.extend(has_http.then_some(By::Http));
+                let settings = acme::Settings {
+                    host: options.domain.host().to_owned(),
+                    email: args.email,
+                    directory: args.directory,
+                    ca: args.ca,
+                    data: options.data.clone(),
+                    by,
+                    retry: acme::Settings::RETRY,
+                };
+                Ok(Tls::from_acme(settings, stop)?)
+            }
+        }
     }
 }
 
@@ -118,7 +200,7 @@ fn mistake(message: String, hint: &str) -> ConfigError {
 fn address(name: &str, text: &str) -> Result<SocketAddr, ConfigError> {
     let text = text.trim();
     if let Some(Ok(port)) = text.strip_prefix(':').map(str::parse) {
-        return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::UNSPECIFIED), port));
+        return Ok(SocketAddr::new(every_address(), port));
     }
     if let Ok(port) = text.parse() {
         return Ok(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
@@ -130,6 +212,14 @@ fn address(name: &str, text: &str) -> Result<SocketAddr, ConfigError> {
             "use a port (`4480`) on this machine alone, `:443` for every address, or ADDRESS:PORT",
         )
     })
+}
+
+/// Of both families, where there are both.
+fn every_address() -> IpAddr {
+    match UdpSocket::bind((Ipv6Addr::UNSPECIFIED, 0)) {
+        Ok(_) => Ipv6Addr::UNSPECIFIED.into(),
+        Err(_) => Ipv4Addr::UNSPECIFIED.into(),
+    }
 }
 
 fn metrics(text: &str) -> Result<Option<SocketAddr>, ConfigError> {
@@ -160,7 +250,7 @@ fn domain(text: &str) -> Result<Domain, ConfigError> {
 
 fn of_address(listen: SocketAddr) -> Domain {
     let ip = match listen.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        ip if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
         ip => ip,
     };
     let text = SocketAddr::new(ip, listen.port()).to_string();
@@ -258,6 +348,24 @@ async fn serve(plan: Plan, json: bool) -> anyhow::Result<()> {
         "http"
     };
     let url = format!("{scheme}://{}", options.domain);
+    let plain = plan.plain.map(bind).transpose()?;
+    let stop = CancellationToken::new();
+    // What it keeps may not be there yet, and the account of an authority is kept there too.
+    crate::relay::data::make_folder(&options.data)?;
+    let tls = match plan.certificate {
+        Some(certificate) => Some(certificate.tls(&options, plain.is_some(), &stop)?),
+        None => None,
+    };
+    if let Some(tls) = &tls {
+        let host = options.domain.host();
+        if tls.is_ready() && !tls.covers(host) {
+            tracing::warn!("the certificate is not for {host}: agents will refuse it");
+        }
+        let covers_all = !options.domain.is_bare() && tls.covers(&format!("name.{host}"));
+        if !plan.has_style && tls.is_ready() && covers_all {
+            options.style = UrlStyle::Subdomain;
+        }
+    }
     let data = options.data.clone();
     let is_open = options.is_open;
     let relay = tokio::task::spawn_blocking(|| Relay::open(options)).await??;
@@ -275,8 +383,13 @@ async fn serve(plan: Plan, json: bool) -> anyhow::Result<()> {
         _ => Err(error),
     })?;
     tracing::info!(url, listen = %address, "ready");
-    let stop = CancellationToken::new();
-    let serving = relay.serve(public, metrics, stop.clone());
+    let sockets = Sockets {
+        public,
+        tls,
+        plain,
+        metrics,
+    };
+    let serving = relay.serve(sockets, stop.clone());
     tokio::pin!(serving);
     tokio::select! {
         () = serving.as_mut() => return Ok(()),

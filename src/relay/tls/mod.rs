@@ -4,6 +4,8 @@
 //! handshake has it.
 
 mod pair;
+#[cfg(test)]
+mod tests;
 mod validity;
 mod watch;
 
