@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::Connection;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -17,6 +15,7 @@ use super::agents::{Asker, Held, Seat};
 use super::answer::{AnswerBody, Reason, own, plain};
 use super::ingress::Front;
 use super::names::is_name;
+use super::outgoing::Outgoing;
 use super::socket::Socket;
 use super::strict::Strict;
 use super::tokens::{Found, Owner};
@@ -27,7 +26,7 @@ use crate::link::{self, Stream, http2, names};
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 
 type Line = Stream<Strict<Socket>>;
-type Carrier = Connection<TokioIo<Line>, Full<Bytes>, TokioExecutor>;
+type Carrier = Connection<TokioIo<Line>, Outgoing, TokioExecutor>;
 
 /// Why an agent is not let in, in words.
 type No = (Reason, String);

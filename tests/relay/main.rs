@@ -4,6 +4,11 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod bodies;
+mod doubles;
+mod fidelity;
+mod names;
 mod round;
 mod scene;
 mod smuggling;
+mod versions;
