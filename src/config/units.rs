@@ -42,6 +42,9 @@ pub fn duration_up_to(name: &str, text: &str, hours: u64) -> Result<Duration, Co
 }
 
 /// `25MB` (millions), `25MiB` (powers of two); a bare number is bytes.
+///
+/// # Errors
+/// Where it is no size, or zero.
 pub fn size(name: &str, text: &str) -> Result<u64, ConfigError> {
     let size = text.trim().parse::<bytesize::ByteSize>().map_err(|_| {
         ConfigError::new(

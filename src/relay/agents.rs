@@ -140,25 +140,22 @@ impl Agents {
             Claim::Share => all_share,
             Claim::Takeover => true,
         };
-        if !may {
-            let held = others.first().map(|first| Held {
+        if let Some(first) = others.first().filter(|_| !may) {
+            let held = Held {
                 holder: first.asker.holder.clone(),
                 since: first.since,
                 shares: all_share,
-            });
+            };
             entry.taken = own.into_iter().chain(others).collect();
-            if let Some(held) = held {
-                return Err(held);
-            }
+            return Err(held);
+        }
+        let again = Farewell::new(Farewell::GOING_AWAY, "this agent has connected again");
+        close(own.iter(), &again);
+        if asker.claim == Claim::Takeover {
+            let words = format!("{} has taken the name over", asker.holder);
+            close(others.iter(), &Farewell::new(Farewell::TAKEN_OVER, words));
         } else {
-            let again = Farewell::new(Farewell::GOING_AWAY, "this agent has connected again");
-            close(own.iter(), &again);
-            if asker.claim == Claim::Takeover {
-                let words = format!("{} has taken the name over", asker.holder);
-                close(others.iter(), &Farewell::new(Farewell::TAKEN_OVER, words));
-            } else {
-                entry.taken = others;
-            }
+            entry.taken = others;
         }
         entry.taken.push(Taken {
             id,

@@ -72,7 +72,7 @@ impl Front {
             let words = "agents connect with GET".to_owned();
             return Err((Reason::BadRequest, words));
         }
-        self.check_protocol(headers)?;
+        Self::check_protocol(headers)?;
         let owner = self.owner(headers)?;
         if !headers.contains_key(header::UPGRADE) {
             return Ok(Admitted::Asked(self.about(owner.as_deref())));
@@ -111,7 +111,7 @@ impl Front {
         Ok(Admitted::Agent(Box::new((seat, name, answer))))
     }
 
-    fn check_protocol(&self, headers: &HeaderMap) -> Result<(), No> {
+    fn check_protocol(headers: &HeaderMap) -> Result<(), No> {
         let own = names::PROTOCOL;
         let theirs = text(headers, &names::VERSION).and_then(|text| text.parse::<u32>().ok());
         if theirs == Some(own) {
@@ -208,21 +208,21 @@ impl Front {
             return;
         };
         let carrier: Carrier = carrier;
-        let Some(link) = seat.fill(sender, pulse) else {
+        let Some(agent) = seat.fill(sender, pulse) else {
             // It is told so; then it hangs up.
             let _ = timeout(BEGINS_WITHIN, carrier).await;
             return;
         };
-        let holder = &*link.asker.holder;
-        tracing::info!(name, holder, link = link.id(), "an agent is there");
+        let holder = &*agent.asker.holder;
+        tracing::info!(name, holder, link = agent.id(), "an agent is there");
         self.courier.see_to(name);
         let ended = carrier.await;
         let why = ended.err().map(|error| error.to_string());
-        let said = link.pulse.said().map(|said| said.reason);
+        let said = agent.pulse.said().map(|said| said.reason);
         tracing::info!(
             name,
             holder,
-            link = link.id(),
+            link = agent.id(),
             why,
             said,
             "an agent is gone"

@@ -25,7 +25,8 @@ const SOON_AT_MOST: Duration = Duration::from_secs(1);
 /// The first try after one that found no relay is within this, later ones within [`SPREAD`].
 const ABSENT: Duration = Duration::from_secs(1);
 /// A refusal is asked about at most twice a minute.
-const REFUSED: [Duration; 2] = [Duration::from_secs(35), Duration::from_mins(1)];
+const REFUSED: Duration = Duration::from_secs(35);
+const REFUSED_SPREAD: Duration = Duration::from_secs(25);
 
 /// How long a connection must have lasted for the next loss of it to count as the first.
 pub(super) const STABLE: Duration = Duration::from_secs(10);
@@ -33,7 +34,7 @@ pub(super) const STABLE: Duration = Duration::from_secs(10);
 /// The time before try `attempt`, which counts from 0; `chance` is a random number from 0
 /// to 1.
 pub(super) fn delay(lost: Lost, attempt: u32, chance: f64) -> Duration {
-    let (least, most) = match lost {
+    let (least, spread) = match lost {
         Lost::Relay => (Duration::ZERO, SPREAD),
         Lost::Network => {
             let most = SOON.saturating_mul(1 << attempt.min(8));
@@ -43,9 +44,9 @@ pub(super) fn delay(lost: Lost, attempt: u32, chance: f64) -> Duration {
             let most = ABSENT.saturating_mul(1 << attempt.min(8));
             (Duration::ZERO, most.min(SPREAD))
         }
-        Lost::Refused => (REFUSED[0], REFUSED[1]),
+        Lost::Refused => (REFUSED, REFUSED_SPREAD),
     };
-    least + (most - least).mul_f64(chance.clamp(0.0, 1.0))
+    least + spread.mul_f64(chance.clamp(0.0, 1.0))
 }
 
 /// A random number from 0 to 1.

@@ -5,11 +5,7 @@ pub(super) fn holder() -> String {
     let user = ["USER", "LOGNAME", "USERNAME"]
         .into_iter()
         .find_map(|name| std::env::var(name).ok());
-    let text = format!(
-        "{}@{}",
-        user.as_deref().unwrap_or("somebody"),
-        host().as_deref().unwrap_or("somewhere")
-    );
+    let text = format!("{}@{}", user.as_deref().unwrap_or("somebody"), host());
     text.chars()
         .map(|c| if c.is_ascii_graphic() { c } else { '?' })
         .take(100)
@@ -17,12 +13,12 @@ pub(super) fn holder() -> String {
 }
 
 #[cfg(unix)]
-fn host() -> Option<String> {
+fn host() -> String {
     let name = rustix::system::uname();
-    Some(name.nodename().to_string_lossy().into_owned())
+    name.nodename().to_string_lossy().into_owned()
 }
 
 #[cfg(not(unix))]
-fn host() -> Option<String> {
-    std::env::var("COMPUTERNAME").ok()
+fn host() -> String {
+    std::env::var("COMPUTERNAME").unwrap_or_else(|_| "somewhere".into())
 }

@@ -66,16 +66,13 @@ where
         let delivered = take(request.headers_mut());
         let handle = handle.clone();
         async move {
-            let answer = match delivered {
-                Some(delivered) => handle(request, delivered).await,
-                None => {
-                    let text = "cmhook: the relay does not say which delivery this is\n";
-                    let mut answer = Response::new(B::from(text.into()));
-                    *answer.status_mut() = http::StatusCode::BAD_REQUEST;
-                    answer
-                }
-            };
-            Ok::<_, Infallible>(answer)
+            if let Some(delivered) = delivered {
+                return Ok::<_, Infallible>(handle(request, delivered).await);
+            }
+            let text = "cmhook: the relay does not say which delivery this is\n";
+            let mut answer = Response::new(B::from(text.into()));
+            *answer.status_mut() = http::StatusCode::BAD_REQUEST;
+            Ok(answer)
         }
     });
     let connection = http2::server().serve_connection(TokioIo::new(stream), service);

@@ -348,12 +348,12 @@ async fn serve(plan: Plan, json: bool) -> anyhow::Result<()> {
         "http"
     };
     let url = format!("{scheme}://{}", options.domain);
-    let plain = plan.plain.map(bind).transpose()?;
+    let beside = plan.plain.map(bind).transpose()?;
     let stop = CancellationToken::new();
     // What it keeps may not be there yet, and the account of an authority is kept there too.
     crate::relay::data::make_folder(&options.data)?;
     let tls = match plan.certificate {
-        Some(certificate) => Some(certificate.tls(&options, plain.is_some(), &stop)?),
+        Some(certificate) => Some(certificate.tls(&options, beside.is_some(), &stop)?),
         None => None,
     };
     if let Some(tls) = &tls {
@@ -386,7 +386,7 @@ async fn serve(plan: Plan, json: bool) -> anyhow::Result<()> {
     let sockets = Sockets {
         public,
         tls,
-        plain,
+        plain: beside,
         metrics,
     };
     let serving = relay.serve(sockets, stop.clone());
