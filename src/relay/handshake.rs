@@ -20,7 +20,7 @@ use super::socket::Socket;
 use super::strict::Strict;
 use super::tokens::{Found, Owner};
 use crate::config::Claim;
-use crate::link::{self, Stream, http2, names};
+use crate::link::{self, Farewell, Stream, http2, names};
 
 /// From the answer to the first byte of HTTP/2.
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
@@ -73,7 +73,14 @@ impl Front {
             return Err((Reason::BadRequest, words));
         }
         Self::check_protocol(headers)?;
-        let owner = self.owner(headers)?;
+        let owner = match self.owner(headers) {
+            // It may have been made a moment ago.
+            Err((Reason::BadToken, _)) => {
+                self.catch_up().await;
+                self.owner(headers)?
+            }
+            known => known?,
+        };
         if !headers.contains_key(header::UPGRADE) {
             return Ok(Admitted::Asked(self.about(owner.as_deref())));
         }
@@ -89,7 +96,13 @@ impl Front {
         *asking.headers_mut() = headers.clone();
         let granted = create_response(&asking)
             .map_err(|error| (Reason::BadRequest, format!("this is no WebSocket: {error}")))?;
-        let name = self.name(headers, owner.as_deref()).await?;
+        let name = match self.name(headers, owner.as_deref()).await {
+            Err((Reason::NoSuchName, _)) => {
+                self.catch_up().await;
+                self.name(headers, owner.as_deref()).await?
+            }
+            known => known?,
+        };
         let asker = asker(headers, owner.as_deref())?;
         let seat = self.courier.agents.take(&name, asker).map_err(|held| {
             let words = told(&name, &held);
@@ -109,6 +122,25 @@ impl Front {
         }
         fields.insert(names::WAITING, waiting.into());
         Ok(Admitted::Agent(Box::new((seat, name, answer))))
+    }
+
+    /// Takes in what another process has done to tokens and names, and throws out who is no
+    /// longer let in.
+    pub(super) async fn catch_up(&self) {
+        match self.data.changed().await {
+            Ok(true) => {
+                let agents = &self.courier.agents;
+                agents.close_where(&revoked(), |name, asker| !self.is_let_in(name, asker));
+            }
+            Ok(false) => {}
+            Err(error) => tracing::error!(%error, "cannot see whether tokens were revoked"),
+        }
+    }
+
+    fn is_let_in(&self, name: &str, asker: &Asker) -> bool {
+        asker.owner.as_ref().is_none_or(|owner| {
+            self.data.tokens.is_valid(owner) && self.data.names.is_of(name, owner)
+        })
     }
 
     fn check_protocol(headers: &HeaderMap) -> Result<(), No> {
@@ -228,6 +260,10 @@ impl Front {
             "an agent is gone"
         );
     }
+}
+
+fn revoked() -> Farewell {
+    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
 }
 
 enum Admitted {

@@ -325,25 +325,7 @@ impl Relay {
                 _ = look.tick() => {}
                 () = end.cancelled() => return,
             }
-            match self.front.data.changed().await {
-                Ok(false) => continue,
-                Ok(true) => {}
-                Err(error) => {
-                    tracing::error!(%error, "cannot see whether tokens were revoked");
-                    continue;
-                }
-            }
-            let data = &self.front.data;
-            let farewell = Farewell::new(Farewell::REVOKED, "the token or its name was revoked");
-            self.front
-                .courier
-                .agents
-                .close_where(&farewell, |name, asker| {
-                    let owner = asker.owner.as_ref();
-                    owner.is_some_and(|owner| {
-                        !data.tokens.is_valid(owner) || !data.names.is_of(name, owner)
-                    })
-                });
+            self.front.catch_up().await;
         }
     }
 
