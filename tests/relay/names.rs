@@ -13,6 +13,7 @@ use crate::doubles::{TOKEN, connect_request};
 use crate::support::listener::{Listener, Refused, cmhook, home, refused_as};
 use crate::support::raw::{RawApp, ask};
 use crate::support::relay::{Relay, public_path};
+use crate::vitals::eventually;
 
 /// What comes of an agent that is not let in.
 #[track_caller]
@@ -39,6 +40,16 @@ fn state(agent: &mut Listener, state: &str) -> Value {
         let object = crate::support::listener::object(line);
         (object["type"] == "tunnel" && object["state"] == state).then_some(object)
     })
+}
+
+#[test]
+fn a_token_and_a_name_are_good_as_soon_as_they_are_made() {
+    let relay = Relay::start(&[]);
+    let token = relay.make_token("ada", &[]);
+    relay.agent(Some(&token), &["--ephemeral"]).stop();
+    relay.command(&["name", "reserve", "shop", "--token", "ada"]);
+    let args = ["--ephemeral", "--name", "shop"];
+    relay.agent(Some(&token), &args).stop();
 }
 
 #[test]
@@ -191,7 +202,7 @@ fn another_tokens_name_is_no_name() {
     // So it is with one that was given up and waits out its quarantine.
     holder.stop();
     relay.command(&["name", "release", "shop"]);
-    crate::scene::eventually("the release is known", || answer("shop", &ada).0 == 404);
+    eventually("the release is known", || answer("shop", &ada).0 == 404);
     assert_eq!(foreign, answer("shop", &bob));
     assert_eq!(foreign, answer("shop", &ada));
     // A listener says what to do.

@@ -2,14 +2,12 @@
 
 use std::io::{ErrorKind, Read as _, Write as _};
 use std::net::TcpStream;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use crate::support::listener::Listener;
 use crate::support::raw::{Connection, RawApp};
 use crate::support::relay::{Relay, public_path};
 
-/// Only a failing test ever waits for it.
-const PATIENCE: Duration = Duration::from_mins(1);
 /// Less than the time after which the relay closes a silent connection by itself (5 s).
 const AT_ONCE: Duration = Duration::from_secs(4);
 
@@ -112,14 +110,4 @@ pub fn first_of(answers: &str) -> (u16, String, usize) {
     });
     let count = answers.matches("HTTP/1.1 ").count();
     (status.unwrap_or(0), reason.unwrap_or_default(), count)
-}
-
-/// Waits until `is` holds.
-#[track_caller]
-pub fn eventually(what: &str, mut is: impl FnMut() -> bool) {
-    let deadline = Instant::now() + PATIENCE;
-    while !is() {
-        assert!(Instant::now() < deadline, "not in time: {what}");
-        std::thread::sleep(Duration::from_millis(20));
-    }
 }
