@@ -245,10 +245,28 @@ impl Front {
             let _ = timeout(BEGINS_WITHIN, carrier).await;
             return;
         };
+        // Who was thrown out in between was not there yet to be told so.
+        if !self.is_let_in(name, &agent.asker) {
+            agent.pulse.close(revoked());
+        }
         let holder = &*agent.asker.holder;
         tracing::info!(name, holder, link = agent.id(), "an agent is there");
         self.courier.see_to(name);
-        let ended = carrier.await;
+        tokio::pin!(carrier);
+        let begun = timeout(BEGINS_WITHIN, carrier.as_mut()).await;
+        let ended = match begun {
+            Ok(ended) => ended,
+            Err(_) => {
+                // Nothing that is handed on to it would ever be answered.
+                if !agent.pulse.has_sent() {
+                    let words = "no HTTP/2 came";
+                    agent
+                        .pulse
+                        .close(Farewell::new(Farewell::PROTOCOL_ERROR, words));
+                }
+                carrier.await
+            }
+        };
         let why = ended.err().map(|error| error.to_string());
         let said = agent.pulse.said().map(|said| said.reason);
         tracing::info!(

@@ -190,7 +190,6 @@ fn what_breaks_the_protocol_is_told_so_with_the_right_code() {
             frame(FIN | TEXT, b"\xff\xfe"),
             1003,
         ),
-        ("a fragment of text", frame(TEXT, b"hel"), 1003),
         (
             "an unmasked frame",
             [&head(FIN | BINARY, 5, false)[..], b"hello"].concat(),
@@ -239,14 +238,15 @@ fn what_breaks_the_protocol_is_told_so_with_the_right_code() {
             1008,
         ),
         (
+            // What is wrong with it is said in HTTP/2 (GOAWAY), which then ends as it should.
             "no HTTP/2",
             frame(
                 FIN | BINARY,
                 b"GET / HTTP/1.1\r\nHost: x\r\n\r\n\0\0\0\0\0\0\0\0\0\0\0\0\0\0",
             ),
-            1002,
+            1001,
         ),
-        ("garbage", frame(FIN | BINARY, &large[..60_000]), 1002),
+        ("garbage", frame(FIN | BINARY, &large[..20_000]), 1001),
     ] {
         let mut agent = place.connect();
         // What is refused may be cut off while it is still being sent.

@@ -11,6 +11,7 @@ use crate::scene::Scene;
 use crate::support::listener::home;
 use crate::support::raw::{Connection, Message, RawApp, Then, ask, ok, request};
 use crate::support::relay::Relay;
+use crate::vitals::eventually;
 
 /// Checks an answer of the relay's own: plain text, a reason, and when to come again.
 #[track_caller]
@@ -63,7 +64,9 @@ fn more_than_a_tunnels_rate_is_429() {
     }
     // Another tunnel has a rate of its own.
     assert_eq!(relay.ask("POST /t/other/", "", b"{}").status(), 200);
-    agents.map(|agent| agent.stop());
+    for agent in agents {
+        agent.stop();
+    }
 }
 
 #[test]
@@ -348,6 +351,12 @@ fn what_an_agent_takes_no_more_does_not_hold_up_what_is_behind_it() {
     assert_eq!(refused["code"], "body_too_large", "{refused}");
     assert_eq!(agent.delivery()["request"]["path"], "/last");
     // It is told once, and the next one is live again.
+    eventually("nothing waits", || {
+        relay
+            .metrics()
+            .lines()
+            .any(|line| line == "cmhook_relay_waiting 0")
+    });
     assert_eq!(relay.ask("POST /t/shop/live", "", b"{}").status(), 200);
     let stopped = agent.stop();
     assert_eq!(stopped["received"], 3, "{stopped}");
