@@ -5,4 +5,21 @@
 mod support;
 
 mod new_token;
+#[allow(dead_code, reason = "the other tests of exhaustion use the rest")]
+#[path = "../exhaustion/crowd.rs"]
+mod crowd;
+#[allow(dead_code, reason = "the other tests of exhaustion use the rest")]
+#[path = "../exhaustion/vitals.rs"]
+mod vitals;
+
+mod bodies;
+mod doubles;
+mod fidelity;
+mod hang_ups;
+mod hostile_agent;
+mod limits;
+mod names;
 mod round;
+mod scene;
+mod smuggling;
+mod versions;
