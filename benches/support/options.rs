@@ -29,7 +29,7 @@ impl Options {
                 "--test" => return Ok(None),
                 "--quick" => (options.rounds, options.seconds) = (1, 1),
                 "--rounds" => {
-                    options.rounds = value()?.parse().context("`--rounds` is a number")?
+                    options.rounds = value()?.parse().context("`--rounds` is a number")?;
                 }
                 "--seconds" => {
                     options.seconds = value()?.parse().context("`--seconds` is a number")?;
