@@ -61,6 +61,18 @@ impl Kind {
         matches!(self, Self::Cmhook | Self::Bare)
     }
 
+    /// What came of a turn; nothing where a peer failed, which is said and ends no long run.
+    pub fn turn<T>(self, result: Result<T>) -> Result<Option<T>> {
+        match result {
+            Ok(one) => Ok(Some(one)),
+            Err(error) if matches!(self, Self::Bore | Self::Rathole | Self::Localtunnel) => {
+                eprintln!("{} lost a turn: {error:#}", self.name());
+                Ok(None)
+            }
+            Err(error) => Err(error.context(self.name())),
+        }
+    }
+
     /// Why it cannot be measured here, and what to do about that.
     pub fn lacks(self) -> Option<String> {
         match self {

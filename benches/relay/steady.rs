@@ -21,11 +21,10 @@ pub fn run(kinds: &[Kind], options: &Options, upstream: u16, folder: &Path) -> R
     for round in 0..options.rounds {
         for turn in 0..kinds.len() {
             let at = (round + turn) % kinds.len();
-            let name = || format!("{}, steady, round {round}", kinds[at].name());
-            let contender = Contender::start(kinds[at], upstream, folder).with_context(name)?;
-            // Connections are made before anything counts.
-            latencies(&contender.door, PER_SECOND, 1).with_context(name)?;
-            let all = latencies(&contender.door, PER_SECOND, options.seconds).with_context(name)?;
+            let all = one_turn(kinds[at], options.seconds, upstream, folder);
+            let Some(all) = kinds[at].turn(all)? else {
+                continue;
+            };
             p50s[at].push(middle(all.clone()));
             p99s[at].push(percentile(all, 99));
         }
@@ -64,4 +63,11 @@ pub fn run(kinds: &[Kind], options: &Options, upstream: u16, folder: &Path) -> R
         );
     }
     Ok(())
+}
+
+fn one_turn(kind: Kind, seconds: u32, upstream: u16, folder: &Path) -> Result<Vec<f64>> {
+    let contender = Contender::start(kind, upstream, folder)?;
+    // Connections are made before anything counts.
+    latencies(&contender.door, PER_SECOND, 1)?;
+    latencies(&contender.door, PER_SECOND, seconds)
 }

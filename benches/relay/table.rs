@@ -28,7 +28,9 @@ impl Target {
     pub fn judge(&self, all: &[(Kind, Measured)]) -> Option<(String, &'static str)> {
         let of = |kind| {
             let found = all.iter().find(|(other, _)| *other == kind);
-            found.map(|(kind, one)| (*kind, one.per_second))
+            found
+                .map(|(kind, one)| (*kind, one.per_second))
+                .filter(|(_, rate)| rate.is_finite())
         };
         let (other, theirs) = match self.against {
             Against::One(kind) => of(kind)?,

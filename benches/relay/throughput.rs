@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 
 use crate::contender::{Contender, Kind};
 use crate::support::load::{self, Load, Measured};
@@ -102,19 +102,28 @@ fn measure(
         for turn in 0..kinds.len() {
             // Whoever comes later finds a warmer machine.
             let at = (round + turn) % kinds.len();
-            let name = || format!("{}, {}, round {round}", kinds[at].name(), case.name);
-            let contender = Contender::start(kinds[at], upstream, folder).with_context(name)?;
-            // Connections are made and caches filled before anything counts.
-            load::measure(&case.load, &contender.door, 1, folder).with_context(name)?;
-            let before = contender.cpu_seconds();
-            let mut one = load::measure(&case.load, &contender.door, options.seconds, folder)
-                .with_context(name)?;
-            one.cpu = contender.cpu_seconds() - before;
-            measured[at].push(one);
+            let one = one_turn(case, kinds[at], options.seconds, upstream, folder);
+            measured[at].extend(kinds[at].turn(one)?);
         }
     }
     let medians = measured.iter().map(|runs| load::median(runs));
     Ok(kinds.iter().copied().zip(medians).collect())
+}
+
+fn one_turn(
+    case: &Case,
+    kind: Kind,
+    seconds: u32,
+    upstream: u16,
+    folder: &Path,
+) -> Result<Measured> {
+    let contender = Contender::start(kind, upstream, folder)?;
+    // Connections are made and caches filled before anything counts.
+    load::measure(&case.load, &contender.door, 1, folder)?;
+    let before = contender.cpu_seconds();
+    let one = load::measure(&case.load, &contender.door, seconds, folder)?;
+    let cpu = contender.cpu_seconds() - before;
+    Ok(Measured { cpu, ..one })
 }
 
 struct Row<'a> {
