@@ -51,6 +51,9 @@ fn help_is_as_it_was_reviewed() {
         ("help_listen", &["listen", "--help"]),
         ("help_listen_short", &["listen", "-h"]),
         ("help_demo", &["demo", "--help"]),
+        ("help_relay", &["relay", "--help"]),
+        ("help_relay_serve", &["relay", "serve", "--help"]),
+        ("help_relay_login", &["relay", "login", "--help"]),
     ] {
         let output = run(args);
         assert!(output.status.success());
