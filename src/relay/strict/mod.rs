@@ -194,8 +194,8 @@ impl<S> Strict<S> {
     }
 
     fn head(&mut self, mut seen: usize) -> bool {
-        // An empty line before a request is what some senders put behind a body.
-        if self.read.starts_with(b"\r\n") {
+        // Empty lines before a request are what some senders put behind a body.
+        while self.read.starts_with(b"\r\n") {
             self.read.advance(2);
             seen = 0;
         }
@@ -340,3 +340,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;
