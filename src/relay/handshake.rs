@@ -253,19 +253,15 @@ impl Front {
         tracing::info!(name, holder, link = agent.id(), "an agent is there");
         self.courier.see_to(name);
         tokio::pin!(carrier);
-        let begun = timeout(BEGINS_WITHIN, carrier.as_mut()).await;
-        let ended = match begun {
-            Ok(ended) => ended,
-            Err(_) => {
-                // Nothing that is handed on to it would ever be answered.
-                if !agent.pulse.has_sent() {
-                    let words = "no HTTP/2 came";
-                    agent
-                        .pulse
-                        .close(Farewell::new(Farewell::PROTOCOL_ERROR, words));
-                }
-                carrier.await
+        let ended = if let Ok(ended) = timeout(BEGINS_WITHIN, carrier.as_mut()).await {
+            ended
+        } else {
+            // Nothing that is handed on to it would ever be answered.
+            if !agent.pulse.has_sent() {
+                let farewell = Farewell::new(Farewell::PROTOCOL_ERROR, "no HTTP/2 came");
+                agent.pulse.close(farewell);
             }
+            carrier.await
         };
         let why = ended.err().map(|error| error.to_string());
         let said = agent.pulse.said().map(|said| said.reason);

@@ -69,13 +69,13 @@ fn frame() -> impl Strategy<Value = Vec<u8>> {
             let bit = if mask < 240 { 0x80 } else { 0 };
             let mut frame = vec![first];
             match length {
-                0..=125 => frame.push(bit | u8::try_from(length).unwrap()),
+                0..=125 => frame.push(bit + u8::try_from(length).unwrap()),
                 126..=0xffff => {
-                    frame.push(bit | 126);
+                    frame.push(bit + 126);
                     frame.extend(u16::try_from(length).unwrap().to_be_bytes());
                 }
                 _ => {
-                    frame.push(bit | 127);
+                    frame.push(bit + 127);
                     frame.extend(length.to_be_bytes());
                 }
             }
@@ -130,7 +130,7 @@ proptest! {
                 drop(peer);
             };
             let mut read = Vec::new();
-            let (_, _) = tokio::join!(hostile, stream.read_to_end(&mut read));
+            let ((), _) = tokio::join!(hostile, stream.read_to_end(&mut read));
             // No more comes out than went in, and only where data did.
             assert!(read.len() <= sent.len());
             assert_eq!(pulse.has_sent(), !read.is_empty());

@@ -74,13 +74,14 @@ fn good() -> impl Strategy<Value = Vec<u8>> {
     let fields = vec("(X-[A-Za-z]{1,5}: [ -~]{0,20}\r\n)?", 0..4);
     (line, fields, body(), framing, vec(1_usize..20, 1..5)).prop_map(
         |(line, fields, body, framing, sizes)| {
-            let mut request = format!("{line} HTTP/1.1\r\nHost: a\r\n{}", fields.concat());
-            match framing {
-                "length" => request += &format!("Content-Length: {}\r\n\r\n", body.len()),
-                "chunked" => request += "Transfer-Encoding: chunked\r\n\r\n",
-                _ => request += "\r\n",
-            }
-            let mut request = request.into_bytes();
+            let framed = match framing {
+                "length" => format!("Content-Length: {}\r\n", body.len()),
+                "chunked" => "Transfer-Encoding: chunked\r\n".to_owned(),
+                _ => String::new(),
+            };
+            let fields = fields.concat();
+            let head = format!("{line} HTTP/1.1\r\nHost: a\r\n{fields}{framed}\r\n");
+            let mut request = head.into_bytes();
             match framing {
                 "length" => request.extend(body),
                 "chunked" => {
