@@ -74,12 +74,12 @@ impl Front {
         }
         Self::check_protocol(headers)?;
         let owner = match self.owner(headers) {
-            // It may have been made a moment ago.
+            // It may have been made this moment.
             Err((Reason::BadToken, _)) => {
                 self.catch_up().await;
                 self.owner(headers)?
             }
-            known => known?,
+            other => other?,
         };
         if !headers.contains_key(header::UPGRADE) {
             return Ok(Admitted::Asked(self.about(owner.as_deref())));
@@ -101,7 +101,7 @@ impl Front {
                 self.catch_up().await;
                 self.name(headers, owner.as_deref()).await?
             }
-            known => known?,
+            other => other?,
         };
         let asker = asker(headers, owner.as_deref())?;
         let seat = self.courier.agents.take(&name, asker).map_err(|held| {
@@ -124,21 +124,22 @@ impl Front {
         Ok(Admitted::Agent(Box::new((seat, name, answer))))
     }
 
-    /// Takes in what another process has done to tokens and names, and throws out who is no
-    /// longer let in.
+    /// Takes in what another process has done to tokens and names: who is no longer let in
+    /// is thrown out.
     pub(super) async fn catch_up(&self) {
         match self.data.changed().await {
-            Ok(true) => {
-                let agents = &self.courier.agents;
-                agents.close_where(&revoked(), |name, asker| !self.is_let_in(name, asker));
-            }
             Ok(false) => {}
+            Ok(true) => {
+                let is_out = |name: &str, asker: &Asker| !self.is_still_in(name, asker);
+                self.courier.agents.close_where(&revoked(), is_out);
+            }
             Err(error) => tracing::error!(%error, "cannot see whether tokens were revoked"),
         }
     }
 
-    fn is_let_in(&self, name: &str, asker: &Asker) -> bool {
-        asker.owner.as_ref().is_none_or(|owner| {
+    fn is_still_in(&self, name: &str, asker: &Asker) -> bool {
+        let owner = asker.owner.as_ref();
+        owner.is_none_or(|owner| {
             self.data.tokens.is_valid(owner) && self.data.names.is_of(name, owner)
         })
     }
@@ -245,8 +246,8 @@ impl Front {
             let _ = timeout(BEGINS_WITHIN, carrier).await;
             return;
         };
-        // Who was thrown out in between was not there yet to be told so.
-        if !self.is_let_in(name, &agent.asker) {
+        // While it was not there yet, it could not be thrown out.
+        if !self.is_still_in(name, &agent.asker) {
             agent.pulse.close(revoked());
         }
         let holder = &*agent.asker.holder;
@@ -284,6 +285,10 @@ enum Admitted {
     /// Somebody who wanted to know.
     Asked(Response<AnswerBody>),
     Agent(Box<(Seat, Box<str>, Response<AnswerBody>)>),
+}
+
+fn revoked() -> Farewell {
+    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
 }
 
 fn with_versions(mut answer: Response<AnswerBody>) -> Response<AnswerBody> {

@@ -316,16 +316,13 @@ impl Relay {
         }
     }
 
-    /// Takes in what another process does to tokens and names: who is no longer let in is
-    /// thrown out.
     async fn watch_tokens(self: Arc<Self>, end: CancellationToken) {
         let mut look = interval(LOOK);
         loop {
             tokio::select! {
-                _ = look.tick() => {}
+                _ = look.tick() => self.front.catch_up().await,
                 () = end.cancelled() => return,
             }
-            self.front.catch_up().await;
         }
     }
 

@@ -4,6 +4,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod new_token;
 #[allow(dead_code, reason = "the other tests of exhaustion use the rest")]
 #[path = "../exhaustion/crowd.rs"]
 mod crowd;

@@ -1,0 +1,15 @@
+//! What breaks between senders, a relay and its agents: links that are cut or go silent,
+//! processes that are killed or stopped, certificates and proxies that are in the way.
+
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod backoff;
+mod crowd;
+mod cut;
+mod drain;
+mod killed;
+mod kit;
+mod stopped;
