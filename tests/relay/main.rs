@@ -4,10 +4,10 @@
 #[path = "../support/mod.rs"]
 mod support;
 
-mod new_token;
 #[allow(dead_code, reason = "the other tests of exhaustion use the rest")]
 #[path = "../exhaustion/crowd.rs"]
 mod crowd;
+mod new_token;
 #[allow(dead_code, reason = "the other tests of exhaustion use the rest")]
 #[path = "../exhaustion/vitals.rs"]
 mod vitals;
