@@ -287,10 +287,6 @@ enum Admitted {
     Agent(Box<(Seat, Box<str>, Response<AnswerBody>)>),
 }
 
-fn revoked() -> Farewell {
-    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
-}
-
 fn with_versions(mut answer: Response<AnswerBody>) -> Response<AnswerBody> {
     let headers = answer.headers_mut();
     headers.insert(names::VERSION, names::PROTOCOL.into());
