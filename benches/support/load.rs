@@ -100,8 +100,8 @@ pub fn run(load: &Load, door: &Door, seconds: u32, folder: &Path) -> Result<Meas
     Ok(measured)
 }
 
-/// Sends for so many seconds and counts what goes wrong.
-pub fn measure(load: &Load, door: &Door, seconds: u32, folder: &Path) -> Result<Measured> {
+/// What wrk is told.
+fn script(load: &Load, door: &Door, folder: &Path) -> Result<String> {
     let body = body(load.body);
     let payload = folder.join(format!("payload-{}.json", load.body));
     fs::write(&payload, &body)?;
@@ -114,7 +114,7 @@ pub fn measure(load: &Load, door: &Door, seconds: u32, folder: &Path) -> Result<
         Some(host) => format!("wrk.headers[\"Host\"] = \"{host}\"\n"),
         None => String::new(),
     };
-    let script = format!(
+    Ok(format!(
         "wrk.method = \"POST\"\n\
          local file = io.open(\"{}\", \"rb\")\n\
          wrk.body = file:read(\"*a\")\n\
@@ -129,7 +129,12 @@ pub fn measure(load: &Load, door: &Door, seconds: u32, folder: &Path) -> Result<
          end\n",
         payload.display(),
         signature(&body)?
-    );
+    ))
+}
+
+/// Sends for so many seconds and counts what goes wrong.
+pub fn measure(load: &Load, door: &Door, seconds: u32, folder: &Path) -> Result<Measured> {
+    let script = script(load, door, folder)?;
     let file = folder.join("load.lua");
     fs::write(&file, script)?;
     let output = Command::new("wrk")
