@@ -21,6 +21,7 @@ use tokio_util::io::poll_read_buf;
 use crate::http::stall::Stall;
 use chunks::Chunks;
 use head::Framing;
+pub(super) use head::is_host;
 
 /// Head blocks over this many bytes are refused.
 pub(super) const MAX_HEAD: usize = 64 << 10;
