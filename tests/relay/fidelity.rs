@@ -552,3 +552,20 @@ fn the_senders_port_comes_with_it() {
     );
     scene.agent.stop();
 }
+
+#[test]
+fn an_old_sender_is_understood() {
+    let app = RawApp::answering(|_| {
+        b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n3\r\none\r\n3\r\ntwo\r\n0\r\n\r\n"
+            .to_vec()
+    });
+    let scene = Scene::with(app, &[], &["--ephemeral"]);
+    let sent = scene.fill("POST PATH/ HTTP/1.0\r\nHost: HOST\r\nContent-Length: 2\r\n\r\n{}");
+    let answer = scene.say(&sent);
+    let (head, body) = answer.split_once("\r\n\r\n").expect("an answer");
+    assert!(head.starts_with("HTTP/1.0 200 "), "{head}");
+    let head = head.to_lowercase();
+    assert!(!head.contains("transfer-encoding"), "{head}");
+    assert_eq!(body, "onetwo");
+    scene.agent.stop();
+}
