@@ -58,7 +58,7 @@ fn answers(
 
 /// A relay's certificate, in files of its own.
 struct Certificate {
-    certificate: String,
+    pem: String,
     key: String,
     der: CertificateDer<'static>,
     _folder: TempDir,
@@ -76,7 +76,7 @@ impl Certificate {
             path.to_str().expect("text").to_owned()
         };
         Self {
-            certificate: file("c.pem", made.pem()),
+            pem: file("c.pem", made.pem()),
             key: file("k.pem", pair.serialize_pem()),
             der: made.der().clone(),
             _folder: folder,
@@ -84,11 +84,11 @@ impl Certificate {
     }
 
     fn of_relay(&self) -> [&str; 4] {
-        ["--tls-cert", &self.certificate, "--tls-key", &self.key]
+        ["--tls-cert", &self.pem, "--tls-key", &self.key]
     }
 
     fn of_agent(&self) -> [&str; 2] {
-        ["--relay-ca", &self.certificate]
+        ["--relay-ca", &self.pem]
     }
 }
 
