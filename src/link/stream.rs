@@ -365,3 +365,6 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncWrite for Stream<S> {
         Pin::new(self.socket.get_mut()).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;

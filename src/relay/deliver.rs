@@ -38,7 +38,7 @@ pub(super) struct Arrived {
     pub(super) method: Method,
     pub(super) path: PathAndQuery,
     pub(super) host: Authority,
-    /// As the sender sent them, with `Host`.
+    /// As the sender sent them, so without `Host` where that was over HTTP/2.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
 }
@@ -87,7 +87,11 @@ impl Arrived {
         Some(request)
     }
 
-    fn into_waiting(self) -> Waiting {
+    fn into_waiting(mut self) -> Waiting {
+        // HTTP/2 has it elsewhere, and there is no other place for it on the disk.
+        if let Ok(host) = HeaderValue::from_str(self.host.as_str()) {
+            self.headers.entry(header::HOST).or_insert(host);
+        }
         Waiting {
             id: self.id,
             received_at: self.received_at,
@@ -444,5 +448,9 @@ mod tests {
         let there = arrived();
         let back = Arrived::from_waiting(there.clone().into_waiting()).unwrap();
         assert_eq!(format!("{back:?}"), format!("{there:?}"));
+        let mut over_http2 = there.clone();
+        over_http2.headers.remove(header::HOST);
+        let back = Arrived::from_waiting(over_http2.into_waiting()).unwrap();
+        assert_eq!(back.host, there.host);
     }
 }

@@ -272,14 +272,14 @@ impl Front {
     }
 }
 
+fn revoked() -> Farewell {
+    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
+}
+
 enum Admitted {
     /// Somebody who wanted to know.
     Asked(Response<AnswerBody>),
     Agent(Box<(Seat, Box<str>, Response<AnswerBody>)>),
-}
-
-fn revoked() -> Farewell {
-    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
 }
 
 fn with_versions(mut answer: Response<AnswerBody>) -> Response<AnswerBody> {

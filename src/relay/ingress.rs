@@ -20,7 +20,7 @@ use super::id;
 use super::limits::Limiter;
 use super::metrics::Metrics;
 use super::route::{Domain, Route, UrlStyle};
-use super::strict::{MAX_HEAD, Violation, Violations};
+use super::strict::{MAX_HEAD, Violation, Violations, is_host};
 use super::tls::Tls;
 use crate::http::body::{self, BodyError, Budget, Limits};
 use crate::http::headers;
@@ -97,7 +97,7 @@ impl Front {
             return self.turn_away(violation);
         }
         let Some(host) = host_of(&request) else {
-            return self.turn_away(Violation::NoHost);
+            return self.turn_away(Violation::BadHost);
         };
         if headers::size(request.headers()) > MAX_HEAD {
             return self.turn_away(Violation::TooLarge);
@@ -105,6 +105,10 @@ impl Front {
         let sender = unwrap(&self.trusted, conn.sender, request.headers_mut());
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
+        // HTTP/2 comes here as it is: what there is of CONNECT and `*` in it is refused too.
+        if request.method() == Method::CONNECT || !path.as_str().starts_with('/') {
+            return self.turn_away(Violation::BadTarget);
+        }
         match self.domain.route(&host, &path) {
             Route::Tunnel(name, path) => {
                 let conn = Conn {
@@ -323,18 +327,19 @@ fn now() -> Timestamp {
 }
 
 /// The host that was asked. HTTP/2 has it elsewhere, and may have it twice.
-fn host_of(request: &Request<Incoming>) -> Option<Authority> {
-    let field = request.headers().get(header::HOST);
-    let field = match field {
-        Some(field) => Some(Authority::try_from(field.as_bytes()).ok()?),
-        None => None,
+fn host_of<B>(request: &Request<B>) -> Option<Authority> {
+    let mut fields = request.headers().get_all(header::HOST).iter();
+    let field = match (fields.next(), fields.next()) {
+        (Some(field), None) => Some(Authority::try_from(field.as_bytes()).ok()?),
+        (None, None) => None,
+        _ => return None,
     };
-    match (request.uri().authority(), field) {
+    let host = match (request.uri().authority(), field) {
         (Some(one), Some(other)) if !one.as_str().eq_ignore_ascii_case(other.as_str()) => None,
         (_, Some(field)) => Some(field),
-        (Some(authority), None) => Some(authority.clone()),
-        (None, None) => None,
-    }
+        (authority, None) => authority.cloned(),
+    };
+    host.filter(is_host)
 }
 
 /// What asks for another protocol, which no app behind a tunnel gets to see.

@@ -13,8 +13,7 @@ use rusqlite::{Connection as Database, OpenFlags};
 
 use crate::support::listener::{Listener, home};
 use crate::support::raw::{self, Connection, RawApp};
-use crate::support::sample::{Random, SECRET, Sample, digest};
-use crate::support::sender::{Scheme, sign};
+use crate::support::sample::{SECRET, Sample, digest};
 use crate::support::upstream::Upstream;
 
 const COUNT: u64 = 10_000;

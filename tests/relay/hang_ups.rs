@@ -64,15 +64,15 @@ impl Place {
         assert_eq!(status.code(), Some(0));
         // The answers in it are cut where the process was ended.
         let said = self.agent.process.stdout.text();
-        let states: Vec<_> = said
+        let told: Vec<_> = said
             .lines()
             .filter(|line| line.starts_with(r#"{"type":"tunnel""#))
             .map(object)
             .collect();
-        assert!(states.len() <= 1, "{states:?}");
+        assert!(told.len() <= 1, "{told:?}");
         assert!(
-            states.iter().all(|state| state["state"] == "online"),
-            "{states:?}"
+            told.iter().all(|state| state["state"] == "online"),
+            "{told:?}"
         );
     }
 }

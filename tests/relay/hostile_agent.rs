@@ -35,13 +35,13 @@ fn head(first: u8, length: u64, masked: bool) -> Vec<u8> {
     let bit = if masked { 0x80 } else { 0 };
     let mut head = vec![first];
     match length {
-        0..=125 => head.push(bit | u8::try_from(length).expect("a small number")),
+        0..=125 => head.push(bit + u8::try_from(length).expect("a small number")),
         126..=0xffff => {
-            head.push(bit | 126);
+            head.push(bit + 126);
             head.extend(u16::try_from(length).expect("a small number").to_be_bytes());
         }
         _ => {
-            head.push(bit | 127);
+            head.push(bit + 127);
             head.extend(length.to_be_bytes());
         }
     }
@@ -260,7 +260,7 @@ fn what_breaks_the_protocol_is_told_so_with_the_right_code() {
 fn endless_messages_are_cut_off_and_take_no_memory() {
     let place = Place::start();
     let pid = place.relay.process.id();
-    let fragment = frame(CONTINUATION, &[b'x'; 60_000]);
+    let fragment = frame(CONTINUATION, &vec![b'x'; 60_000]);
     let before = resident(pid);
     let mut most = 0;
     for _ in 0..100 {

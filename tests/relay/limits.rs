@@ -332,7 +332,7 @@ fn a_body_that_stops_coming_is_408_and_never_delivered() {
     let answer = connection.answer();
     is_own(&answer, 408, "too_slow", None);
     assert_eq!(connection.rest(), b"");
-    scene.is_untouched(0);
+    scene.prove_untouched(0);
 }
 
 #[test]

@@ -17,6 +17,7 @@ mod doubles;
 mod fidelity;
 mod hang_ups;
 mod hostile_agent;
+mod http2;
 mod limits;
 mod names;
 mod round;

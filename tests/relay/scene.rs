@@ -78,7 +78,7 @@ impl Scene {
     /// Proves that nothing has come through but `before` deliveries: a good request is the
     /// next one, at the agent and at the app.
     #[track_caller]
-    pub fn is_untouched(mut self, before: u64) {
+    pub fn prove_untouched(mut self, before: u64) {
         let answer = self
             .relay
             .ask(&format!("POST {}/good", self.path), "", b"{}");

@@ -18,7 +18,7 @@ fn all_are_refused<T: AsRef<str>>(requests: &[T]) {
         }
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n\n"));
-    scene.is_untouched(0);
+    scene.prove_untouched(0);
 }
 
 /// A second request that hides in the first, should that be read otherwise.
@@ -263,7 +263,7 @@ fn an_early_upgrade_lets_nothing_through_behind_it() {
             }
         }
     }
-    scene.is_untouched(0);
+    scene.prove_untouched(0);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn behind_a_bad_request_nothing_is_read() {
     assert_eq!((status, &*reason), (400, "malformed"), "{answers}");
     assert_eq!(scene.app.next().target(), "/first");
     assert_eq!(scene.agent.delivery()["request"]["path"], "/first");
-    scene.is_untouched(1);
+    scene.prove_untouched(1);
 }
 
 #[test]
@@ -300,7 +300,7 @@ fn a_body_that_breaks_its_framing_is_never_delivered() {
     assert_eq!(answer.status(), 400, "{}", answer.text());
     assert_eq!(answer.one("cmhook-reason").as_deref(), Some("malformed"));
     assert_eq!(connection.rest(), b"");
-    scene.is_untouched(0);
+    scene.prove_untouched(0);
 }
 
 #[test]
@@ -327,7 +327,7 @@ fn other_protocols_are_told_so_or_cut_off() {
             "{bytes:?}: {answers}"
         );
     }
-    scene.is_untouched(0);
+    scene.prove_untouched(0);
 }
 
 #[test]
@@ -354,5 +354,5 @@ fn heads_that_are_too_large_are_431() {
             "{begin}: {answers}"
         );
     }
-    scene.is_untouched(0);
+    scene.prove_untouched(0);
 }

@@ -90,20 +90,22 @@ fn only<'a>(
 fn host(request: &httparse::Request<'_, '_>) -> Result<Authority, Violation> {
     let host = only(request, "host", Violation::TwoHosts)?.ok_or(Violation::NoHost)?;
     let host = Authority::try_from(host).map_err(|_| Violation::BadHost)?;
-    // What there is beside the host is a port.
-    let beside = host.as_str().strip_prefix(host.host());
-    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
-    let is_port = |text: &str| text.is_empty() || (is_digits(text) && text.parse::<u16>().is_ok());
-    let has_port = match beside.map(|beside| beside.strip_prefix(':').ok_or(beside)) {
-        Some(Ok(port)) => is_port(port),
-        Some(Err(beside)) => beside.is_empty(),
-        None => false,
-    };
-    if has_port && !host.host().is_empty() {
+    if is_host(&host) {
         Ok(host)
     } else {
         Err(Violation::BadHost)
     }
+}
+
+/// Whether there is nothing beside the host but a port.
+pub(in crate::relay) fn is_host(authority: &Authority) -> bool {
+    let host = authority.host();
+    let Some(beside) = authority.as_str().strip_prefix(host) else {
+        return false;
+    };
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = |text: &str| text.is_empty() || (is_digits(text) && text.parse::<u16>().is_ok());
+    !host.is_empty() && beside.strip_prefix(':').map_or(beside.is_empty(), is_port)
 }
 
 /// The target is a path, or a whole URL of the same host.

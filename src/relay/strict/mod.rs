@@ -21,6 +21,7 @@ use tokio_util::io::poll_read_buf;
 use crate::http::stall::Stall;
 use chunks::Chunks;
 use head::Framing;
+pub(super) use head::is_host;
 
 /// Head blocks over this many bytes are refused.
 pub(super) const MAX_HEAD: usize = 64 << 10;
@@ -194,8 +195,8 @@ impl<S> Strict<S> {
     }
 
     fn head(&mut self, mut seen: usize) -> bool {
-        // An empty line before a request is what some senders put behind a body.
-        if self.read.starts_with(b"\r\n") {
+        // Empty lines before a request are what some senders put behind a body.
+        while self.read.starts_with(b"\r\n") {
             self.read.advance(2);
             seen = 0;
         }
@@ -340,3 +341,6 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         Pin::new(&mut self.io).poll_shutdown(cx)
     }
 }
+
+#[cfg(test)]
+mod tests;
