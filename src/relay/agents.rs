@@ -15,6 +15,9 @@ use super::tokens::OwnerId;
 use crate::config::Claim;
 use crate::link::{Farewell, Pulse};
 
+/// Agents that may share a name: each gets a copy of every delivery.
+const SHARERS: usize = 16;
+
 /// Who asks for a name.
 #[derive(Debug, Clone)]
 pub(super) struct Asker {
@@ -136,7 +139,7 @@ impl Agents {
         let all_share = others.iter().all(|taken| taken.asker.claim == Claim::Share);
         let may = match asker.claim {
             Claim::Exclusive => others.is_empty(),
-            Claim::Share => all_share,
+            Claim::Share => all_share && others.len() < SHARERS,
             Claim::Takeover => true,
         };
         if let Some(first) = others.first().filter(|_| !may) {
@@ -307,6 +310,15 @@ mod tests {
         assert!(agents.has("a"), "the old seat takes nothing with it");
         drop(second);
         assert!(!agents.has("a"));
+    }
+
+    #[test]
+    fn sharers_are_not_without_number() {
+        let agents = Agents::default();
+        let take = |n: usize| agents.take("a", asker(&n.to_string(), Claim::Share));
+        let seats: Vec<_> = (0..SHARERS).map(|n| take(n).unwrap()).collect();
+        assert!(take(SHARERS).unwrap_err().shares);
+        assert_eq!(agents.count(), seats.len());
     }
 
     #[test]

@@ -84,6 +84,10 @@ impl Front {
             let words = "the relay is stopping; come again in a moment".to_owned();
             return Err((Reason::Draining, words));
         }
+        if self.courier.agents.count() >= self.most_agents {
+            let words = "as many agents are connected as may be".to_owned();
+            return Err((Reason::Busy, words));
+        }
         // What is in the way of the upgrade is known before a name is taken for it.
         let mut asking = Request::new(());
         *asking.method_mut() = request.method().clone();

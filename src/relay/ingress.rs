@@ -13,8 +13,9 @@ use tokio::time::{Instant, timeout};
 
 use super::acme::Challenges;
 use super::answer::{AnswerBody, Reason, closing, own, plain};
+use super::arrived::Arrived;
 use super::data::Data;
-use super::deliver::{Arrived, Courier};
+use super::deliver::Courier;
 use super::forwarded::{Sender, unwrap};
 use super::id;
 use super::limits::Limiter;
@@ -52,6 +53,8 @@ pub(super) struct Front {
     pub(super) max_body: u64,
     pub(super) trusted: Vec<IpNet>,
     pub(super) is_open: bool,
+    /// How many agents there may be at one time.
+    pub(super) most_agents: usize,
     /// Set when it is served; `None` where it speaks plain HTTP.
     pub(super) tls: OnceLock<Option<Tls>>,
     pub(super) draining: AtomicBool,

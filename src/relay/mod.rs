@@ -8,6 +8,7 @@
 pub mod acme;
 mod agents;
 mod answer;
+mod arrived;
 pub mod book;
 mod carrier;
 pub mod data;
@@ -20,6 +21,7 @@ mod ingress;
 mod limits;
 mod metrics;
 pub mod names;
+mod protocol;
 pub mod queue;
 mod route;
 mod serve;

@@ -10,9 +10,8 @@ use std::time::Duration;
 
 use http::{Request, Response, header};
 use hyper::body::Incoming;
-use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
-use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
+use hyper_util::rt::TokioIo;
 use ipnet::IpNet;
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::Semaphore;
@@ -29,18 +28,15 @@ use super::forwarded::Sender;
 use super::ingress::{Conn, Front};
 use super::limits::{Limiter, PerTunnel};
 use super::metrics::{Metrics, Now};
+use super::protocol::{Asked, HEAD_WITHIN, http1, http2, say_busy};
 use super::queue::Limits;
 use super::route::{Domain, UrlStyle};
 use super::socket::Socket;
-use super::strict::{MAX_HEAD, Strict, Violations};
+use super::strict::{Strict, Violations};
 use super::tls::Tls;
 use crate::http::body::Budget;
 use crate::link::Farewell;
 
-/// How long a head may take, and so how long somebody may be connected without a word.
-const HEAD_WITHIN: Duration = Duration::from_secs(5);
-/// After so long without a word, a sender over HTTP/2 is asked whether it is there.
-const ALIVE: Duration = Duration::from_secs(15);
 /// Connections that may wait to be taken in.
 const QUEUE: u32 = 4096;
 /// Memory for bodies that are under way.
@@ -153,6 +149,7 @@ impl Relay {
             max_body: options.max_body,
             trusted: options.trusted,
             is_open: options.is_open,
+            most_agents: options.max_connections,
             tls: OnceLock::new(),
             draining: AtomicBool::new(false),
             metrics,
@@ -281,12 +278,15 @@ impl Relay {
             violations: (!is_http2).then(|| violations.clone()),
         };
         let front = Arc::clone(&self.front);
+        let asked = Asked::default();
+        let counted = asked.clone();
         let service = service_fn(move |request: Request<Incoming>| {
+            counted.count();
             let (front, conn) = (Arc::clone(&front), conn.clone());
             async move { Ok::<Response<AnswerBody>, Infallible>(front.answer(request, &conn).await) }
         });
         let result = if is_http2 {
-            http2(TokioIo::new(socket), service).await
+            http2(TokioIo::new(socket), service, asked).await
         } else {
             let io = TokioIo::new(Strict::new(socket, violations));
             http1()
@@ -371,43 +371,5 @@ impl Relay {
             "/readyz" => self.front.ready(),
             _ => own(Reason::NotFound, "there is /metrics, /healthz and /readyz"),
         }
-    }
-}
-
-fn http1() -> http1::Builder {
-    let mut builder = http1::Builder::new();
-    builder
-        .timer(TokioTimer::new())
-        .header_read_timeout(HEAD_WITHIN)
-        .max_buf_size(2 * MAX_HEAD);
-    builder
-}
-
-/// A sender that speaks HTTP/2. One that says nothing is asked whether it is still there.
-async fn http2<S>(io: TokioIo<Socket>, service: S) -> hyper::Result<()>
-where
-    S: hyper::service::Service<
-            Request<Incoming>,
-            Response = Response<AnswerBody>,
-            Error = Infallible,
-        >,
-    S::Future: Send + 'static,
-{
-    http2::Builder::new(TokioExecutor::new())
-        .timer(TokioTimer::new())
-        .keep_alive_interval(Some(ALIVE))
-        .keep_alive_timeout(HEAD_WITHIN)
-        .max_header_list_size(u32::try_from(MAX_HEAD).unwrap_or(u32::MAX))
-        .max_concurrent_streams(256)
-        .serve_connection(io, service)
-        .await
-}
-
-/// Tells somebody that there are too many.
-async fn say_busy(stream: TcpStream) {
-    const BUSY: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\ncmhook-reason: busy\r\n\
-        retry-after: 1\r\ncontent-length: 0\r\nconnection: close\r\n\r\n";
-    if stream.writable().await.is_ok() {
-        let _ = stream.try_write(BUSY);
     }
 }

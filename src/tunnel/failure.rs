@@ -302,7 +302,7 @@ pub(super) fn farewell(farewell: &Farewell) -> Failure {
         }),
         Farewell::REVOKED => Failure::refused(
             "bad_token",
-            "the token was revoked",
+            reason,
             "ask whoever runs the relay for a new one (`cmhook relay token create`)",
         ),
         code => Failure::lost(
