@@ -87,7 +87,13 @@ impl Arrived {
         Some(request)
     }
 
-    fn into_waiting(self) -> Waiting {
+    fn into_waiting(mut self) -> Waiting {
+        // HTTP/2 has it elsewhere, and it is needed when this is handed on.
+        if !self.headers.contains_key(header::HOST)
+            && let Ok(host) = HeaderValue::from_str(self.host.as_str())
+        {
+            self.headers.insert(header::HOST, host);
+        }
         Waiting {
             id: self.id,
             received_at: self.received_at,
@@ -443,5 +449,9 @@ mod tests {
         let there = arrived();
         let back = Arrived::from_waiting(there.clone().into_waiting()).unwrap();
         assert_eq!(format!("{back:?}"), format!("{there:?}"));
+        let mut http2 = arrived();
+        http2.headers.remove(header::HOST);
+        let back = Arrived::from_waiting(http2.into_waiting()).unwrap();
+        assert_eq!(back.host, "Shop.example.com");
     }
 }
