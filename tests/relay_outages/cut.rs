@@ -141,7 +141,7 @@ fn an_agent_is_killed_while_it_takes_what_waited() {
             agent.stop();
             break;
         }
-        for _ in 0..1 + dice.below(30) {
+        for _ in 0..=dice.below(30) {
             agent.delivery();
         }
         if dice.below(2) == 0 {
