@@ -19,6 +19,10 @@ check:
 bench:
     cargo bench --bench listen
 
+# Measure the tunnel against other tunnels; see docs/performance.md.
+bench-relay:
+    cargo bench --bench relay
+
 # A small app, a listener and a signed sample delivery every few seconds.
 demo:
     cargo run --release -- demo

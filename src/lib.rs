@@ -68,7 +68,9 @@ fn start_log(verbose: u8, server: Option<LogArg>) {
         .with_writer(std::io::stderr)
         // Without colour, wherever it goes: what is in it may be a stranger's.
         .with_ansi(false)
-        .with_target(verbose > 1);
+        .with_target(verbose > 1)
+        // It would be said on standard error, which is what cannot be written, and panic.
+        .log_internal_errors(false);
     if server == Some(LogArg::Json) {
         log.json().flatten_event(true).init();
     } else {

@@ -10,63 +10,30 @@
 //! Wants `wrk` and `nginx` (Debian: `apt-get install wrk nginx-light`).
 
 mod contender;
-mod load;
 mod page;
 mod screen;
 mod start;
 mod steady;
+#[path = "../support/mod.rs"]
+mod support;
 mod table;
-mod upstream;
 
 use std::process::ExitCode;
 
 use anyhow::{Context as _, Result, bail};
 
 use contender::{Contender, Kind};
-use load::{Load, Measured};
+use support::load::{self, Load, Measured};
+use support::options::Options;
+use support::{machine, process, upstream};
 use table::Row;
-
-/// The secret that signs every delivery.
-pub const SECRET: &str = "bench-secret";
-
-/// What to run.
-struct Options {
-    rounds: usize,
-    seconds: u32,
-    only: Option<String>,
-}
-
-fn options() -> Result<Option<Options>> {
-    let mut options = Options {
-        rounds: 5,
-        seconds: 4,
-        only: None,
-    };
-    let mut args = std::env::args().skip(1);
-    while let Some(arg) = args.next() {
-        let mut value = || {
-            args.next()
-                .with_context(|| format!("`{arg}` needs a value"))
-        };
-        match arg.as_str() {
-            // What cargo passes to every benchmark, and to a benchmark run as a test.
-            "--bench" => {}
-            "--test" => return Ok(None),
-            "--quick" => (options.rounds, options.seconds) = (1, 1),
-            "--rounds" => options.rounds = value()?.parse().context("`--rounds` is a number")?,
-            "--seconds" => options.seconds = value()?.parse().context("`--seconds` is a number")?,
-            "--only" => options.only = Some(value()?),
-            other => bail!("unknown option `{other}`"),
-        }
-    }
-    Ok(Some(options))
-}
 
 fn main() -> ExitCode {
     if std::env::args().nth(1).as_deref() == Some(upstream::ARGUMENT) {
         return upstream::serve();
     }
-    let result = options().and_then(|options| options.map_or(Ok(()), |options| run(&options)));
+    let result =
+        Options::read().and_then(|options| options.map_or(Ok(()), |options| run(&options)));
     match result {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
@@ -134,28 +101,22 @@ const CASES: &[Case] = &[
 
 fn run(options: &Options) -> Result<()> {
     for (program, package) in [("wrk", "wrk"), ("nginx", "nginx-light")] {
-        if contender::find(program).is_none() {
+        if process::find(program).is_none() {
             bail!("the benchmark needs {program}: apt-get install {package}");
         }
     }
-    let wanted = |name: &str| {
-        options
-            .only
-            .as_deref()
-            .is_none_or(|only| name.contains(only))
-    };
     let folder = tempfile::tempdir().context("no temporary folder")?;
     let upstream = upstream::start(folder.path())?;
-    println!("{}", table::machine());
+    println!("{}", machine::machine());
     println!();
     println!("{}", table::HEAD);
-    for case in CASES.iter().filter(|case| wanted(case.name)) {
+    for case in CASES.iter().filter(|case| options.wants(case.name)) {
         let rows = throughput(case, options, upstream.port, folder.path())?;
         for row in rows {
             println!("{row}");
         }
     }
-    if wanted("steady") {
+    if options.wants("steady") {
         println!();
         steady::run(
             options.rounds,
@@ -164,7 +125,7 @@ fn run(options: &Options) -> Result<()> {
             folder.path(),
         )?;
     }
-    if wanted("screen") {
+    if options.wants("screen") {
         println!();
         screen::run(
             options.rounds,
@@ -173,7 +134,7 @@ fn run(options: &Options) -> Result<()> {
             folder.path(),
         )?;
     }
-    if wanted("memory") || wanted("start") {
+    if options.wants("memory") || options.wants("start") {
         println!();
         start::run(upstream.port, folder.path())?;
     }
@@ -194,9 +155,9 @@ fn throughput(
             let contender = Contender::start(*kind, upstream, folder)
                 .with_context(|| format!("{kind:?} in round {round}"))?;
             // Connections are made and caches filled before anything counts.
-            load::run(&case.load, contender.port, 1, folder)?;
+            load::run(&case.load, &contender.door(), 1, folder)?;
             let before = contender.cpu_seconds();
-            let mut one = load::run(&case.load, contender.port, options.seconds, folder)?;
+            let mut one = load::run(&case.load, &contender.door(), options.seconds, folder)?;
             one.cpu = contender.cpu_seconds() - before;
             measured[at].push(one);
         }

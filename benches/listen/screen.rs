@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use portable_pty::{CommandBuilder, MasterPty, PtySize, native_pty_system};
 
-use crate::SECRET;
-use crate::contender::{cmhook, processor_seconds};
-use crate::load::{self, Load, middle};
 use crate::page::Page;
-use crate::steady;
+use crate::support::SECRET;
+use crate::support::load::{self, Door, Load, middle};
+use crate::support::pace::latencies;
+use crate::support::process::{cmhook, port_of, processor_seconds};
 
 const LOAD: Load = Load {
     connections: 16,
@@ -111,8 +111,7 @@ fn port_in(file: &Path) -> Result<u16> {
         let said = said.and_then(|text| serde_json::from_slice::<serde_json::Value>(&text).ok());
         if let Some(said) = said {
             let url = said["url"].as_str().context("no URL in the file")?;
-            let port = url.trim_end_matches('/').rsplit(':').next();
-            return Ok(port.context("no port in the URL")?.parse()?);
+            return port_of(url);
         }
         if Instant::now() > deadline {
             bail!("cmhook does not start in a terminal");
@@ -132,9 +131,9 @@ pub fn run(rounds: usize, seconds: u32, upstream: u16, folder: &Path) -> Result<
             let terminal = Terminal::start(upstream, folder, at != 1)?;
             let page = (at == 2).then(|| Page::open(&folder.join("bench.db.api")));
             let _page = page.transpose()?;
-            load::run(&LOAD, terminal.port, 1, folder)?;
+            load::run(&LOAD, &Door::at(terminal.port), 1, folder)?;
             let before = terminal.cpu_seconds();
-            let one = load::run(&LOAD, terminal.port, seconds, folder)?;
+            let one = load::run(&LOAD, &Door::at(terminal.port), seconds, folder)?;
             cpu[at].push((terminal.cpu_seconds() - before) * 1e6 / one.requests);
             measured[at].push(one.per_second);
         }
@@ -158,8 +157,8 @@ pub fn run(rounds: usize, seconds: u32, upstream: u16, folder: &Path) -> Result<
 
 fn keys(seconds: u32, upstream: u16, folder: &Path) -> Result<()> {
     let mut terminal = Terminal::start(upstream, folder, false)?;
-    let port = terminal.port;
-    let sender = std::thread::spawn(move || steady::latencies(port, PACE, seconds.max(3)));
+    let door = Door::at(terminal.port);
+    let sender = std::thread::spawn(move || latencies(&door, PACE, seconds.max(3)));
     let mut all = Vec::new();
     while !sender.is_finished() && all.len() < KEYS {
         // What `?` opens says so, and Esc closes it again.

@@ -8,7 +8,7 @@ use std::time::Instant;
 use anyhow::Result;
 
 use crate::contender::{Contender, Kind, listen};
-use crate::load::{self, Load, middle};
+use crate::support::load::{self, Load, middle};
 
 const DELIVERIES: f64 = 50_000.0;
 const STARTS: usize = 15;
@@ -34,7 +34,7 @@ pub fn run(upstream: u16, folder: &Path) -> Result<()> {
     };
     let mut sent = 0.0;
     while sent < DELIVERIES {
-        sent += load::run(&load, contender.port, 1, folder)?.requests;
+        sent += load::run(&load, &contender.door(), 1, folder)?.requests;
     }
     row(
         &format!("memory after {sent:.0} deliveries of 1 KiB, MB"),

@@ -29,6 +29,17 @@ pub async fn own_target(url: &str, targets: &[Target]) -> Option<Target> {
     own_port(&meant, own).await
 }
 
+/// The first target that is reached through this public URL, which leads back here.
+pub fn own_public(policy: &Policy, url: &str) -> Option<Target> {
+    let url = url.trim_end_matches('/');
+    let is_own = |target: &&Target| {
+        let target = target.to_string();
+        let rest = target.strip_prefix(url);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    policy.targets().find(is_own).cloned()
+}
+
 /// Whether the target is a listener on `own`. Its name is looked up only where the port is
 /// the same.
 pub(super) async fn leads_to(target: &Target, own: SocketAddr) -> bool {
@@ -39,5 +50,29 @@ pub(super) async fn leads_to(target: &Target, own: SocketAddr) -> bool {
     match tokio::time::timeout(Duration::from_secs(2), found).await {
         Ok(Ok(addresses)) => addresses.iter().any(|address| reaches(*address, own)),
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_target_behind_the_own_public_url_is_found() {
+        let policy = |target: &str| Policy {
+            forward: vec![target.parse().unwrap()],
+            ..Policy::default()
+        };
+        let url = "https://hooks.example.com/t/shop";
+        for target in [url, "https://hooks.example.com/t/shop/x"] {
+            assert!(own_public(&policy(target), url).is_some(), "{target}");
+        }
+        for target in [
+            "https://hooks.example.com/t/shop2",
+            "https://example.com/t/shop",
+            "3000",
+        ] {
+            assert!(own_public(&policy(target), url).is_none(), "{target}");
+        }
     }
 }

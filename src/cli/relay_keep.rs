@@ -53,7 +53,7 @@ pub enum RelayTokenCommand {
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  cmhook relay token create ada                        names are made for it, and stay its own
+  cmhook relay token create ada                        gets a name when it connects first, and keeps it
   cmhook relay token create shop --name shop --name shop-staging
   cmhook relay token create ada > token.txt            it is shown nowhere else
 

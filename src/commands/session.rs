@@ -19,7 +19,7 @@ use crate::capture::controls::Controls;
 use crate::capture::forward::Forwarder;
 use crate::capture::intake::Intake;
 use crate::capture::listener;
-use crate::capture::own_port::own_port;
+use crate::capture::own_port::{own_port, own_public};
 use crate::capture::reach::LazyReach;
 use crate::capture::targets;
 use crate::config::Settings;
@@ -102,6 +102,10 @@ impl Session {
                     settled = public.settled() => settled?,
                     // There is no need to look at anything any more.
                     () = signals.next() => closed.cancel(),
+                }
+                let url = store.tunnel().and_then(|tunnel| tunnel.public_url.clone());
+                if let Some(target) = url.and_then(|url| own_public(&settings.policy, &url)) {
+                    return Err(StartError::OwnPort(target.to_string()).into());
                 }
                 Some(public)
             }

@@ -5,7 +5,7 @@
 #[non_exhaustive]
 pub enum StartError {
     /// It would forward to itself.
-    #[error("the target `{0}` is cmhook's own port")]
+    #[error("the target `{0}` is cmhook itself")]
     OwnPort(String),
     /// A second signal came while it was stopping.
     #[error("stopped at once by a second signal; what was in flight is lost")]

@@ -56,6 +56,7 @@ impl From<&Farewell> for CloseFrame {
 struct State {
     heard_at: Instant,
     round_trip: Option<Duration>,
+    has_sent: bool,
     // What this end is to say, and what the other end has said.
     to_say: Option<Farewell>,
     said: Option<Farewell>,
@@ -74,6 +75,7 @@ impl Default for Pulse {
             state: Arc::new(Mutex::new(State {
                 heard_at: Instant::now(),
                 round_trip: None,
+                has_sent: false,
                 to_say: None,
                 said: None,
             })),
@@ -103,6 +105,11 @@ impl Pulse {
         self.state().heard_at.elapsed()
     }
 
+    /// Whether data has come from the other end, and not only signs of life.
+    pub fn has_sent(&self) -> bool {
+        self.state().has_sent
+    }
+
     /// What the other end has said at the end.
     pub fn said(&self) -> Option<Farewell> {
         self.state().said.clone()
@@ -110,6 +117,10 @@ impl Pulse {
 
     pub(super) const fn closing(&self) -> &CancellationToken {
         &self.closing
+    }
+
+    pub(super) fn sent(&self) {
+        self.state().has_sent = true;
     }
 
     pub(super) fn to_say(&self) -> Option<Farewell> {

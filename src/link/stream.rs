@@ -13,7 +13,7 @@ use std::time::Duration;
 use bytes::{Buf as _, Bytes, BytesMut};
 use futures_util::{Sink as _, Stream as _};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
-use tokio::time::{Instant, Interval, MissedTickBehavior, interval_at};
+use tokio::time::{Instant, Interval, MissedTickBehavior, Sleep, interval_at, sleep};
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
@@ -32,6 +32,10 @@ const GATHER: usize = 64 << 10;
 const LARGEST: usize = 256 << 10;
 /// Pings and pongs that one end may send between two of the other's pings. One is usual.
 const CONTROLS: u32 = 32;
+/// An end that is thrown out may be sending still, and would lose the farewell if nobody read
+/// that: for so long, and so many bytes, it is read and dropped.
+const LINGER: Duration = Duration::from_secs(1);
+const LINGER_BYTES: usize = 16 << 20;
 
 /// How WebSockets are set up at both ends: small buffers, because most connections are idle,
 /// and none that a hostile end could make grow.
@@ -58,6 +62,15 @@ pub struct Stream<S> {
     // A ping has been given to the socket and may not have been written yet.
     to_flush: bool,
     has_ended: bool,
+    leaving: Option<Leaving>,
+}
+
+/// The other end has been told why it is thrown out.
+#[derive(Debug)]
+struct Leaving {
+    why: String,
+    until: Pin<Box<Sleep>>,
+    left: usize,
 }
 
 impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
@@ -85,6 +98,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             controls: 0,
             to_flush: false,
             has_ended: false,
+            leaving: None,
         }
     }
 
@@ -176,8 +190,41 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         io::Error::new(io::ErrorKind::ConnectionAborted, farewell.reason.clone())
     }
 
+    /// Throws the other end out, with these words.
+    fn leave(&mut self, cx: &mut Context<'_>, farewell: &Farewell) -> Poll<io::Result<()>> {
+        self.farewell(cx, farewell);
+        self.leaving = Some(Leaving {
+            why: farewell.reason.clone(),
+            until: Box::pin(sleep(LINGER)),
+            left: LINGER_BYTES,
+        });
+        self.linger(cx)
+    }
+
+    /// Gives the other end time to hear the farewell.
+    fn linger(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let Some(leaving) = &mut self.leaving else {
+            return Poll::Ready(Ok(()));
+        };
+        let _ = Pin::new(&mut self.socket).poll_flush(cx);
+        let mut bytes = [0; 4 << 10];
+        while leaving.left > 0 && leaving.until.as_mut().poll(cx).is_pending() {
+            let mut piece = ReadBuf::new(&mut bytes);
+            let read = ready!(Pin::new(self.socket.get_mut()).poll_read(cx, &mut piece));
+            if read.is_err() || piece.filled().is_empty() {
+                break;
+            }
+            leaving.left = leaving.left.saturating_sub(piece.filled().len());
+        }
+        let why = leaving.why.clone();
+        Poll::Ready(Err(io::Error::new(io::ErrorKind::ConnectionAborted, why)))
+    }
+
     /// Reads until there is data; `Ok` without any is the end.
     fn fill(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        if self.leaving.is_some() {
+            return self.linger(cx);
+        }
         loop {
             if self.has_ended {
                 return Poll::Ready(Ok(()));
@@ -197,7 +244,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
                     let Some(farewell) = farewell_to(&error) else {
                         return Poll::Ready(Err(io_error(error)));
                     };
-                    return Poll::Ready(Err(self.farewell(cx, &farewell)));
+                    return self.leave(cx, &farewell);
                 }
                 Poll::Pending => {
                     self.beat(cx)?;
@@ -206,16 +253,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
             };
             self.pulse.hear();
             match message {
-                Message::Binary(data) if data.is_empty() => {
-                    self.controls += 1;
-                }
-                Message::Binary(data) => {
+                Message::Binary(data) if !data.is_empty() => {
                     self.incoming = data;
+                    self.pulse.sent();
                     return Poll::Ready(Ok(()));
                 }
                 other => {
                     if let Err(farewell) = self.control(other) {
-                        return Poll::Ready(Err(self.farewell(cx, &farewell)));
+                        return self.leave(cx, &farewell);
                     }
                 }
             }

@@ -7,12 +7,11 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use bytes::Bytes;
-use http_body_util::Full;
 use hyper::client::conn::http2::SendRequest;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
+use super::outgoing::Outgoing;
 use super::tokens::OwnerId;
 use crate::config::Claim;
 use crate::link::{Farewell, Pulse};
@@ -34,7 +33,7 @@ pub(super) struct Asker {
 pub(super) struct Link {
     id: u64,
     pub(super) asker: Asker,
-    pub(super) sender: SendRequest<Full<Bytes>>,
+    pub(super) sender: SendRequest<Outgoing>,
     pub(super) pulse: Pulse,
 }
 
@@ -241,7 +240,7 @@ impl Seat {
     /// The connection is there.
     ///
     /// One whose seat has been taken meanwhile is told so and not let in.
-    pub(super) fn fill(&self, sender: SendRequest<Full<Bytes>>, pulse: Pulse) -> Option<Arc<Link>> {
+    pub(super) fn fill(&self, sender: SendRequest<Outgoing>, pulse: Pulse) -> Option<Arc<Link>> {
         let mut names = self.agents.names();
         let taken = names.get_mut(&self.name);
         let taken = taken.and_then(|name| name.taken.iter_mut().find(|taken| taken.id == self.id));

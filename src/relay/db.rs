@@ -66,7 +66,7 @@ const BUSY_TRIES: u32 = 250;
 pub(super) fn open(path: &Path) -> Result<Connection, DataError> {
     check_header(path)?;
     match files::create_new(path) {
-        Ok(_) => {}
+        Ok(_) => sync_folder(path).map_err(DataError::io("create", path))?,
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
         Err(error) => return Err(DataError::io("create", path)(error)),
     }
@@ -74,6 +74,17 @@ pub(super) fn open(path: &Path) -> Result<Connection, DataError> {
     let db = Connection::open_with_flags(path, flags).map_err(database(path))?;
     prepare(&db, path)?;
     Ok(db)
+}
+
+/// Has a new file's name survive a power cut too.
+fn sync_folder(path: &Path) -> io::Result<()> {
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    match folder {
+        Some(folder) if cfg!(unix) => File::open(folder)?.sync_all(),
+        _ => Ok(()),
+    }
 }
 
 /// Looks at the first bytes before SQLite does, so that a file that is not a relay's, or a
@@ -234,6 +245,11 @@ mod tests {
         std::fs::write(&path, b"").unwrap();
         let db = open(&path).unwrap();
         check(&db, &path).unwrap();
+        // FULL, so that a commit is on the disk when it returns.
+        let full = db.pragma_query_value(None, "synchronous", |row| row.get::<_, i64>(0));
+        assert_eq!(full, Ok(2));
+        let mode = db.pragma_query_value(None, "journal_mode", |row| row.get::<_, String>(0));
+        assert_eq!(mode.as_deref(), Ok("wal"));
         db.pragma_update(None, "user_version", LAYOUT + 1).unwrap();
         drop(db);
         assert!(matches!(open(&path), Err(DataError::Newer { found, .. }) if found == LAYOUT + 1));

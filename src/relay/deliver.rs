@@ -9,7 +9,7 @@ use http::uri::{Authority, PathAndQuery, Scheme};
 use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
-use http_body_util::{BodyExt as _, Full};
+use http_body_util::BodyExt as _;
 use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
@@ -18,6 +18,7 @@ use super::agents::{Agents, Link};
 use super::answer::{AnswerBody, Reason, own};
 use super::limits::Place;
 use super::metrics::Metrics;
+use super::outgoing::Outgoing;
 use super::queue::{PushError, Queue, Waiting};
 use crate::http::headers::{from_kept, strip_hop_by_hop, to_kept};
 use crate::link::names;
@@ -54,7 +55,7 @@ enum Unanswered {
 
 impl Arrived {
     /// As it goes through the tunnel.
-    fn request(&self, waited: bool) -> Option<Request<Full<Bytes>>> {
+    fn request(&self, waited: bool) -> Option<Request<Outgoing>> {
         let uri = Uri::builder()
             .scheme(if self.https {
                 Scheme::HTTPS
@@ -65,7 +66,7 @@ impl Arrived {
             .path_and_query(self.path.clone())
             .build()
             .ok()?;
-        let mut request = Request::new(Full::new(self.body.clone()));
+        let mut request = Request::new(Outgoing::new(self.body.clone()));
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         let mut headers = self.headers.clone();

@@ -3,9 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::client::conn::http2::Connection;
 use hyper_util::rt::{TokioExecutor, TokioIo};
@@ -17,6 +15,7 @@ use super::agents::{Asker, Held, Seat};
 use super::answer::{AnswerBody, Reason, own, plain};
 use super::ingress::Front;
 use super::names::is_name;
+use super::outgoing::Outgoing;
 use super::socket::Socket;
 use super::strict::Strict;
 use super::tokens::{Found, Owner};
@@ -27,7 +26,7 @@ use crate::link::{self, Farewell, Stream, http2, names};
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
 
 type Line = Stream<Strict<Socket>>;
-type Carrier = Connection<TokioIo<Line>, Full<Bytes>, TokioExecutor>;
+type Carrier = Connection<TokioIo<Line>, Outgoing, TokioExecutor>;
 
 /// Why an agent is not let in, in words.
 type No = (Reason, String);
@@ -254,7 +253,21 @@ impl Front {
         let holder = &*agent.asker.holder;
         tracing::info!(name, holder, link = agent.id(), "an agent is there");
         self.courier.see_to(name);
-        let ended = carrier.await;
+        tokio::pin!(carrier);
+        let begun = timeout(BEGINS_WITHIN, carrier.as_mut()).await;
+        let ended = match begun {
+            Ok(ended) => ended,
+            Err(_) => {
+                // Nothing that is handed on to it would ever be answered.
+                if !agent.pulse.has_sent() {
+                    let words = "no HTTP/2 came";
+                    agent
+                        .pulse
+                        .close(Farewell::new(Farewell::PROTOCOL_ERROR, words));
+                }
+                carrier.await
+            }
+        };
         let why = ended.err().map(|error| error.to_string());
         let said = agent.pulse.said().map(|said| said.reason);
         tracing::info!(
@@ -266,6 +279,10 @@ impl Front {
             "an agent is gone"
         );
     }
+}
+
+fn revoked() -> Farewell {
+    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
 }
 
 enum Admitted {

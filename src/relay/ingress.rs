@@ -75,6 +75,21 @@ impl Front {
     /// Answers one request.
     pub(super) async fn answer(
         self: &Arc<Self>,
+        request: Request<Incoming>,
+        conn: &Conn,
+    ) -> Response<AnswerBody> {
+        // What comes behind such a request is not looked at, so that nothing may be read
+        // there either, if it is not granted.
+        let upgrades = request.headers().contains_key(header::UPGRADE);
+        let answer = self.answered(request, conn).await;
+        if upgrades && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            return closing(answer);
+        }
+        answer
+    }
+
+    async fn answered(
+        self: &Arc<Self>,
         mut request: Request<Incoming>,
         conn: &Conn,
     ) -> Response<AnswerBody> {
@@ -326,6 +341,6 @@ fn host_of(request: &Request<Incoming>) -> Option<Authority> {
 fn refuse_upgrade(request: &Request<Incoming>) -> Option<Response<AnswerBody>> {
     request.headers().contains_key(header::UPGRADE).then(|| {
         let words = "tunnels are for requests and answers: no upgrade";
-        closing(own(Reason::Upgrade, words))
+        own(Reason::Upgrade, words)
     })
 }

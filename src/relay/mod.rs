@@ -19,6 +19,7 @@ mod ingress;
 mod limits;
 mod metrics;
 pub mod names;
+mod outgoing;
 pub mod queue;
 mod route;
 mod serve;

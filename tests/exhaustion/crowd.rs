@@ -135,6 +135,17 @@ pub struct Regular {
 
 impl Regular {
     pub fn start(runtime: &Runtime, to: SocketAddr) -> Self {
+        Self::asking(runtime, to, |line| {
+            request(line, "", br#"{"event":"email.opened","data":{}}"#)
+        })
+    }
+
+    /// The same, whose requests are made of their first lines by this.
+    pub fn asking(
+        runtime: &Runtime,
+        to: SocketAddr,
+        request: impl Fn(&str) -> Vec<u8> + Send + 'static,
+    ) -> Self {
         let stop = CancellationToken::new();
         let stopped = stop.clone();
         let task = runtime.spawn(async move {
@@ -147,8 +158,7 @@ impl Regular {
                 let begin = Instant::now();
                 let mut sender = Sender::open(to).await;
                 let line = format!("POST /regular/{}", times.len());
-                let body = br#"{"event":"email.opened","data":{}}"#;
-                let answer = sender.ask(request(&line, "", body)).await;
+                let answer = sender.ask(request(&line)).await;
                 let answer = answer.unwrap_or_else(|error| panic!("{line}: {error}"));
                 assert_eq!(answer.status, 200, "{line}: {answer:?}");
                 times.push(begin.elapsed());

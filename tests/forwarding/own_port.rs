@@ -35,7 +35,7 @@ fn refused(address: &str, targets: &[&str]) {
             continue;
         };
         assert_eq!(code, Some(2), "{address} {targets:?}: {said}");
-        assert!(said.contains("is cmhook's own port"), "{targets:?}: {said}");
+        assert!(said.contains("is cmhook itself"), "{targets:?}: {said}");
         assert!(
             said.contains("that your app listens on"),
             "{targets:?}: {said}"

@@ -4,5 +4,22 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+#[allow(dead_code, reason = "the other tests of exhaustion use the rest")]
+#[path = "../exhaustion/crowd.rs"]
+mod crowd;
 mod new_token;
+#[allow(dead_code, reason = "the other tests of exhaustion use the rest")]
+#[path = "../exhaustion/vitals.rs"]
+mod vitals;
+
+mod bodies;
+mod doubles;
+mod fidelity;
+mod hang_ups;
+mod hostile_agent;
+mod limits;
+mod names;
 mod round;
+mod scene;
+mod smuggling;
+mod versions;

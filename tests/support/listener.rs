@@ -194,26 +194,32 @@ pub struct Refused {
 /// What comes of a listener that must not start.
 #[track_caller]
 pub fn refused(home: &Path, args: &[&str]) -> Refused {
-    refused_as(home, listen(), args)
+    refused_as(home, listen(), args, &[])
 }
 
 /// The same, run by another program.
 #[track_caller]
 pub fn refused_under(home: &Path, wrapper: Command, args: &[&str]) -> Refused {
-    refused_as(home, under(wrapper), args)
+    refused_as(home, under(wrapper), args, &[])
 }
 
 /// The same, of a copy of the program that `command` names already.
 #[track_caller]
 pub fn refused_copy(home: &Path, mut command: Command, args: &[&str]) -> Refused {
     command.args(LISTEN);
-    refused_as(home, command, args)
+    refused_as(home, command, args, &[])
 }
 
+/// What comes of this command, with these arguments and variables besides.
 #[track_caller]
-fn refused_as(home: &Path, mut command: Command, args: &[&str]) -> Refused {
+pub fn refused_as(
+    home: &Path,
+    mut command: Command,
+    args: &[&str],
+    variables: &[(&str, &str)],
+) -> Refused {
     let begin = Instant::now();
-    let mut process = Process::start(command.arg("--json").args(args), home);
+    let mut process = Process::start_with(command.arg("--json").args(args), home, variables);
     let Some(line) = process.stdout.next() else {
         let status = process.wait();
         panic!("{status}, and said only: {}", process.stderr.text());

@@ -9,5 +9,6 @@ pub mod needs;
 pub mod process;
 pub mod raw;
 pub mod relay;
+pub mod sample;
 pub mod sender;
 pub mod upstream;

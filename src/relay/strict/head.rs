@@ -4,6 +4,7 @@
 //! past the first of them. So a request that could be read in two ways is no request here:
 //! what is let through has one length, one host and one end of each line.
 
+use http::Uri;
 use http::uri::Authority;
 
 use super::Violation;
@@ -20,6 +21,14 @@ pub(super) enum Framing {
 }
 
 const FIELDS: usize = 100;
+/// No body is larger. Numbers near the largest of all have meanings of their own in hyper.
+const LONGEST: u64 = i64::MAX as u64;
+
+/// Whether a head may begin with this byte: one of a method, or of an empty line before it.
+/// What does not is of another protocol, and may have no end of a head at all.
+pub(super) fn begins_with(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~\r\n".contains(&byte)
+}
 
 /// Checks a head, which ends with its empty line.
 pub(super) fn check(head: &[u8]) -> Result<Framing, Violation> {
@@ -81,15 +90,30 @@ fn only<'a>(
 fn host(request: &httparse::Request<'_, '_>) -> Result<Authority, Violation> {
     let host = only(request, "host", Violation::TwoHosts)?.ok_or(Violation::NoHost)?;
     let host = Authority::try_from(host).map_err(|_| Violation::BadHost)?;
-    if host.as_str().contains('@') || host.host().is_empty() {
-        return Err(Violation::BadHost);
+    // What there is beside the host is a port.
+    let beside = host.as_str().strip_prefix(host.host());
+    let is_digits = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let is_port = |text: &str| text.is_empty() || (is_digits(text) && text.parse::<u16>().is_ok());
+    let has_port = match beside.map(|beside| beside.strip_prefix(':').ok_or(beside)) {
+        Some(Ok(port)) => is_port(port),
+        Some(Err(beside)) => beside.is_empty(),
+        None => false,
+    };
+    if has_port && !host.host().is_empty() {
+        Ok(host)
+    } else {
+        Err(Violation::BadHost)
     }
-    Ok(host)
 }
 
 /// The target is a path, or a whole URL of the same host.
 fn target(request: &httparse::Request<'_, '_>, host: &Authority) -> Result<(), Violation> {
     let target = request.path.unwrap_or_default();
+    // CONNECT asks for a line to somewhere, whatever else it says; and what hyper cannot read
+    // it would refuse without a word.
+    if request.method == Some("CONNECT") || target.parse::<Uri>().is_err() {
+        return Err(Violation::BadTarget);
+    }
     if target.starts_with('/') {
         return Ok(());
     }
@@ -120,7 +144,8 @@ fn framing(request: &httparse::Request<'_, '_>, is_1_1: bool) -> Result<Framing,
             let number = std::str::from_utf8(length).ok();
             let number = number
                 .filter(|_| is_number)
-                .and_then(|text| text.parse().ok());
+                .and_then(|text| text.parse().ok())
+                .filter(|number| *number <= LONGEST);
             number.map(Framing::Length).ok_or(Violation::BadLength)
         }
     }
@@ -191,6 +216,10 @@ mod tests {
                 Violation::BadLength,
             ),
             (
+                "Host: a\r\nContent-Length: 18446744073709551615",
+                Violation::BadLength,
+            ),
+            (
                 "Host: a\r\nTransfer-Encoding: chunked\r\nTransfer-Encoding: identity",
                 Violation::BadCoding,
             ),
@@ -233,6 +262,10 @@ mod tests {
             ("Host: me@a", Violation::BadHost),
             ("Host: ", Violation::BadHost),
             ("Host: a/b", Violation::BadHost),
+            ("Host: a:b", Violation::BadHost),
+            ("Host: a:65536", Violation::BadHost),
+            ("Host: a:+80", Violation::BadHost),
+            ("Host: [::1]x", Violation::BadHost),
             ("X: no host", Violation::NoHost),
         ] {
             let head = format!("POST / HTTP/1.1\r\n{fields}\r\n\r\n");
@@ -243,7 +276,9 @@ mod tests {
             ("GET http://a@b/ HTTP/1.1", Violation::OtherTarget),
             ("GET ftp://a/ HTTP/1.1", Violation::BadTarget),
             ("CONNECT a:443 HTTP/1.1", Violation::BadTarget),
+            ("CONNECT / HTTP/1.1", Violation::BadTarget),
             ("OPTIONS * HTTP/1.1", Violation::BadTarget),
+            ("GET /?<a> HTTP/1.1", Violation::BadTarget),
             ("GET / HTTP/2.0", Violation::Malformed),
             ("GET /", Violation::Malformed),
             ("GET  / HTTP/1.1", Violation::Malformed),

@@ -199,6 +199,11 @@ impl<S> Strict<S> {
             self.read.advance(2);
             seen = 0;
         }
+        let is_other = |byte: &u8| !head::begins_with(*byte);
+        if self.read.first().is_some_and(is_other) {
+            self.refuse_head(Violation::Malformed);
+            return true;
+        }
         // The end may have begun before.
         let from = seen.saturating_sub(3).min(self.read.len());
         let end = end_of_head(&self.read[from..]).map(|end| from + end);
@@ -210,9 +215,9 @@ impl<S> Strict<S> {
             }
             _ => Err(Violation::TooLarge),
         };
-        self.violations.pass();
         match checked {
             Ok((framing, end)) => {
+                self.violations.pass();
                 self.passed = end;
                 self.reading = match framing {
                     Framing::Length(length) => Reading::Body(length),
@@ -220,12 +225,15 @@ impl<S> Strict<S> {
                     Framing::Upgrade => Reading::Open,
                 };
             }
-            Err(violation) => {
-                self.violations.refuse(violation);
-                self.reading = Reading::Refused(STAND_IN);
-            }
+            Err(violation) => self.refuse_head(violation),
         }
         true
+    }
+
+    fn refuse_head(&mut self, violation: Violation) {
+        self.violations.pass();
+        self.violations.refuse(violation);
+        self.reading = Reading::Refused(STAND_IN);
     }
 }
 

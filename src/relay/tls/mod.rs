@@ -110,6 +110,16 @@ impl Tls {
         }
     }
 
+    /// The same without HTTP/2, for who does not speak it.
+    pub fn http1_only(self) -> Self {
+        let mut config = ServerConfig::clone(self.acceptor.config());
+        config.alpn_protocols.retain(|name| name != b"h2");
+        Self {
+            acceptor: TlsAcceptor::from(Arc::new(config)),
+            ..self
+        }
+    }
+
     /// The configuration, for who makes connections without [`Tls::accept`].
     pub fn server_config(&self) -> Arc<ServerConfig> {
         Arc::clone(self.acceptor.config())

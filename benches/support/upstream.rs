@@ -14,7 +14,7 @@ use hyper::service::service_fn;
 use hyper::{Request, Response};
 use hyper_util::rt::TokioIo;
 
-use crate::contender::Child;
+use super::process::Child;
 
 /// What makes this program be the app.
 pub const ARGUMENT: &str = "--be-the-upstream";

@@ -8,7 +8,41 @@ use anyhow::{Context as _, Result, bail};
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
-use crate::SECRET;
+use super::SECRET;
+
+/// Where a contender takes deliveries.
+#[derive(Debug, Clone)]
+pub struct Door {
+    pub port: u16,
+    /// What goes before the path of a delivery: `/t/NAME`, or nothing.
+    pub prefix: String,
+    /// The host that is asked for, where the address alone does not say it.
+    pub host: Option<String>,
+}
+
+impl Door {
+    /// One that takes everything that comes to a port.
+    pub fn at(port: u16) -> Self {
+        Self {
+            port,
+            prefix: String::new(),
+            host: None,
+        }
+    }
+
+    pub fn path(&self) -> String {
+        format!("{}/webhooks/cakemail", self.prefix)
+    }
+
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}{}", self.port, self.path())
+    }
+
+    pub fn host(&self) -> String {
+        let host = self.host.clone();
+        host.unwrap_or_else(|| format!("127.0.0.1:{}", self.port))
+    }
+}
 
 /// What to send and over how many connections.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +60,8 @@ pub struct Measured {
     /// Milliseconds.
     pub p50: f64,
     pub p99: f64,
+    /// Answers but 2xx, broken connections and time-outs.
+    pub errors: f64,
     /// Processor seconds of the contender.
     pub cpu: f64,
 }
@@ -53,7 +89,19 @@ pub fn signature(body: &str) -> Result<String> {
 }
 
 /// Sends for so many seconds. Any answer but 2xx and any broken connection is an error.
-pub fn run(load: &Load, port: u16, seconds: u32, folder: &Path) -> Result<Measured> {
+pub fn run(load: &Load, door: &Door, seconds: u32, folder: &Path) -> Result<Measured> {
+    let measured = measure(load, door, seconds, folder)?;
+    let Measured {
+        requests, errors, ..
+    } = measured;
+    if errors > 0.0 || requests == 0.0 {
+        bail!("{errors} of {requests} requests failed");
+    }
+    Ok(measured)
+}
+
+/// What wrk is told.
+fn script(load: &Load, door: &Door, folder: &Path) -> Result<String> {
     let body = body(load.body);
     let payload = folder.join(format!("payload-{}.json", load.body));
     fs::write(&payload, &body)?;
@@ -62,14 +110,18 @@ pub fn run(load: &Load, port: u16, seconds: u32, folder: &Path) -> Result<Measur
     } else {
         "wrk.headers[\"Connection\"] = \"close\"\n"
     };
-    let script = format!(
+    let host = match &door.host {
+        Some(host) => format!("wrk.headers[\"Host\"] = \"{host}\"\n"),
+        None => String::new(),
+    };
+    Ok(format!(
         "wrk.method = \"POST\"\n\
          local file = io.open(\"{}\", \"rb\")\n\
          wrk.body = file:read(\"*a\")\n\
          file:close()\n\
          wrk.headers[\"Content-Type\"] = \"application/json\"\n\
          wrk.headers[\"X-Cakemail-Signature\"] = \"{}\"\n\
-         {close}\
+         {close}{host}\
          function done(summary, latency, requests)\n\
            local e = summary.errors\n\
            io.write(string.format(\"RESULT %d %d %d %d %d\\n\", summary.requests, summary.duration,\n\
@@ -77,7 +129,12 @@ pub fn run(load: &Load, port: u16, seconds: u32, folder: &Path) -> Result<Measur
          end\n",
         payload.display(),
         signature(&body)?
-    );
+    ))
+}
+
+/// Sends for so many seconds and counts what goes wrong.
+pub fn measure(load: &Load, door: &Door, seconds: u32, folder: &Path) -> Result<Measured> {
+    let script = script(load, door, folder)?;
     let file = folder.join("load.lua");
     fs::write(&file, script)?;
     let output = Command::new("wrk")
@@ -90,7 +147,7 @@ pub fn run(load: &Load, port: u16, seconds: u32, folder: &Path) -> Result<Measur
         .arg(format!("-d{seconds}s"))
         .arg("-s")
         .arg(&file)
-        .arg(format!("http://127.0.0.1:{port}/webhooks/cakemail"))
+        .arg(door.url())
         .output()
         .context("cannot run wrk")?;
     let text = String::from_utf8_lossy(&output.stdout);
@@ -104,19 +161,17 @@ pub fn run(load: &Load, port: u16, seconds: u32, folder: &Path) -> Result<Measur
     let [requests, duration, p50, p99, errors] = numbers[..] else {
         bail!("wrk says {text}");
     };
-    if errors > 0.0 || requests == 0.0 {
-        bail!("{errors} of {requests} requests failed:\n{text}");
-    }
     Ok(Measured {
         requests,
         per_second: requests * 1e6 / duration,
         p50: p50 / 1e3,
         p99: p99 / 1e3,
+        errors,
         cpu: 0.0,
     })
 }
 
-/// The median of each figure.
+/// The median of each figure, and all errors.
 pub fn median(runs: &[Measured]) -> Measured {
     let of = |figure: fn(&Measured) -> f64| middle(runs.iter().map(figure).collect());
     let requests = of(|m| m.requests);
@@ -125,12 +180,19 @@ pub fn median(runs: &[Measured]) -> Measured {
         per_second: of(|m| m.per_second),
         p50: of(|m| m.p50),
         p99: of(|m| m.p99),
+        errors: runs.iter().map(|m| m.errors).sum(),
         cpu: of(|m| m.cpu / m.requests) * requests,
     }
 }
 
 /// The median.
-pub fn middle(mut values: Vec<f64>) -> f64 {
+pub fn middle(values: Vec<f64>) -> f64 {
+    percentile(values, 50)
+}
+
+/// The value that so many of a hundred do not exceed.
+pub fn percentile(mut values: Vec<f64>, percent: usize) -> f64 {
     values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    let at = values.len() * percent / 100;
+    values.get(at).copied().unwrap_or(f64::NAN)
 }
