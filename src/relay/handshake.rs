@@ -281,10 +281,6 @@ impl Front {
     }
 }
 
-fn revoked() -> Farewell {
-    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
-}
-
 enum Admitted {
     /// Somebody who wanted to know.
     Asked(Response<AnswerBody>),
