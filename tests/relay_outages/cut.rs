@@ -26,8 +26,6 @@ impl Scene {
     fn new() -> Self {
         let relay = Relay::start(&["--rate", "100000", "--concurrency", "1000"]);
         let token = relay.token("ada", &["shop"]);
-        // Who has connected is known to the public side.
-        relay.agent(Some(&token), &["--ephemeral"]).stop();
         Self {
             line: Line::to(relay.address()),
             token,

@@ -101,7 +101,7 @@ fn a_link_that_goes_down_is_noticed_and_used_again() {
     let ca = ca.to_str().expect("text");
     let tls = ["--tls-cert", "cert.pem", "--tls-key", "key.pem"];
     let relay = Relay::start_under(&home, far.command(), &format!("{RELAY}:4480"), &tls);
-    let token = relay.token("ada", &["shop"]);
+    let token = relay.make_token("ada", &["shop"]);
     let metrics = text(&relay.ready, "metrics").to_owned();
     let agents = || agents_in(&curl(&far, &[&metrics]));
     let deliver = |path: &str| {

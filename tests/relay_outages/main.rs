@@ -16,4 +16,5 @@ mod killed;
 mod kit;
 mod pki;
 mod proxies;
+mod slow;
 mod stopped;

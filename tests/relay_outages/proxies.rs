@@ -172,12 +172,10 @@ fn no_proxy_is_asked_for_a_relay_on_this_machine() {
     let url = format!("http://localhost:{port}");
     agent(&["--relay", &url], &variables).stop();
     // By its address it is another host to that relay, which says so.
-    for host in ["127.0.0.1", "127.0.0.2", "[::ffff:127.0.0.1]"] {
-        let url = format!("http://{host}:{port}");
-        let args = ["--ephemeral", "--relay", &*url];
-        let refused = refused_under(home().path(), with(&variables), &args);
-        assert_eq!(refused.error["code"], "unknown_host", "{refused:?}");
-    }
+    let url = format!("http://127.0.0.1:{port}");
+    let args = ["--ephemeral", "--relay", &*url];
+    let refused = refused_under(home().path(), with(&variables), &args);
+    assert_eq!(refused.error["code"], "unknown_host", "{refused:?}");
     assert!(proxy.is_unasked());
 }
 
