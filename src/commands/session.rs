@@ -22,7 +22,7 @@ use crate::capture::listener;
 use crate::capture::own_port::{own_port, own_public};
 use crate::capture::reach::LazyReach;
 use crate::capture::targets;
-use crate::config::Settings;
+use crate::config::{Policy, Settings};
 use crate::store::Store;
 use crate::tui::terminal::{PanicWatch, on_panic};
 
@@ -97,17 +97,8 @@ impl Session {
         let connections = TaskTracker::new();
         let public = match settings.relay.take() {
             Some(relay) => {
-                let mut public = Public::begin(relay, &store, &connections, stop.clone())?;
-                tokio::select! {
-                    settled = public.settled() => settled?,
-                    // There is no need to look at anything any more.
-                    () = signals.next() => closed.cancel(),
-                }
-                let url = store.tunnel().and_then(|tunnel| tunnel.public_url.clone());
-                if let Some(target) = url.and_then(|url| own_public(&settings.policy, &url)) {
-                    return Err(StartError::OwnPort(target.to_string()).into());
-                }
-                Some(public)
+                let public = Public::begin(relay, &store, &connections, stop.clone())?;
+                Some(settle(public, &mut signals, &closed, &store, &settings.policy).await?)
             }
             None => None,
         };
@@ -223,6 +214,26 @@ impl Parts {
         });
         closing.await.unwrap_or(Ok(()))
     }
+}
+
+/// Waits a while for the public URL.
+async fn settle(
+    mut public: Public,
+    signals: &mut Signals,
+    closed: &CancellationToken,
+    store: &Store,
+    policy: &Policy,
+) -> anyhow::Result<Public> {
+    tokio::select! {
+        settled = public.settled() => settled?,
+        // There is no need to look at anything any more.
+        () = signals.next() => closed.cancel(),
+    }
+    let url = store.tunnel().and_then(|tunnel| tunnel.public_url.clone());
+    if let Some(target) = url.and_then(|url| own_public(policy, &url)) {
+        return Err(StartError::OwnPort(target.to_string()).into());
+    }
+    Ok(public)
 }
 
 /// A URL that a sender on this machine can use.

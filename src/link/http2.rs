@@ -7,7 +7,7 @@
 
 use std::time::Duration;
 
-use hyper::client::conn::http2 as client;
+use h2::client;
 use hyper::server::conn::http2 as server;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 
@@ -31,18 +31,18 @@ const CANCELLED: usize = 100_000;
 const REMEMBERED: Duration = Duration::from_secs(5);
 
 /// The relay's end.
-pub fn client() -> client::Builder<TokioExecutor> {
-    let mut builder = client::Builder::new(TokioExecutor::new());
+pub fn client() -> client::Builder {
+    let mut builder = client::Builder::new();
     builder
-        .timer(TokioTimer::new())
-        .initial_stream_window_size(ANSWER_WINDOW)
+        .enable_push(false)
+        .initial_window_size(ANSWER_WINDOW)
         .initial_connection_window_size(ANSWER_WINDOWS)
         .initial_max_send_streams(STREAMS as usize)
         .max_frame_size(FRAME)
         .max_header_list_size(HEADERS)
         .max_concurrent_reset_streams(CANCELLED)
         .max_pending_accept_reset_streams(CANCELLED)
-        .max_local_error_reset_streams(CANCELLED)
+        .max_local_error_reset_streams(Some(CANCELLED))
         .reset_stream_duration(REMEMBERED);
     builder
 }

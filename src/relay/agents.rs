@@ -7,11 +7,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use hyper::client::conn::http2::SendRequest;
 use jiff::Timestamp;
 use tokio::sync::watch;
 
-use super::outgoing::Outgoing;
+use super::carrier::Carrier;
 use super::tokens::OwnerId;
 use crate::config::Claim;
 use crate::link::{Farewell, Pulse};
@@ -33,7 +32,7 @@ pub(super) struct Asker {
 pub(super) struct Link {
     id: u64,
     pub(super) asker: Asker,
-    pub(super) sender: SendRequest<Outgoing>,
+    pub(super) carrier: Carrier,
     pub(super) pulse: Pulse,
 }
 
@@ -177,7 +176,7 @@ impl Agents {
         let names = self.names();
         let taken = names.get(name).map_or(&[][..], |name| &name.taken[..]);
         let links = taken.iter().filter_map(|taken| taken.link.clone());
-        links.filter(|link| !link.sender.is_closed()).collect()
+        links.filter(|link| !link.carrier.is_closed()).collect()
     }
 
     /// Whether somebody has it, or is about to.
@@ -240,7 +239,7 @@ impl Seat {
     /// The connection is there.
     ///
     /// One whose seat has been taken meanwhile is told so and not let in.
-    pub(super) fn fill(&self, sender: SendRequest<Outgoing>, pulse: Pulse) -> Option<Arc<Link>> {
+    pub(super) fn fill(&self, carrier: Carrier, pulse: Pulse) -> Option<Arc<Link>> {
         let mut names = self.agents.names();
         let taken = names.get_mut(&self.name);
         let taken = taken.and_then(|name| name.taken.iter_mut().find(|taken| taken.id == self.id));
@@ -254,7 +253,7 @@ impl Seat {
         let link = Arc::new(Link {
             id: self.id,
             asker: taken.asker.clone(),
-            sender,
+            carrier,
             pulse,
         });
         taken.link = Some(Arc::clone(&link));

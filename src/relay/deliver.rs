@@ -10,18 +10,17 @@ use http::{
     HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, Uri, header,
 };
 use http_body_util::BodyExt as _;
-use hyper::body::Incoming;
 use jiff::Timestamp;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::agents::{Agents, Link};
 use super::answer::{AnswerBody, Reason, own};
+use super::carrier::{Incoming, NotSent};
 use super::limits::Place;
 use super::metrics::Metrics;
-use super::outgoing::Outgoing;
 use super::queue::{PushError, Queue, Waiting};
 use crate::http::headers::{from_kept, strip_hop_by_hop, to_kept};
-use crate::link::names;
+use crate::link::{Farewell, names};
 
 /// What waits is read from the disk so much at a time.
 const BATCH: usize = 64;
@@ -55,7 +54,7 @@ enum Unanswered {
 
 impl Arrived {
     /// As it goes through the tunnel.
-    fn request(&self, waited: bool) -> Option<Request<Outgoing>> {
+    fn request(&self, waited: bool) -> Option<Request<()>> {
         let uri = Uri::builder()
             .scheme(if self.https {
                 Scheme::HTTPS
@@ -66,7 +65,7 @@ impl Arrived {
             .path_and_query(self.path.clone())
             .build()
             .ok()?;
-        let mut request = Request::new(Outgoing::new(self.body.clone()));
+        let mut request = Request::new(());
         *request.method_mut() = self.method.clone();
         *request.uri_mut() = uri;
         let mut headers = self.headers.clone();
@@ -250,16 +249,17 @@ impl Courier {
         let Some(request) = arrived.request(waited) else {
             return Err(Unanswered::Broke);
         };
-        let asked = link.sender.clone().send_request(request);
+        let asked = link.carrier.send(request, arrived.body.clone());
         match timeout(self.patience, asked).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
-                tracing::debug!(
-                    id = &*arrived.id,
-                    link = link.id(),
-                    ?error,
-                    "the tunnel broke"
-                );
+                tracing::debug!(id = &*arrived.id, link = link.id(), %error, "no answer");
+                // One that takes no more requests and lives on, as when it has used up the
+                // numbers that there are for them, is of no use any more.
+                if matches!(error, NotSent::Ended(_)) && !link.carrier.is_closed() {
+                    let again = Farewell::new(Farewell::RESTART, "the connection is used up");
+                    link.pulse.close(again);
+                }
                 Err(Unanswered::Broke)
             }
             Err(_) => Err(Unanswered::Silent),

@@ -5,28 +5,24 @@ use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
-use hyper::client::conn::http2::Connection;
-use hyper_util::rt::{TokioExecutor, TokioIo};
+use hyper_util::rt::TokioIo;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use super::agents::{Asker, Held, Seat};
 use super::answer::{AnswerBody, Reason, own, plain};
+use super::carrier;
 use super::ingress::Front;
 use super::names::is_name;
-use super::outgoing::Outgoing;
 use super::socket::Socket;
 use super::strict::Strict;
 use super::tokens::{Found, Owner};
 use crate::config::Claim;
-use crate::link::{self, Farewell, Stream, http2, names};
+use crate::link::{self, Farewell, Stream, names};
 
 /// From the answer to the first byte of HTTP/2.
 const BEGINS_WITHIN: Duration = Duration::from_secs(5);
-
-type Line = Stream<Strict<Socket>>;
-type Carrier = Connection<TokioIo<Line>, Outgoing, TokioExecutor>;
 
 /// Why an agent is not let in, in words.
 type No = (Reason, String);
@@ -235,15 +231,13 @@ impl Front {
     async fn carry(&self, stream: Strict<Socket>, before: Vec<u8>, seat: &Seat, name: &str) {
         let line = Stream::accepted(stream, before).await;
         let pulse = line.pulse();
-        let handshake = http2::client().handshake(TokioIo::new(line));
-        let Ok(Ok((sender, carrier))) = timeout(BEGINS_WITHIN, handshake).await else {
+        let Ok(Ok((carrier, carrying))) = timeout(BEGINS_WITHIN, carrier::begin(line)).await else {
             tracing::info!(name, "an agent did not begin to speak HTTP/2");
             return;
         };
-        let carrier: Carrier = carrier;
-        let Some(agent) = seat.fill(sender, pulse) else {
+        let Some(agent) = seat.fill(carrier, pulse) else {
             // It is told so; then it hangs up.
-            let _ = timeout(BEGINS_WITHIN, carrier).await;
+            let _ = timeout(BEGINS_WITHIN, carrying).await;
             return;
         };
         // While it was not there yet, it could not be thrown out.
@@ -253,20 +247,17 @@ impl Front {
         let holder = &*agent.asker.holder;
         tracing::info!(name, holder, link = agent.id(), "an agent is there");
         self.courier.see_to(name);
-        tokio::pin!(carrier);
-        let begun = timeout(BEGINS_WITHIN, carrier.as_mut()).await;
-        let ended = match begun {
-            Ok(ended) => ended,
-            Err(_) => {
-                // Nothing that is handed on to it would ever be answered.
-                if !agent.pulse.has_sent() {
-                    let words = "no HTTP/2 came";
-                    agent
-                        .pulse
-                        .close(Farewell::new(Farewell::PROTOCOL_ERROR, words));
-                }
-                carrier.await
+        tokio::pin!(carrying);
+        let begun = timeout(BEGINS_WITHIN, carrying.as_mut()).await;
+        let ended = if let Ok(ended) = begun {
+            ended
+        } else {
+            // Nothing that is handed on to it would ever be answered.
+            if !agent.pulse.has_sent() {
+                let farewell = Farewell::new(Farewell::PROTOCOL_ERROR, "no HTTP/2 came");
+                agent.pulse.close(farewell);
             }
+            carrying.await
         };
         let why = ended.err().map(|error| error.to_string());
         let said = agent.pulse.said().map(|said| said.reason);
