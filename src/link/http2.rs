@@ -17,6 +17,10 @@ pub const STREAMS: u32 = 512;
 /// of some 100 ms more than a few times.
 const WINDOW: u32 = 2 << 20;
 const WINDOWS: u32 = 16 << 20;
+/// The same for answers, which are smaller. A sender need not read the one that it gets, so
+/// all of them together have to fit: what is not read must not be in the way of others.
+const ANSWER_WINDOW: u32 = 256 << 10;
+const ANSWER_WINDOWS: u32 = STREAMS * ANSWER_WINDOW;
 /// Longer ones would hold up small deliveries on a slow line.
 const FRAME: u32 = 16 << 10;
 /// A sender's 64 KiB of headers, with what HTTP/2 counts beside them and what is added.
@@ -31,8 +35,8 @@ pub fn client() -> client::Builder {
     let mut builder = client::Builder::new();
     builder
         .enable_push(false)
-        .initial_window_size(WINDOW)
-        .initial_connection_window_size(WINDOWS)
+        .initial_window_size(ANSWER_WINDOW)
+        .initial_connection_window_size(ANSWER_WINDOWS)
         .initial_max_send_streams(STREAMS as usize)
         .max_frame_size(FRAME)
         .max_header_list_size(HEADERS)

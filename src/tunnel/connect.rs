@@ -20,7 +20,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 use tower_service::Service as _;
 
-use super::failure::{Answer, Failure, Refused, no_answer, unconnected};
+use super::failure::{Answer, Failure, Refused, no_answer, no_such_proxy, through, unconnected};
 use super::holder::holder;
 use crate::config::{Claim, is_loopback};
 use crate::http::client::Resolver;
@@ -87,6 +87,11 @@ impl Connector {
             self.proxies.intercept(relay)
         };
         let proxy_uri = proxy.as_ref().map(|proxy| proxy.uri().clone());
+        if let Some(uri) = &proxy_uri
+            && uri.scheme_str() != Some("http")
+        {
+            return Err(no_such_proxy(uri));
+        }
         let mut http = HttpConnector::new_with_resolver(Resolver);
         http.set_nodelay(true);
         http.enforce_http(false);
@@ -111,7 +116,10 @@ impl Connector {
         match timeout(ANSWERS_WITHIN, connecting).await {
             Ok(Ok(line)) => Ok(TokioIo::new(line)),
             Ok(Err(error)) => Err(unconnected(relay, proxy_uri.as_ref(), &*error)),
-            Err(_) => Err(no_answer(relay.authority().map_or("", |a| a.as_str()), "")),
+            Err(_) => {
+                let at = relay.authority().map_or("", |a| a.as_str());
+                Err(no_answer(at, &through(proxy_uri.as_ref())))
+            }
         }
     }
 

@@ -121,12 +121,10 @@ pub(super) fn unconnected(
     if let Some(error) = find::<rustls::Error>(error) {
         return tls(host, error);
     }
-    let through = proxy.map_or_else(String::new, |proxy| {
-        let at = proxy.authority().map_or("", |a| a.as_str());
-        // A password in it is nobody's business.
-        let at = at.rsplit('@').next().unwrap_or(at);
-        format!(" through the proxy {at}")
-    });
+    if let Some(failure) = proxy.and_then(|proxy| proxy_said_no(at, proxy, error)) {
+        return failure;
+    }
+    let through = through(proxy);
     if find::<NoSuchHost>(error).is_some() {
         return Failure::lost(
             Lost::Network,
@@ -159,6 +157,51 @@ pub(super) fn unconnected(
     }
 }
 
+/// Without a password: that is nobody's business.
+fn named(proxy: &Uri) -> &str {
+    let at = proxy.authority().map_or("", |a| a.as_str());
+    at.rsplit('@').next().unwrap_or(at)
+}
+
+/// Names the proxy that was asked, for the end of a reason.
+pub(super) fn through(proxy: Option<&Uri>) -> String {
+    proxy.map_or_else(String::new, |proxy| {
+        format!(" through the proxy {}", named(proxy))
+    })
+}
+
+/// What the answer of a proxy means. hyper-util tells what it was in words alone.
+fn proxy_said_no(at: &str, proxy: &Uri, error: &(dyn Error + 'static)) -> Option<Failure> {
+    let (said, proxy) = (root(error), named(proxy));
+    match said.strip_prefix("tunnel error: ")? {
+        // Whoever tries that often is locked out.
+        "proxy authorization required" => Some(Failure::refused(
+            "proxy",
+            format!("the proxy {proxy} wants a user and a password, or others"),
+            "name them in its URL: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
+        )),
+        "unsuccessful" => Some(Failure::lost(
+            Lost::Relay,
+            format!("the proxy {proxy} does not connect to {at}"),
+            "is the relay running, and does the proxy allow it? NO_PROXY names hosts to ask without one",
+        )),
+        _ => None,
+    }
+}
+
+/// The environment names a proxy that does not speak HTTP.
+pub(super) fn no_such_proxy(proxy: &Uri) -> Failure {
+    let scheme = proxy.scheme_str().unwrap_or_default();
+    Failure::refused(
+        "proxy",
+        format!(
+            "{scheme} proxies are not supported, and {} is one",
+            named(proxy)
+        ),
+        "name an HTTP proxy: HTTPS_PROXY=http://HOST:PORT; NO_PROXY names hosts to ask without one",
+    )
+}
+
 /// It took too long.
 pub(super) fn no_answer(at: &str, through: &str) -> Failure {
     Failure::lost(
@@ -189,6 +232,10 @@ fn tls(host: &str, error: &rustls::Error) -> Failure {
                 "is from an issuer that this machine does not trust".to_owned(),
                 "for a private one, give its certificate with `--relay-ca FILE`",
             ),
+            CertificateError::Other(why) if is_authority(why) => (
+                "is an authority's own, which no host may show".to_owned(),
+                "have it made anew with basicConstraints=CA:FALSE (`openssl req -x509 -addext`)",
+            ),
             other => (format!("is no good: {other}"), ""),
         },
         other => {
@@ -204,6 +251,11 @@ fn tls(host: &str, error: &rustls::Error) -> Failure {
         format!("the certificate of {host} {what}"),
         hint,
     )
+}
+
+/// A self-signed certificate as openssl makes it, unless it is told otherwise.
+fn is_authority(why: &rustls::OtherError) -> bool {
+    why.to_string() == "CaUsedAsEndEntity"
 }
 
 /// What an answer to the request for a tunnel means.

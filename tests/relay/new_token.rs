@@ -8,7 +8,7 @@ fn a_token_and_a_name_are_good_at_once() {
     let relay = Relay::start(&[]);
     for round in 0..5 {
         let (label, name) = (format!("ada{round}"), format!("shop{round}"));
-        let token = relay.token(&label, &[]);
+        let token = relay.make_token(&label, &[]);
         relay.agent(Some(&token), &["--ephemeral"]).stop();
         relay.command(&["name", "reserve", &name, "--token", &label]);
         let agent = relay.agent(Some(&token), &["--ephemeral", "--name", &name]);

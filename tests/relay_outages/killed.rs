@@ -43,8 +43,6 @@ fn numbers(path: &str) -> (u32, u32) {
 fn a_backlog_of_ten_thousand_survives_kills_in_order() {
     let mut relay = Relay::start(&["--rate", "100000"]);
     let token = relay.token("ada", &["shop"]);
-    // Who has connected is known to the public side.
-    relay.agent(Some(&token), &["--ephemeral"]).stop();
     send_all(&relay);
     relay = relay.kill_and_restart();
     let total = SENDERS * EACH;

@@ -69,7 +69,13 @@ pub fn metric(text: &str, name: &str) -> u64 {
 /// How many agents a relay has, by its own account.
 #[track_caller]
 pub fn agents(relay: &Relay) -> u64 {
-    metric(&relay.metrics(), "cmhook_relay_agents ")
+    agents_in(&relay.metrics())
+}
+
+/// The same by its metrics.
+#[track_caller]
+pub fn agents_in(metrics: &str) -> u64 {
+    metric(metrics, "cmhook_relay_agents ")
 }
 
 /// How many deliveries wait at it.
@@ -246,7 +252,7 @@ impl Shared {
 }
 
 /// Copies until one side is done or it `passes` no longer.
-fn copy(mut from: TcpStream, mut to: TcpStream, passes: impl Fn() -> bool) {
+pub fn copy(mut from: TcpStream, mut to: TcpStream, passes: impl Fn() -> bool) {
     let mut buffer = [0; 16 << 10];
     while let Ok(count) = from.read(&mut buffer)
         && count > 0

@@ -7,9 +7,14 @@
 mod support;
 
 mod backoff;
+mod certificates;
 mod crowd;
 mod cut;
 mod drain;
+mod half_open;
 mod killed;
 mod kit;
+mod pki;
+mod proxies;
+mod slow;
 mod stopped;

@@ -43,7 +43,23 @@ impl Relay {
     /// The same, on this address.
     #[track_caller]
     pub fn start_at(home: &Rc<TempDir>, listen: &str, args: &[&str]) -> Self {
-        let mut command = cmhook();
+        Self::start_as(home, cmhook(), listen, args)
+    }
+
+    /// The same, run by another program, which must become cmhook's process.
+    #[track_caller]
+    pub fn start_under(
+        home: &Rc<TempDir>,
+        mut wrapper: Command,
+        listen: &str,
+        args: &[&str],
+    ) -> Self {
+        wrapper.arg(env!("CARGO_BIN_EXE_cmhook"));
+        Self::start_as(home, wrapper, listen, args)
+    }
+
+    #[track_caller]
+    fn start_as(home: &Rc<TempDir>, mut command: Command, listen: &str, args: &[&str]) -> Self {
         command.args(["relay", "serve", "--json", "--listen", listen]);
         command.args(["--metrics", "127.0.0.1:0"]);
         command.args(["--data", "relay"]).args(args);
