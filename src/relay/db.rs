@@ -127,6 +127,8 @@ fn prepare(db: &Connection, path: &Path) -> Result<(), DataError> {
     let keep_wal = DbConfig::SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE;
     db.set_db_config(keep_wal, true).map_err(&database)?;
     let facts = || -> rusqlite::Result<(i32, i32, i64)> {
+        // All of one moment: another process may be making it.
+        let db = db.unchecked_transaction()?;
         Ok((
             db.pragma_query_value(None, "application_id", |row| row.get(0))?,
             db.pragma_query_value(None, "user_version", |row| row.get(0))?,
