@@ -3,6 +3,8 @@
 use std::io;
 use std::net::SocketAddr;
 
+use crate::config::ConfigError;
+
 /// Why a relay does not start.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -48,5 +50,13 @@ impl RelayError {
             Self::Bind { .. } => "choose an address of this machine with `--listen`",
             Self::Forced => "",
         }
+    }
+}
+
+/// A mistake in the flags.
+pub(super) fn mistake(message: String, hint: &str) -> ConfigError {
+    ConfigError {
+        message,
+        hint: hint.into(),
     }
 }

@@ -1,9 +1,11 @@
 //! `cmhook relay`: the public server, its tokens, and logging in to one.
 
+mod certificate;
 mod error;
 mod keep;
 mod login;
 mod name;
+mod plan;
 mod serve;
 mod token;
 
