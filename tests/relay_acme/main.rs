@@ -9,3 +9,4 @@ mod authority;
 mod host;
 mod issued;
 mod renewed;
+mod served;
