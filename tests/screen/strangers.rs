@@ -22,6 +22,10 @@ fn text_of(bytes: &[u8]) -> String {
     while let Some(at) = rest.find('\x1b') {
         text.push_str(&rest[..at]);
         rest = &rest[at + 1..];
+        if rest.is_empty() {
+            // What follows has not been read yet.
+            return text;
+        }
         let Some(sequence) = rest.strip_prefix('[') else {
             // Nothing but CSI is the screen's own.
             text.push('\x1b');
