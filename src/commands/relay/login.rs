@@ -94,6 +94,7 @@ impl Hidden {
         let stdin = io::stdin();
         let before = tcgetattr(&stdin).ok();
         if let Some(before) = &before {
+            give_back_at_a_signal(before.clone());
             let mut quiet = before.clone();
             quiet.local_modes.remove(LocalModes::ECHO);
             let _ = tcsetattr(&stdin, OptionalActions::Now, &quiet);
@@ -105,6 +106,25 @@ impl Hidden {
     fn begin() -> Self {
         Self {}
     }
+}
+
+/// Gives the terminal back before a signal such as that of Ctrl-C ends the process.
+#[cfg(unix)]
+fn give_back_at_a_signal(before: rustix::termios::Termios) {
+    use rustix::termios::{OptionalActions, tcsetattr};
+    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
+    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])
+    else {
+        return;
+    };
+    // It stays for good: without it these signals would do nothing from then on.
+    std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
+            let _ = writeln!(io::stderr());
+            let _ = signal_hook::low_level::emulate_default_handler(signal);
+        }
+    });
 }
 
 impl Drop for Hidden {

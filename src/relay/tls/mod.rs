@@ -15,7 +15,6 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
-use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::client::verify_server_name;
 use rustls::pki_types::ServerName;
@@ -110,21 +109,6 @@ impl Tls {
         }
     }
 
-    /// The same without HTTP/2, for who does not speak it.
-    pub fn http1_only(self) -> Self {
-        let mut config = ServerConfig::clone(self.acceptor.config());
-        config.alpn_protocols.retain(|name| name != b"h2");
-        Self {
-            acceptor: TlsAcceptor::from(Arc::new(config)),
-            ..self
-        }
-    }
-
-    /// The configuration, for who makes connections without [`Tls::accept`].
-    pub fn server_config(&self) -> Arc<ServerConfig> {
-        Arc::clone(self.acceptor.config())
-    }
-
     /// What a certificate authority may ask for over plain HTTP; `None` where there is none.
     pub fn challenges(&self) -> Option<Challenges> {
         self.shown.challenges.clone()
@@ -133,11 +117,6 @@ impl Tls {
     /// Whether there is a certificate.
     pub fn is_ready(&self) -> bool {
         self.shown.pair().is_some()
-    }
-
-    /// Until when the certificate is good, where that can be read.
-    pub fn good_until(&self) -> Option<Timestamp> {
-        Some(self.shown.pair()?.good?.1)
     }
 
     /// Whether the certificate is for this host; `true` where there is none yet.

@@ -99,9 +99,6 @@ async fn both_protocols_are_spoken_and_no_proof_is_given() {
         assert_eq!(spoken.as_deref(), wanted.map(str::as_bytes));
     }
     assert!(agree(&tls, client(&made, &["acme-tls/1"])).await.is_err());
-    let old = tls.clone().http1_only();
-    let spoken = agree(&old, client(&made, &["h2", "http/1.1"])).await;
-    assert_eq!(spoken.unwrap().as_deref(), Some(&b"http/1.1"[..]));
     assert!(tls.challenges().is_none() && tls.is_ready() && tls.covers(HOST));
     stop.cancel();
 }
