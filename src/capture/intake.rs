@@ -34,8 +34,8 @@ const BODY_IDLE: Duration = Duration::from_secs(30);
 /// Memory for bodies that are being received or forwarded or wait for the journal, and for
 /// connections. What else there is with a thousand of them (buffers, the journal's own copies,
 /// what the allocator has not given back yet on a busy machine) was seen to take up to
-/// 150 MiB, and all of it is to stay under 256 MiB beside the ring.
-const BODIES: usize = 96 << 20;
+/// 165 MiB, and all of it is to stay under 256 MiB beside the ring.
+const BODIES: usize = 64 << 20;
 
 /// The pipeline with all that it needs. One serves every door.
 #[derive(Debug)]
