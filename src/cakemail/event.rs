@@ -132,10 +132,24 @@ impl EventPattern {
         names
     }
 
+    /// The names of the API that it means, in the order of its reference. Where the manual
+    /// has an event that the API lacks (`campaign.sent`) there are none.
+    pub fn api_names(&self) -> Vec<&'static str> {
+        let names = NAMES.iter().copied();
+        names
+            .filter(|name| is_of_the_api(name) && self.matches(name))
+            .collect()
+    }
+
     /// Whether any documented event is meant.
     pub fn is_known(&self) -> bool {
         NAMES.iter().any(|name| self.matches(name))
     }
+}
+
+/// Whether a documented name is the API's: those begin in upper case.
+pub fn is_of_the_api(name: &str) -> bool {
+    name.starts_with(|c: char| c.is_ascii_uppercase())
 }
 
 /// The name that is most like the text, which is in lower case, if one is like it.
@@ -266,6 +280,18 @@ mod tests {
         assert_eq!(pattern("*").names(), NAMES);
         assert_eq!(pattern("email.*").names().len(), 8);
         assert_eq!(pattern("Email.*").names().len(), 13);
+    }
+
+    #[test]
+    fn the_apis_name_is_found_for_any_other() {
+        let names = |text: &str| text.parse::<EventPattern>().unwrap().api_names();
+        assert_eq!(names("email.opened"), ["Email.Opened"]);
+        assert_eq!(names("EMAIL.SPAM_COMPLAINT"), ["Email.ReportedAsSpam"]);
+        assert_eq!(names("contact.subscribed"), ["Contact.Added"]);
+        assert_eq!(names("campaign.cancelled"), ["Campaign.Canceled"]);
+        assert_eq!(names("email.*").len(), 13);
+        assert_eq!(names("*").len(), 59);
+        assert!(names("campaign.sent").is_empty());
     }
 
     /// The enumerations of the CLI manual, its command reference and the API reference.

@@ -8,3 +8,4 @@ pub mod sample;
 mod serializer;
 pub mod signature;
 pub mod verify;
+pub mod webhook;

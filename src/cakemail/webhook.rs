@@ -1,0 +1,186 @@
+//! A webhook as Cakemail's API has it: one event of an account, sent to one URL.
+//!
+//! Source of names and shapes: Cakemail's API reference and its official SDK.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+/// The longest URL that the API takes, in characters.
+pub const LONGEST_URL: usize = 2083;
+
+/// Deliveries in a period that a webhook has where nothing else was asked for.
+pub const RATE_LIMIT: u32 = 50;
+
+/// A webhook. What the API leaves out is as it is where nothing was asked for.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Webhook {
+    /// A text such as `X1qRXqz1upM9`; the manual's are numbers.
+    #[serde(deserialize_with = "text_or_number")]
+    pub id: String,
+    /// Whether it is sent anything.
+    #[serde(default)]
+    pub status: WebhookStatus,
+    /// The event, as the API writes it.
+    pub event: String,
+    /// Where it is sent.
+    pub url: String,
+    /// When it was archived, in Unix seconds; the SDK's types say text.
+    #[serde(default, deserialize_with = "seconds")]
+    pub archived_at: Option<i64>,
+    /// The most deliveries in a period.
+    #[serde(default = "rate_limit")]
+    pub rate_limit: u32,
+    /// The period.
+    #[serde(default)]
+    pub rate_limit_period: RatePeriod,
+}
+
+/// Whether a webhook is sent anything.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum WebhookStatus {
+    /// It is.
+    #[default]
+    Active,
+    /// It is not, until it is unarchived.
+    Archived,
+}
+
+impl WebhookStatus {
+    /// The API's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Active => "active",
+            Self::Archived => "archived",
+        }
+    }
+}
+
+/// The period of a rate limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum RatePeriod {
+    /// A second.
+    #[default]
+    Second,
+    /// A minute.
+    Minute,
+    /// An hour, which the SDK's types have beyond the reference's two.
+    Hour,
+    /// A day, as an hour.
+    Day,
+}
+
+impl RatePeriod {
+    /// The API's word for it.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Second => "second",
+            Self::Minute => "minute",
+            Self::Hour => "hour",
+            Self::Day => "day",
+        }
+    }
+}
+
+impl fmt::Display for RatePeriod {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A word that names no period.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("a rate limit is for a `second` or a `minute`")]
+pub struct BadPeriod;
+
+impl FromStr for RatePeriod {
+    type Err = BadPeriod;
+
+    fn from_str(text: &str) -> Result<Self, BadPeriod> {
+        match text {
+            "second" => Ok(Self::Second),
+            "minute" => Ok(Self::Minute),
+            _ => Err(BadPeriod),
+        }
+    }
+}
+
+const fn rate_limit() -> u32 {
+    RATE_LIMIT
+}
+
+#[derive(Deserialize)]
+#[serde(untagged)]
+enum TextOrNumber {
+    Text(String),
+    Number(i64),
+}
+
+fn text_or_number<'de, D: serde::Deserializer<'de>>(from: D) -> Result<String, D::Error> {
+    Ok(match TextOrNumber::deserialize(from)? {
+        TextOrNumber::Text(text) => text,
+        TextOrNumber::Number(number) => number.to_string(),
+    })
+}
+
+fn seconds<'de, D: serde::Deserializer<'de>>(from: D) -> Result<Option<i64>, D::Error> {
+    Ok(match Option::<TextOrNumber>::deserialize(from)? {
+        None => None,
+        Some(TextOrNumber::Number(number)) => Some(number),
+        Some(TextOrNumber::Text(text)) => {
+            let time = text.parse::<jiff::Timestamp>().ok();
+            time.map(jiff::Timestamp::as_second)
+                .or_else(|| text.parse().ok())
+        }
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_sources_write_is_read() {
+        let whole = r#"{"id":"X1qRXqz1upM9","status":"archived","event":"Email.Opened",
+            "url":"https://a.example/","archived_at":1627069315,"rate_limit":5,
+            "rate_limit_period":"minute","more":1}"#;
+        let webhook: Webhook = serde_json::from_str(whole).unwrap();
+        assert_eq!(webhook.id, "X1qRXqz1upM9");
+        assert_eq!(webhook.status, WebhookStatus::Archived);
+        assert_eq!(webhook.archived_at, Some(1_627_069_315));
+        assert_eq!(
+            (webhook.rate_limit, webhook.rate_limit_period),
+            (5, RatePeriod::Minute)
+        );
+        let bare = r#"{"id":123,"event":"Email.Sent","url":"https://a.example/",
+            "archived_at":"2021-07-23T19:21:55Z"}"#;
+        let webhook: Webhook = serde_json::from_str(bare).unwrap();
+        assert_eq!(webhook.id, "123");
+        assert_eq!(webhook.status, WebhookStatus::Active);
+        assert_eq!(webhook.archived_at, Some(1_627_068_115));
+        assert_eq!(
+            (webhook.rate_limit, webhook.rate_limit_period),
+            (50, RatePeriod::Second)
+        );
+    }
+
+    #[test]
+    fn what_is_written_is_what_the_api_writes() {
+        let webhook = Webhook {
+            id: "a".into(),
+            status: WebhookStatus::Active,
+            event: "Email.Sent".into(),
+            url: "https://a.example/".into(),
+            archived_at: None,
+            rate_limit: 50,
+            rate_limit_period: RatePeriod::Second,
+        };
+        assert_eq!(
+            serde_json::to_string(&webhook).unwrap(),
+            r#"{"id":"a","status":"active","event":"Email.Sent","url":"https://a.example/","archived_at":null,"rate_limit":50,"rate_limit_period":"second"}"#
+        );
+    }
+}
