@@ -20,6 +20,9 @@ pub enum FileError {
     /// The folder that it is to be in cannot be made.
     #[error("cannot make the folder `{}`", .0.display())]
     Folder(PathBuf, #[source] io::Error),
+    /// What is in it cannot be read.
+    #[error("cannot read `{}`", .0.display())]
+    Read(PathBuf, #[source] io::Error),
     /// The system refuses it.
     #[error("cannot write `{}`", .0.display())]
     Write(PathBuf, #[source] io::Error),

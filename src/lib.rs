@@ -5,6 +5,7 @@
 //! This library is what the `cmhook` command is made of. Modules import downwards only;
 //! `tests/architecture.rs` holds the floors.
 
+pub mod account;
 pub mod cakemail;
 pub mod capture;
 pub mod cli;

@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::CommandFactory as _;
 
+use crate::account::{AccountError, Trouble};
 use crate::capture::again::AgainError;
 use crate::capture::listener::ListenError;
 use crate::cli::Cli;
@@ -146,7 +147,7 @@ fn classify(error: &anyhow::Error) -> Problem {
         if let Some(found) = cause.downcast_ref::<StartError>() {
             return problem(found.code(), found.exit(), found.hint());
         }
-        if let Some(found) = of_relay(cause) {
+        if let Some(found) = of_relay(cause).or_else(|| of_account(cause)) {
             return found;
         }
     }
@@ -186,6 +187,20 @@ fn of_relay(cause: &(dyn Error + 'static)) -> Option<Problem> {
     cause.is::<RootsError>().then(|| {
         let hint = "give a file with the certificate in PEM, `-----BEGIN CERTIFICATE-----`";
         problem("usage", USAGE, hint)
+    })
+}
+
+/// What is about the account at Cakemail.
+fn of_account(cause: &(dyn Error + 'static)) -> Option<Problem> {
+    let trouble = cause
+        .downcast_ref::<AccountError>()
+        .map(|error| &error.trouble)
+        .or_else(|| cause.downcast_ref::<Trouble>())?;
+    Some(Problem {
+        code: trouble.code().to_owned(),
+        exit: FAILED,
+        hint: trouble.hint(),
+        drawn: String::new(),
     })
 }
 

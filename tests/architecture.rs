@@ -32,6 +32,8 @@ const FLOORS: &[(&str, u8)] = &[
     // Settings, what both sides of HTTP share, and how files are written.
     ("config", 1),
     ("http", 1),
+    // The account at Cakemail, through its API.
+    ("account", 1),
     ("files", 1),
     // What an agent and a relay say to each other.
     ("link", 1),
@@ -70,6 +72,9 @@ const BESIDE: &[(&str, &str)] = &[
     ("config", "http"),
     // The tokens of `cmhook relay login` are written as every file for the user is.
     ("config", "files"),
+    ("account", "config"),
+    ("account", "http"),
+    ("account", "files"),
 ];
 
 fn sources(folder: &Path, found: &mut Vec<PathBuf>) {

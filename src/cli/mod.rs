@@ -4,10 +4,12 @@ mod clear;
 mod delete;
 mod demo;
 mod diff;
+mod doctor;
 mod export;
 mod import;
 mod list;
 mod listen;
+mod login;
 mod mark;
 mod relay;
 mod relay_keep;
@@ -17,6 +19,7 @@ mod show;
 mod sign;
 mod trigger;
 mod verify;
+mod webhooks;
 
 use std::ffi::OsString;
 use std::path::PathBuf;
@@ -28,10 +31,12 @@ pub use clear::ClearArgs;
 pub use delete::DeleteArgs;
 pub use demo::DemoArgs;
 pub use diff::DiffArgs;
+pub use doctor::DoctorArgs;
 pub use export::{ExportArgs, FormatArg};
 pub use import::ImportArgs;
 pub use list::ListArgs;
 pub use listen::{HostHeaderArg, ListenArgs};
+pub use login::{LoginArgs, LogoutArgs};
 pub use mark::MarkArgs;
 pub use relay::{
     LogArg, RelayCommand, RelayLimitArgs, RelayLoginArgs, RelayQueueArgs, RelayServeArgs,
@@ -49,6 +54,11 @@ pub use show::ShowArgs;
 pub use sign::SignArgs;
 pub use trigger::TriggerArgs;
 pub use verify::VerifyArgs;
+pub use webhooks::{
+    AccountArgs, LimitArgs, PeriodArg, WebhooksArgs, WebhooksCommand, WebhooksCreateArgs,
+    WebhooksDeleteArgs, WebhooksGetArgs, WebhooksIdsArgs, WebhooksListArgs, WebhooksTestArgs,
+    WebhooksUpdateArgs,
+};
 
 const AFTER: &str = "\
 Examples:
@@ -159,6 +169,14 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run a relay, which gives listeners a public URL; its tokens and names; log in to one
     Relay(RelayServerArgs),
+    /// Manage the webhooks of your Cakemail account
+    Webhooks(WebhooksArgs),
+    /// Log in to your Cakemail account
+    Login(LoginArgs),
+    /// Forget the login to your Cakemail account
+    Logout(LogoutArgs),
+    /// Check everything between Cakemail and your app, and say what to mend
+    Doctor(Box<DoctorArgs>),
     /// Print the completion script for a shell
     Completions {
         /// The shell

@@ -1,5 +1,6 @@
 //! One file per command: it reads settings, wires parts and prints.
 
+mod account;
 mod api;
 mod ask;
 mod audience;
@@ -9,6 +10,7 @@ mod completions;
 mod delete;
 mod demo;
 mod diff;
+mod doctor;
 mod export;
 mod face;
 mod hand;
@@ -20,6 +22,7 @@ mod json_output;
 mod list;
 mod listen;
 pub mod listener_client;
+mod login;
 mod man;
 mod mark;
 mod public;
@@ -38,6 +41,7 @@ mod table;
 mod table_of;
 mod trigger;
 mod verify;
+mod webhooks;
 
 use std::ffi::OsString;
 
@@ -74,6 +78,10 @@ pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<Outcome> {
         Command::Mark(args) => mark::run(&args, config),
         Command::Demo(args) => demo::run(args).map(|()| Outcome::Fine),
         Command::Relay(args) => relay::run(args.command, config),
+        Command::Webhooks(args) => webhooks::run(&args.command, config),
+        Command::Login(args) => login::login(&args, config),
+        Command::Logout(args) => login::logout(&args, config),
+        Command::Doctor(args) => doctor::run(&args, config),
         Command::Completions { shell } => completions::run(shell).map(|()| Outcome::Fine),
         Command::Man { command, out } => {
             man::run(command.as_deref(), out.as_deref()).map(|()| Outcome::Fine)

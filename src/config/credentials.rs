@@ -10,11 +10,15 @@ use secrecy::{ExposeSecret as _, SecretString};
 
 use super::ConfigError;
 use super::file::{others_can_read, user_config_folder};
-use super::relay::shown_url;
+use super::server::shown_url;
 use crate::files::{self, FileError};
 
 /// The file's name, in the user's configuration folder.
 const NAME: &str = "credentials.toml";
+
+/// What stands on top of it.
+const HEADING: &str =
+    "Tokens of `cmhook relay login`: whoever has one gets what is sent to its names.";
 
 /// The key of a relay's token in its table.
 const TOKEN: &str = "token";
@@ -75,7 +79,11 @@ fn path_or_error() -> Result<PathBuf, FileError> {
     })
 }
 
-fn table(path: &Path) -> io::Result<toml::Table> {
+/// Reads a file of tokens; one that is not there is empty.
+///
+/// # Errors
+/// Where it cannot be read or understood. The error shows nothing of what is in it.
+pub fn table(path: &Path) -> io::Result<toml::Table> {
     let text = match fs::read_to_string(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(toml::Table::new()),
         text => text?,
@@ -107,11 +115,17 @@ fn forget_in(path: &Path, relay: &Uri) -> Result<bool, FileError> {
 }
 
 fn save(path: &Path, table: &toml::Table) -> Result<(), FileError> {
+    save_table(path, HEADING, table)
+}
+
+/// Writes a file of tokens for the user alone, a comment on top.
+///
+/// # Errors
+/// Where it cannot be written.
+pub fn save_table(path: &Path, heading: &str, table: &toml::Table) -> Result<(), FileError> {
     files::create_parent(path)?;
     files::write(path, true, |out| {
-        out.write_all(
-            b"# Tokens of `cmhook relay login`: whoever has one gets what is sent to its names.\n",
-        )?;
+        writeln!(out, "# {heading}")?;
         out.write_all(table.to_string().as_bytes())
     })
 }

@@ -289,7 +289,7 @@ fn variable_path(name: &str) -> Option<PathBuf> {
 
 /// The folder of the user's configuration: `$XDG_CONFIG_HOME/cmhook`, `%APPDATA%\cmhook`
 /// or `~/.config/cmhook`.
-pub(super) fn user_config_folder() -> Option<PathBuf> {
+pub fn user_config_folder() -> Option<PathBuf> {
     variable_path("XDG_CONFIG_HOME")
         .or_else(|| cfg!(windows).then(|| variable_path("APPDATA")).flatten())
         .or_else(|| Some(std::env::home_dir()?.join(".config")))

@@ -3,6 +3,7 @@
 //! Flags and environment come in as one [`Raw`] (clap joins them), each file as
 //! another; the first that says something wins, and secrets add up.
 
+mod account;
 mod address;
 pub mod credentials;
 mod file;
@@ -10,6 +11,7 @@ mod origin;
 mod relay;
 mod resolve;
 mod secrets;
+mod server;
 mod target;
 mod units;
 
@@ -20,10 +22,12 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use secrecy::SecretString;
 
-pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_data_folder};
-pub use relay::{is_loopback, is_name, relay_url, shown_url};
+pub use account::{AccountSettings, DEFAULT_API, api_url};
+pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_config_folder, user_data_folder};
+pub use relay::{is_name, relay_url};
 pub use resolve::resolve;
 pub use secrets::labelled;
+pub use server::shown_url;
 pub use target::{BadTarget, Target};
 pub use units::{duration, duration_up_to, size};
 
@@ -148,6 +152,12 @@ pub struct Raw {
     pub takeover: Option<bool>,
     /// Have it together with others.
     pub share: Option<bool>,
+    /// The URL of Cakemail's API. A project's file could send somebody's token anywhere with
+    /// it, so no file can say it.
+    #[serde(skip)]
+    pub api: Option<String>,
+    /// The account there, where one has several.
+    pub account: Option<u64>,
     /// JSON lines.
     pub json: Option<bool>,
     /// No lines for deliveries.
@@ -271,6 +281,8 @@ pub struct Settings {
     pub store: StoreSettings,
     /// What to say of them.
     pub output: OutputSettings,
+    /// The account whose webhooks are managed.
+    pub account: AccountSettings,
     /// Things that are allowed but probably not meant.
     pub doubts: Vec<String>,
 }

@@ -36,6 +36,8 @@ fn setting_of(message: &str) -> Option<&str> {
         Some("forward")
     } else if message.contains("` is not the URL of a relay: ") {
         Some("relay")
+    } else if message.contains("` is not the URL of an API: ") {
+        Some("api")
     } else if message.starts_with("the event pattern `") {
         Some("events")
     } else {
@@ -61,6 +63,7 @@ fn texts(source: &Raw, name: &str) -> Option<Vec<String>> {
         "keep" => source.keep.map(|keep| vec![keep.to_string()]),
         "status" => source.status.map(|status| vec![status.to_string()]),
         "relay" => one(&source.relay),
+        "api" => one(&source.api),
         "name" => one(&source.name),
         "relay-ca" => source
             .relay_ca

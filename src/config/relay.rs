@@ -1,23 +1,21 @@
 //! The relay that gives a listener a public URL.
 
 use std::fs;
-use std::net::IpAddr;
 use std::path::Path;
 
 use http::Uri;
-use http::uri::{Authority, Scheme};
+use http::uri::Scheme;
 use rustls::RootCertStore;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use secrecy::{ExposeSecret as _, SecretString};
 
+use super::server::{Server, presentable, server_url, shown_url};
 use super::{Claim, ConfigError, Raw, RelaySettings, credentials};
+use crate::http::line::is_loopback;
 
 /// The variable that holds the token. There is no flag: `ps` shows those to everybody.
 const VARIABLE: &str = "CMHOOK_RELAY_TOKEN";
-
-/// A URL with a user in it, which many a tool takes for a token.
-const USER: &str = "a user is not wanted in it";
 
 /// The most characters of a name, as of a label in DNS.
 const MAX_NAME: usize = 63;
@@ -92,107 +90,14 @@ fn nothing_for_a_relay(sources: &[Raw]) -> Result<(), ConfigError> {
 /// # Errors
 /// Where it is no such URL.
 pub fn relay_url(text: &str) -> Result<Uri, ConfigError> {
-    let bad = |problem: &str| {
-        ConfigError::new(
-            format!(
-                "`{}` is not the URL of a relay: {problem}",
-                presentable(text)
-            ),
-            if problem == USER {
-                "give the token with `cmhook relay login URL` or CMHOOK_RELAY_TOKEN"
-            } else {
-                "write it as `https://hooks.example.com`"
-            },
-        )
-    };
-    let text = text.trim();
-    if text.is_empty() {
-        return Err(bad("it is empty"));
-    }
-    if text.contains(['?', '#']) {
-        return Err(bad("it ends with the host or a path"));
-    }
-    if text.contains('@') {
-        return Err(bad(USER));
-    }
-    let whole = if text.contains("://") {
-        text.to_owned()
-    } else {
-        format!("https://{text}")
-    };
-    let uri: Uri = whole.parse().map_err(|_| bad("it is no address"))?;
-    let mut parts = uri.into_parts();
-    if !matches!(&parts.scheme, Some(s) if *s == Scheme::HTTP || *s == Scheme::HTTPS) {
-        return Err(bad("only https and http reach one"));
-    }
-    let authority = parts
-        .authority
-        .take()
-        .ok_or_else(|| bad("it has no host"))?;
-    let host = authority.host();
-    if host.is_empty() || host.contains('%') {
-        return Err(bad("it has no host"));
-    }
-    if host.bytes().all(|b| b.is_ascii_digit()) {
-        return Err(bad("a number is no host"));
-    }
-    let has_port = authority.as_str().len() > host.len();
-    if has_port && authority.port_u16().is_none_or(|port| port == 0) {
-        return Err(bad("a port is a number from 1 to 65535"));
-    }
-    let lower = authority.as_str().to_ascii_lowercase();
-    if !text.contains("://") && on_this_machine(authority.host()) {
-        parts.scheme = Some(Scheme::HTTP);
-    }
-    let usual = if parts.scheme == Some(Scheme::HTTP) {
-        ":80"
-    } else {
-        ":443"
-    };
-    // One relay has one URL, under which its token is kept.
-    let authority = Authority::try_from(lower.strip_suffix(usual).unwrap_or(&lower))
-        .map_err(|_| bad("it is no address"))?;
-    let path = parts.path_and_query.take();
-    let path = path.as_ref().map_or("", |path| path.path());
-    let path = match path.trim_end_matches('/') {
-        "" => "/",
-        path => path,
-    };
-    Uri::builder()
-        .scheme(parts.scheme.unwrap_or(Scheme::HTTPS))
-        .authority(authority)
-        .path_and_query(path)
-        .build()
-        .map_err(|_| bad("it is no address"))
-}
-
-/// A relay's URL as it is shown and as its token is kept under: without a slash at its end.
-pub fn shown_url(url: &Uri) -> String {
-    url.to_string().trim_end_matches('/').to_owned()
-}
-
-/// Whether a relay is on this machine by its very name.
-pub fn is_loopback(url: &Uri) -> bool {
-    url.host().is_some_and(on_this_machine)
-}
-
-fn on_this_machine(host: &str) -> bool {
-    let bare = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
-    let host = bare.unwrap_or(host).trim_end_matches('.');
-    let host = host.to_ascii_lowercase();
-    host == "localhost"
-        || host.ends_with(".localhost")
-        || host
-            .parse::<IpAddr>()
-            .is_ok_and(|ip| ip.to_canonical().is_loopback())
-}
-
-/// Of a text that is no URL as much as can be shown: a password may stand before the `@`,
-/// and a token behind the `?`.
-fn presentable(text: &str) -> String {
-    let text = text.split(['?', '#']).next().unwrap_or_default();
-    let text = text.rsplit_once('@').map_or(text, |(_, host)| host);
-    text.escape_debug().to_string()
+    server_url(
+        text,
+        Server {
+            is: "the URL of a relay",
+            example: "write it as `https://hooks.example.com`",
+            user: "give the token with `cmhook relay login URL` or CMHOOK_RELAY_TOKEN",
+        },
+    )
 }
 
 /// Whether a text can be the name of a tunnel, which becomes a label in DNS.

@@ -8,7 +8,7 @@ use super::address::{address, inspector_address};
 use super::origin::with_origin;
 use super::{
     ConfigError, ConfigFiles, ForwardSettings, OneOrMany, OutputSettings, Policy, Raw, Settings,
-    StoreSettings, Target, relay, secrets, units, user_data_folder,
+    StoreSettings, Target, account, relay, secrets, units, user_data_folder,
 };
 use crate::cakemail::event::EventPattern;
 
@@ -57,6 +57,7 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
         ));
     }
     let relay = relay::collect(sources, &mut doubts)?;
+    let account = account::collect(pick!(api).as_deref(), pick!(account))?;
     let insecure_target = pick!(insecure_target).unwrap_or(false);
     if insecure_target
         && let Some(target) = policy.targets().find(|t| t.is_https() && !t.is_loopback())
@@ -81,6 +82,7 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
             )?)
         },
         relay,
+        account,
         forward: ForwardSettings {
             timeout: units::duration("--timeout", pick!(timeout).as_deref().unwrap_or("30s"))?,
             headers: headers(&many!(header))?,

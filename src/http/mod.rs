@@ -3,6 +3,7 @@
 pub mod body;
 pub mod client;
 pub mod headers;
+pub mod line;
 pub mod pool;
 pub mod port_owner;
 mod socket;

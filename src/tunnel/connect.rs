@@ -7,31 +7,29 @@ use bytes::Bytes;
 use http::{HeaderMap, HeaderValue, Request, Response, StatusCode, Uri, header};
 use http_body_util::{BodyExt as _, Empty, Limited};
 use hyper::client::conn::http1;
-use hyper_rustls::{HttpsConnector, MaybeHttpsStream};
-use hyper_util::client::legacy::connect::HttpConnector;
-use hyper_util::client::legacy::connect::proxy::Tunnel as ProxyTunnel;
-use hyper_util::client::proxy::matcher::Matcher;
 use hyper_util::rt::TokioIo;
 use secrecy::{ExposeSecret as _, SecretString};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
-use tower_service::Service as _;
 
-use super::failure::{Answer, Failure, Refused, no_answer, no_such_proxy, through, unconnected};
+use super::failure::{Answer, Failure, Refused};
 use super::holder::holder;
-use crate::config::{Claim, is_loopback};
-use crate::http::client::Resolver;
+use crate::config::Claim;
+use crate::http::line::{self, Lines, Whom, no_answer};
 use crate::link::{self, names};
 
-/// A try takes no longer: over a network that was down, the next one is soon.
-const CONNECTS_WITHIN: Duration = Duration::from_secs(3);
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
 
+/// Whom lines lead to.
+const RELAY: Whom = Whom {
+    name: "the relay",
+    trust: "for a private one, give its certificate with `--relay-ca FILE`",
+};
+
 /// The line to a relay.
-pub(super) type Line = TokioIo<MaybeHttpsStream<TokioIo<TcpStream>>>;
+pub(super) type Line = TokioIo<line::Line>;
 
 /// What is asked for.
 #[derive(Debug)]
@@ -59,7 +57,7 @@ pub(super) struct Connected {
 pub(super) struct Connector {
     asking: Asking,
     instance: String,
-    proxies: Matcher,
+    lines: Lines,
 }
 
 impl Connector {
@@ -67,9 +65,9 @@ impl Connector {
         let mut instance = [0; 16];
         getrandom::fill(&mut instance).map_err(|_| std::io::ErrorKind::Other)?;
         Ok(Self {
-            asking,
             instance: hex::encode(instance),
-            proxies: Matcher::from_env(),
+            lines: Lines::new(Arc::clone(&asking.tls), RELAY),
+            asking,
         })
     }
 
@@ -77,55 +75,9 @@ impl Connector {
         &self.asking.relay
     }
 
-    /// The line, with whatever proxy the environment names; none is asked about this machine
-    /// itself.
-    async fn line(&self) -> Result<Line, Failure> {
-        let relay = self.relay();
-        let proxy = if is_loopback(relay) {
-            None
-        } else {
-            self.proxies.intercept(relay)
-        };
-        let proxy_uri = proxy.as_ref().map(|proxy| proxy.uri().clone());
-        if let Some(uri) = &proxy_uri
-            && uri.scheme_str() != Some("http")
-        {
-            return Err(no_such_proxy(uri));
-        }
-        let mut http = HttpConnector::new_with_resolver(Resolver);
-        http.set_nodelay(true);
-        http.enforce_http(false);
-        http.set_connect_timeout(Some(CONNECTS_WITHIN));
-        let connecting = async {
-            match proxy {
-                None => {
-                    let mut connector = HttpsConnector::from((http, Arc::clone(&self.asking.tls)));
-                    connector.call(relay.clone()).await
-                }
-                Some(proxy) => {
-                    let mut tunnel = ProxyTunnel::new(proxy.uri().clone(), http);
-                    if let Some(auth) = proxy.basic_auth() {
-                        tunnel = tunnel.with_auth(auth.clone());
-                    }
-                    let mut connector =
-                        HttpsConnector::from((tunnel, Arc::clone(&self.asking.tls)));
-                    connector.call(relay.clone()).await
-                }
-            }
-        };
-        match timeout(ANSWERS_WITHIN, connecting).await {
-            Ok(Ok(line)) => Ok(TokioIo::new(line)),
-            Ok(Err(error)) => Err(unconnected(relay, proxy_uri.as_ref(), &*error)),
-            Err(_) => {
-                let at = relay.authority().map_or("", |a| a.as_str());
-                Err(no_answer(at, &through(proxy_uri.as_ref())))
-            }
-        }
-    }
-
     /// Asks for the tunnel.
     pub(super) async fn connect(&self) -> Result<Connected, Failure> {
-        let line = self.line().await?;
+        let line = TokioIo::new(self.lines.open(self.relay()).await?);
         let request = self.request().ok_or_else(unsendable)?;
         let asked = client_async_with_config(request, line, Some(link::config()));
         match timeout(ANSWERS_WITHIN, asked).await {
@@ -146,11 +98,8 @@ impl Connector {
                 })
             }
             Ok(Err(Error::Http(response))) => Err(self.said_no(&response)),
-            Ok(Err(error)) => Err(unconnected(self.relay(), None, &error)),
-            Err(_) => {
-                let at = self.relay().authority().map_or("", |a| a.as_str());
-                Err(no_answer(at, ""))
-            }
+            Ok(Err(error)) => Err(self.lines.why(self.relay(), None, &error).into()),
+            Err(_) => Err(no_answer(self.relay(), None).into()),
         }
     }
 
@@ -244,7 +193,7 @@ pub async fn ask(asking: Asking) -> Result<About, Refused> {
 
 impl Connector {
     async fn ask(&self) -> Result<About, Failure> {
-        let line = self.line().await?;
+        let line = TokioIo::new(self.lines.open(self.relay()).await?);
         let mut request = self.request().ok_or_else(unsendable)?;
         for name in [
             header::CONNECTION,
@@ -266,11 +215,10 @@ impl Connector {
             let body = Limited::new(body, LONGEST).collect().await;
             Ok::<_, hyper::Error>((parts, body.map(http_body_util::Collected::to_bytes)))
         };
-        let at = self.relay().authority().map_or("", |a| a.as_str());
         let (parts, body) = match timeout(ANSWERS_WITHIN, asking).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(unconnected(self.relay(), None, &error)),
-            Err(_) => return Err(no_answer(at, "")),
+            Ok(Err(error)) => return Err(self.lines.why(self.relay(), None, &error).into()),
+            Err(_) => return Err(no_answer(self.relay(), None).into()),
         };
         let body = body.unwrap_or_default();
         if parts.status == StatusCode::OK

@@ -1,14 +1,11 @@
 //! Why there is no connection to the relay, and what to do about it.
 
-use std::error::Error;
-use std::io;
 use std::time::Duration;
 
 use http::{StatusCode, Uri};
-use rustls::CertificateError;
 
 use super::backoff::Lost;
-use crate::http::client::NoSuchHost;
+use crate::http::line::{Obstacle, Unconnected};
 use crate::link::{Farewell, names};
 
 /// The relay said no.
@@ -74,188 +71,21 @@ impl Refused {
     }
 }
 
-/// The first of an error and its causes that is of that type.
-fn find<'a, T: Error + 'static>(error: &'a (dyn Error + 'static)) -> Option<&'a T> {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        if let Some(found) = error.downcast_ref() {
-            return Some(found);
+impl From<Unconnected> for Failure {
+    fn from(why: Unconnected) -> Self {
+        let Unconnected {
+            obstacle,
+            reason,
+            hint,
+        } = why;
+        match obstacle {
+            Obstacle::Certificate => Self::refused("certificate", reason, hint),
+            Obstacle::Tls => Self::refused("tls", reason, hint),
+            Obstacle::Proxy => Self::refused("proxy", reason, hint),
+            Obstacle::Host => Self::lost(Lost::Relay, reason, hint),
+            Obstacle::Network => Self::lost(Lost::Network, reason, hint),
         }
-        // What an io::Error wraps is not among its causes, but its cause is.
-        if let Some(inner) = error
-            .downcast_ref::<io::Error>()
-            .and_then(io::Error::get_ref)
-            && let Some(found) = find_in(inner)
-        {
-            return Some(found);
-        }
-        next = error.source();
     }
-    None
-}
-
-fn find_in<'a, T: Error + 'static>(
-    error: &'a (dyn Error + Send + Sync + 'static),
-) -> Option<&'a T> {
-    let error: &'a (dyn Error + 'static) = error;
-    find(error)
-}
-
-/// The last cause in words: it says most.
-fn root(error: &(dyn Error + 'static)) -> String {
-    let mut error = error;
-    while let Some(source) = error.source() {
-        error = source;
-    }
-    error.to_string()
-}
-
-/// Why no connection was made; `proxy` is the one that was asked.
-pub(super) fn unconnected(
-    relay: &Uri,
-    proxy: Option<&Uri>,
-    error: &(dyn Error + 'static),
-) -> Failure {
-    let host = relay.host().unwrap_or_default();
-    let at = relay.authority().map_or("", |a| a.as_str());
-    if let Some(error) = find::<rustls::Error>(error) {
-        return tls(host, error);
-    }
-    if let Some(failure) = proxy.and_then(|proxy| proxy_said_no(at, proxy, error)) {
-        return failure;
-    }
-    let through = through(proxy);
-    if find::<NoSuchHost>(error).is_some() {
-        return Failure::lost(
-            Lost::Network,
-            format!("cannot find the address of {host}{through}"),
-            "is the name right, and is this machine online?",
-        );
-    }
-    let kind = find::<io::Error>(error).map(io::Error::kind);
-    match kind {
-        Some(io::ErrorKind::ConnectionRefused) => Failure::lost(
-            Lost::Relay,
-            format!("{at} refuses connections{through}"),
-            "is the relay running, and is the port right?",
-        ),
-        Some(io::ErrorKind::TimedOut) => no_answer(at, &through),
-        Some(io::ErrorKind::ConnectionReset | io::ErrorKind::UnexpectedEof) => Failure::lost(
-            Lost::Relay,
-            format!("{at} hung up during the handshake{through}"),
-            "",
-        ),
-        _ => Failure::lost(
-            Lost::Network,
-            format!("cannot connect to {at}{through}: {}", root(error)),
-            if proxy.is_some() {
-                "HTTPS_PROXY and NO_PROXY say which proxy is asked"
-            } else {
-                "is this machine online?"
-            },
-        ),
-    }
-}
-
-/// Without a password: that is nobody's business.
-fn named(proxy: &Uri) -> &str {
-    let at = proxy.authority().map_or("", |a| a.as_str());
-    at.rsplit('@').next().unwrap_or(at)
-}
-
-/// Names the proxy that was asked, for the end of a reason.
-pub(super) fn through(proxy: Option<&Uri>) -> String {
-    proxy.map_or_else(String::new, |proxy| {
-        format!(" through the proxy {}", named(proxy))
-    })
-}
-
-/// What the answer of a proxy means. hyper-util tells what it was in words alone.
-fn proxy_said_no(at: &str, proxy: &Uri, error: &(dyn Error + 'static)) -> Option<Failure> {
-    let (said, proxy) = (root(error), named(proxy));
-    match said.strip_prefix("tunnel error: ")? {
-        // Whoever tries that often is locked out.
-        "proxy authorization required" => Some(Failure::refused(
-            "proxy",
-            format!("the proxy {proxy} wants a user and a password, or others"),
-            "name them in its URL: HTTPS_PROXY=http://USER:PASSWORD@HOST:PORT",
-        )),
-        "unsuccessful" => Some(Failure::lost(
-            Lost::Relay,
-            format!("the proxy {proxy} does not connect to {at}"),
-            "is the relay running, and does the proxy allow it? NO_PROXY names hosts to ask without one",
-        )),
-        _ => None,
-    }
-}
-
-/// The environment names a proxy that does not speak HTTP.
-pub(super) fn no_such_proxy(proxy: &Uri) -> Failure {
-    let scheme = proxy.scheme_str().unwrap_or_default();
-    Failure::refused(
-        "proxy",
-        format!(
-            "{scheme} proxies are not supported, and {} is one",
-            named(proxy)
-        ),
-        "name an HTTP proxy: HTTPS_PROXY=http://HOST:PORT; NO_PROXY names hosts to ask without one",
-    )
-}
-
-/// It took too long.
-pub(super) fn no_answer(at: &str, through: &str) -> Failure {
-    Failure::lost(
-        Lost::Network,
-        format!("{at} does not answer{through}"),
-        "is this machine online, and does a firewall let it out?",
-    )
-}
-
-/// The relay's certificate is no good; there is no way around that.
-fn tls(host: &str, error: &rustls::Error) -> Failure {
-    let clock = "have the relay's certificate renewed; is this machine's clock right?";
-    let (what, hint) = match error {
-        rustls::Error::InvalidCertificate(why) => match why {
-            CertificateError::Expired | CertificateError::ExpiredContext { .. } => {
-                ("has expired".to_owned(), clock)
-            }
-            CertificateError::NotValidYet | CertificateError::NotValidYetContext { .. } => {
-                ("is not valid yet".to_owned(), clock)
-            }
-            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. } => {
-                (
-                    "is for another host".to_owned(),
-                    "use the name that the certificate is for",
-                )
-            }
-            CertificateError::UnknownIssuer => (
-                "is from an issuer that this machine does not trust".to_owned(),
-                "for a private one, give its certificate with `--relay-ca FILE`",
-            ),
-            CertificateError::Other(why) if is_authority(why) => (
-                "is an authority's own, which no host may show".to_owned(),
-                "have it made anew with basicConstraints=CA:FALSE (`openssl req -x509 -addext`)",
-            ),
-            other => (format!("is no good: {other}"), ""),
-        },
-        other => {
-            return Failure::refused(
-                "tls",
-                format!("no TLS connection with {host}: {other}"),
-                "is this the relay's HTTPS port?",
-            );
-        }
-    };
-    Failure::refused(
-        "certificate",
-        format!("the certificate of {host} {what}"),
-        hint,
-    )
-}
-
-/// A self-signed certificate as openssl makes it, unless it is told otherwise.
-fn is_authority(why: &rustls::OtherError) -> bool {
-    why.to_string() == "CaUsedAsEndEntity"
 }
 
 /// What an answer to the request for a tunnel means.

@@ -1,0 +1,100 @@
+//! What opens an account, and where it comes from.
+
+use http::Uri;
+use secrecy::SecretString;
+
+use super::error::Trouble;
+use super::logins::{self, Login};
+use super::tokens::is_token;
+use crate::cakemail::sandbox;
+use crate::config::shown_url;
+use crate::http::line::is_loopback;
+
+const TOKEN: &str = "CAKEMAIL_ACCESS_TOKEN";
+const EMAIL: &str = "CAKEMAIL_EMAIL";
+const PASSWORD: &str = "CAKEMAIL_PASSWORD";
+
+/// What opens an account.
+#[derive(Debug, Clone)]
+pub enum Credentials {
+    /// A token that is good until it is revoked.
+    Token {
+        /// The token.
+        token: SecretString,
+        /// Where it comes from.
+        from: &'static str,
+    },
+    /// What gets tokens.
+    Password {
+        /// Whose.
+        email: String,
+        /// The password.
+        password: SecretString,
+        /// Where they come from.
+        from: &'static str,
+    },
+    /// What `cmhook login` keeps.
+    Login(Login),
+}
+
+impl Credentials {
+    /// What the environment says, as the official CLI has it, or else what `cmhook login`
+    /// kept for that API. For an API on this machine it is the sandbox's own token where
+    /// there is nothing else.
+    ///
+    /// # Errors
+    /// Where there is nothing, or the file with the logins cannot be read.
+    pub fn find(api: &Uri) -> Result<Self, Trouble> {
+        let set = |name: &str| {
+            let text = std::env::var(name).ok()?;
+            let text = text.trim();
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        if let Some(token) = set(TOKEN) {
+            if !is_token(&token) {
+                return Err(Trouble::Logins(format!(
+                    "{TOKEN} has characters that no token has"
+                )));
+            }
+            return Ok(Self::Token {
+                token: token.into(),
+                from: TOKEN,
+            });
+        }
+        // A password may begin or end with a space.
+        let password = std::env::var(PASSWORD).ok().filter(|p| !p.is_empty());
+        let half = match (set(EMAIL), password) {
+            (Some(email), Some(password)) => {
+                return Ok(Self::Password {
+                    email,
+                    password: password.into(),
+                    from: "CAKEMAIL_EMAIL and CAKEMAIL_PASSWORD",
+                });
+            }
+            (Some(_), None) => Some(EMAIL),
+            (None, Some(_)) => Some(PASSWORD),
+            (None, None) => None,
+        };
+        if let Some(login) = logins::read(api)? {
+            return Ok(Self::Login(login));
+        }
+        if is_loopback(api) {
+            return Ok(Self::Token {
+                token: sandbox::ACCESS_TOKEN.into(),
+                from: "cmhook itself, for a sandbox",
+            });
+        }
+        Err(Trouble::NoCredentials {
+            api: shown_url(api),
+            half,
+        })
+    }
+
+    /// Where they come from, for people.
+    pub const fn from(&self) -> &'static str {
+        match self {
+            Self::Token { from, .. } | Self::Password { from, .. } => from,
+            Self::Login(_) => "`cmhook login`",
+        }
+    }
+}

@@ -1,0 +1,223 @@
+//! Reading what the API says when it says no.
+
+use std::time::Duration;
+
+use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
+use http::{HeaderMap, StatusCode};
+use serde_json::Value;
+
+use super::error::Trouble;
+use crate::cakemail::sandbox;
+
+/// More of what it says is not repeated.
+const LONGEST: usize = 300;
+
+/// An answer, read whole.
+pub(super) struct Answer {
+    pub(super) status: StatusCode,
+    pub(super) headers: HeaderMap,
+    pub(super) body: Vec<u8>,
+}
+
+impl Answer {
+    /// Its JSON.
+    pub(super) fn json(&self, api: &str) -> Result<Value, Trouble> {
+        serde_json::from_slice(&self.body).map_err(|_| Trouble::NotJson {
+            api: api.into(),
+            status: self.status.as_u16(),
+            kind: self.kind(),
+        })
+    }
+
+    /// What came in place of JSON.
+    fn kind(&self) -> String {
+        let content = self.headers.get(CONTENT_TYPE);
+        let content = content.and_then(|value| value.to_str().ok()).unwrap_or("");
+        let start = self.body.trim_ascii_start();
+        if start.is_empty() {
+            "nothing".into()
+        } else if start.starts_with(b"<") || content.contains("html") {
+            "HTML".into()
+        } else if content.is_empty() || content.contains("json") {
+            "something".into()
+        } else {
+            cut(content)
+        }
+    }
+
+    /// Whether it is a sandbox's.
+    pub(super) fn is_of_a_sandbox(&self) -> bool {
+        self.headers.contains_key(sandbox::HEADER)
+    }
+
+    /// How long it wants not to be asked.
+    pub(super) fn retry_after(&self) -> Option<Duration> {
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
+        text.trim().parse().ok().map(Duration::from_secs)
+    }
+
+    /// What a status other than 2xx means, but for 401, which depends on who asks.
+    pub(super) fn trouble(&self, api: &str) -> Trouble {
+        let status = self.status.as_u16();
+        if self.status.is_redirection() {
+            let to = self.headers.get(LOCATION);
+            let to = to.and_then(|to| to.to_str().ok()).unwrap_or("nowhere");
+            return Trouble::Moved {
+                api: api.into(),
+                status,
+                to: cut(to),
+            };
+        }
+        if self.status == StatusCode::TOO_MANY_REQUESTS {
+            return Trouble::TooMany {
+                retry_after: self.retry_after(),
+            };
+        }
+        let json = self.json(api);
+        let Ok(json) = json else {
+            // A gateway's 502 is HTML; what it says is its status.
+            return match json {
+                Err(_) if self.status.is_server_error() => Trouble::Server {
+                    status,
+                    said: String::new(),
+                },
+                Err(trouble) => trouble,
+                Ok(_) => unreachable!("it was an error"),
+            };
+        };
+        let (said, fields) = complaint(&json);
+        match status {
+            403 => Trouble::Forbidden { said },
+            404 => Trouble::NotFound { api: api.into() },
+            400 | 422 => Trouble::Invalid {
+                status,
+                said,
+                fields,
+            },
+            500.. => Trouble::Server { status, said },
+            _ => Trouble::Shape {
+                status,
+                what: if said.is_empty() {
+                    "a status that the reference does not have".into()
+                } else {
+                    said
+                },
+            },
+        }
+    }
+}
+
+/// `detail`, which is a text or a list of what is wrong where, in words, and the fields.
+fn complaint(json: &Value) -> (String, Vec<String>) {
+    let detail = ["detail", "message", "error_description", "error"]
+        .iter()
+        .find_map(|name| json.get(name));
+    let Some(Value::Array(entries)) = detail else {
+        let said = detail.and_then(Value::as_str).unwrap_or_default();
+        return (cut(said), Vec::new());
+    };
+    let mut fields = Vec::new();
+    let mut said = Vec::new();
+    for entry in entries {
+        let place: Vec<String> = entry["loc"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .map(|part| part.as_str().map_or_else(|| part.to_string(), Into::into))
+            .filter(|part| part != "body" && part != "query" && part != "path")
+            .collect();
+        let place = place.join(".");
+        let wrong = entry["msg"].as_str().unwrap_or("it is wrong");
+        said.push(if place.is_empty() {
+            wrong.to_owned()
+        } else {
+            format!("`{place}`: {wrong}")
+        });
+        fields.push(place);
+    }
+    (cut(&said.join("; ")), fields)
+}
+
+fn cut(text: &str) -> String {
+    let text = text.trim();
+    match text.char_indices().nth(LONGEST) {
+        None => text.to_owned(),
+        Some((at, _)) => format!("{}…", &text[..at]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn answer(status: u16, content: &str, body: &str) -> Answer {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, content.parse().unwrap());
+        Answer {
+            status: StatusCode::from_u16(status).unwrap(),
+            headers,
+            body: body.into(),
+        }
+    }
+
+    #[test]
+    fn a_validation_error_is_said_field_by_field() {
+        let body = r#"{"detail":[{"loc":["body","url"],"msg":"invalid or missing URL scheme","type":"value_error.url.scheme"},
+            {"loc":["body","rate_limit",0],"msg":"too many","type":"x"},{"loc":["body"],"msg":"bad"},{}]}"#;
+        let trouble = answer(422, "application/json", body).trouble("https://a");
+        assert_eq!(
+            trouble.to_string(),
+            "the API refuses it (422): `url`: invalid or missing URL scheme; `rate_limit.0`: too many; bad; it is wrong"
+        );
+        assert!(trouble.hint().contains("public https"), "{trouble:?}");
+        let trouble = answer(400, "application/json", r#"{"detail":"no"}"#).trouble("https://a");
+        assert_eq!(trouble.to_string(), "the API refuses it (400): no");
+    }
+
+    #[test]
+    fn what_is_not_json_is_named() {
+        let said = |status, content: &str, body: &str| {
+            answer(status, content, body)
+                .trouble("https://a")
+                .to_string()
+        };
+        assert_eq!(
+            said(404, "text/html", "<html>"),
+            "https://a answers 404 with HTML where JSON was due"
+        );
+        assert_eq!(
+            said(403, "text/plain", ""),
+            "https://a answers 403 with nothing where JSON was due"
+        );
+        assert_eq!(
+            said(502, "text/html", "<html>"),
+            "the API is in trouble (502)"
+        );
+        assert_eq!(
+            said(500, "application/json", r#"{"detail":"boom"}"#),
+            "the API is in trouble (500): boom"
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_answer_means_something(status in 300u16..600, body in ".{0,200}") {
+            let trouble = answer(status, "application/json", &body).trouble("https://a");
+            prop_assert!(!trouble.to_string().is_empty());
+            prop_assert!(!trouble.code().is_empty());
+            let _ = trouble.hint();
+        }
+
+        #[test]
+        fn any_complaint_is_read(detail in prop::collection::vec((".{0,9}", ".{0,400}"), 0..5)) {
+            let entries: Vec<_> = detail
+                .iter()
+                .map(|(place, wrong)| serde_json::json!({"loc": [place], "msg": wrong}))
+                .collect();
+            let (said, fields) = complaint(&serde_json::json!({ "detail": entries }));
+            prop_assert!(said.chars().count() <= LONGEST + 1);
+            prop_assert_eq!(fields.len(), detail.len());
+        }
+    }
+}

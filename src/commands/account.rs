@@ -1,0 +1,35 @@
+//! The account that commands work on.
+
+use std::path::Path;
+
+use crate::account::{Api, Credentials};
+use crate::cli::AccountArgs;
+use crate::config::{self, AccountSettings, ConfigError, Raw};
+
+/// Which account is meant, by the flags, the environment and the files.
+///
+/// # Errors
+/// At the first setting that cannot be used.
+pub(super) fn settings(
+    args: &AccountArgs,
+    config: Option<&Path>,
+) -> Result<AccountSettings, ConfigError> {
+    let raw = Raw {
+        // Only a listener has one, and what is wrong with it is no matter of theirs.
+        relay: Some(String::new()),
+        api: args.api.clone(),
+        account: args.account,
+        ..Raw::default()
+    };
+    Ok(config::resolve(raw, config::load(config)?)?.account)
+}
+
+/// A client for it, with what opens it. Nothing is asked yet.
+///
+/// # Errors
+/// Where a setting cannot be used, or nothing opens the account.
+pub(super) fn api(args: &AccountArgs, config: Option<&Path>) -> anyhow::Result<Api> {
+    let settings = settings(args, config)?;
+    let credentials = Credentials::find(&settings.api)?;
+    Ok(Api::new(&settings, credentials))
+}
