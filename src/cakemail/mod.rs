@@ -5,6 +5,7 @@ pub mod diagnosis;
 pub mod event;
 pub mod explained;
 pub mod sample;
+pub mod sandbox;
 mod serializer;
 pub mod signature;
 pub mod verify;

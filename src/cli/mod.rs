@@ -12,6 +12,7 @@ mod mark;
 mod relay;
 mod relay_keep;
 mod replay;
+mod sandbox;
 mod shared;
 mod show;
 mod sign;
@@ -42,6 +43,10 @@ pub use relay_keep::{
     RelayTokenArgs, RelayTokenCommand, RelayTokenCreateArgs,
 };
 pub use replay::{EditArgs, ExpectArgs, PaceArgs, ReplayArgs};
+pub use sandbox::{
+    SandboxAccountArgs, SandboxApiArgs, SandboxArgs, SandboxCommand, SandboxDeliveriesArgs,
+    SandboxEngineArgs, SandboxFireArgs, SandboxServeArgs,
+};
 pub use shared::{
     ColorArg, ColorArgs, JsonArgs, OutputArgs, SecretArgs, SelectArgs, StoreArgs, switch,
 };
@@ -159,6 +164,8 @@ pub enum Command {
     Demo(DemoArgs),
     /// Run a relay, which gives listeners a public URL; its tokens and names; log in to one
     Relay(RelayServerArgs),
+    /// Try it all without an account: a local double of Cakemail's API and its deliveries
+    Sandbox(Box<SandboxArgs>),
     /// Print the completion script for a shell
     Completions {
         /// The shell

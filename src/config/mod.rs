@@ -20,6 +20,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use secrecy::SecretString;
 
+pub use address::address;
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_data_folder};
 pub use relay::{is_loopback, is_name, relay_url, shown_url};
 pub use resolve::resolve;
