@@ -22,6 +22,7 @@ mod json_output;
 mod list;
 mod listen;
 pub mod listener_client;
+mod log;
 mod login;
 mod man;
 mod mark;
@@ -47,6 +48,8 @@ mod webhooks;
 use std::ffi::OsString;
 
 use crate::cli::{Cli, Command, JsonArgs, switch};
+
+pub use log::start_log;
 
 /// What a command has to say with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
