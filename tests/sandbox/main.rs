@@ -2,6 +2,9 @@
 
 #![cfg(unix)]
 
+mod commands;
+mod engine;
+mod faults;
 mod rest;
 #[path = "../support/mod.rs"]
 mod support;
