@@ -6,5 +6,6 @@ mod commands;
 mod engine;
 mod faults;
 mod rest;
+mod sdk;
 #[path = "../support/mod.rs"]
 mod support;
