@@ -19,7 +19,14 @@ fn the_manuals_own_command_works_and_says_what_the_manual_says() {
     let place = Place::new(sandbox.url());
     let all = "email.sent,email.opened,email.clicked";
     let args = [
-        "webhooks", "create", "-u", URL, "-e", all, "-n", "Production Webhook",
+        "webhooks",
+        "create",
+        "-u",
+        URL,
+        "-e",
+        all,
+        "-n",
+        "Production Webhook",
     ];
     let (code, text) = place.terminal(100, &args).end();
     assert_eq!(code, 0, "{text}");
@@ -30,7 +37,12 @@ fn the_manuals_own_command_works_and_says_what_the_manual_says() {
     insta::assert_snapshot!("create_one", text);
     assert_eq!(
         events(&sandbox, "active"),
-        ["Email.Sent", "Email.Opened", "Email.Clicked", "Email.Bounced"]
+        [
+            "Email.Sent",
+            "Email.Opened",
+            "Email.Clicked",
+            "Email.Bounced"
+        ]
     );
 }
 
@@ -42,10 +54,22 @@ fn names_are_any_and_each_event_gets_one_webhook() {
     place.create(words, &["-e", "contact.subscribed", "-e", "Email.Sent"]);
     assert_eq!(
         events(&sandbox, "active"),
-        ["Email.Sent", "Email.ReportedAsSpam", "Campaign.Canceled", "Contact.Added"]
+        [
+            "Email.Sent",
+            "Email.ReportedAsSpam",
+            "Campaign.Canceled",
+            "Contact.Added"
+        ]
     );
-    let limited = ["--rate-limit", "7", "--rate-limit-period", "minute", "--json"];
-    let ran = place.webhooks(&[&["create", "-u", URL, "-e", "list.created"], &limited[..]].concat());
+    let limited = [
+        "--rate-limit",
+        "7",
+        "--rate-limit-period",
+        "minute",
+        "--json",
+    ];
+    let ran =
+        place.webhooks(&[&["create", "-u", URL, "-e", "list.created"], &limited[..]].concat());
     let made = ran.coded(0).json();
     assert_eq!(made[0]["rate_limit"], 7);
     assert_eq!(made[0]["rate_limit_period"], "minute");
@@ -55,7 +79,14 @@ fn names_are_any_and_each_event_gets_one_webhook() {
 fn keys_are_shown_where_that_is_asked_for() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());
-    let args = ["create", "-u", URL, "-e", "email.sent,email.opened", "--json"];
+    let args = [
+        "create",
+        "-u",
+        URL,
+        "-e",
+        "email.sent,email.opened",
+        "--json",
+    ];
     let made = place.webhooks(&args).coded(0).json();
     assert_eq!(made[0].get("key"), None);
     let args = [&args[..], &["--show-secrets"]].concat();
@@ -76,9 +107,15 @@ fn what_cannot_be_meant_is_said_before_anything_is_made() {
         (URL, "zzz.*", "no event matches `zzz.*`"),
         (URL, ",", "`--events` names no event"),
         ("shop.example.com", "email.sent", "is not a whole URL"),
-        ("ftp://shop.example.com", "email.sent", "is neither https nor http"),
+        (
+            "ftp://shop.example.com",
+            "email.sent",
+            "is neither https nor http",
+        ),
     ] {
-        let ran = place.webhooks(&["create", "-u", url, "-e", events]).coded(2);
+        let ran = place
+            .webhooks(&["create", "-u", url, "-e", events])
+            .coded(2);
         ran.says(message);
     }
     let args = ["create", "-u", URL, "-e", "email.sent", "-n", " "];
@@ -92,7 +129,15 @@ fn where_one_fails_none_is_left() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());
     // The manual has it, the API has not.
-    let args = ["create", "-u", URL, "-e", "email.sent,email.opened,campaign.sent", "-n", "x"];
+    let args = [
+        "create",
+        "-u",
+        URL,
+        "-e",
+        "email.sent,email.opened,campaign.sent",
+        "-n",
+        "x",
+    ];
     let ran = place.webhooks(&args).coded(1);
     let ran = ran.says("cannot create a webhook for campaign.sent: the API refuses it (422)");
     let ran = ran.says("are archived again");
@@ -109,7 +154,14 @@ fn what_cannot_be_undone_is_said_with_the_command_that_does_it() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());
     sandbox.fault(&json!({"path": "*/archive", "status": 500, "times": 0}));
-    let args = ["create", "-u", URL, "-e", "email.sent,campaign.sent", "--json"];
+    let args = [
+        "create",
+        "-u",
+        URL,
+        "-e",
+        "email.sent,campaign.sent",
+        "--json",
+    ];
     let ran = place.webhooks(&args).coded(1);
     let id = sandbox.webhooks()[0]["id"].as_str().unwrap().to_owned();
     let command = format!("cmhook webhooks archive {id}");
@@ -129,12 +181,19 @@ fn one_that_was_made_without_an_answer_is_undone_too() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());
     sandbox.register("Email.Opened", URL);
-    sandbox.fault(&json!({"method": "POST", "path": "/webhooks", "status": 502,
-        "body": "<html>bad gateway</html>", "after": true}));
+    sandbox.fault(
+        &json!({"method": "POST", "path": "/webhooks", "status": 502,
+        "body": "<html>bad gateway</html>", "after": true}),
+    );
     let args = ["create", "-u", URL, "-e", "email.opened"];
     let ran = place.webhooks(&args).coded(1);
-    ran.says("is archived again").says("the API is in trouble (502)");
-    assert_eq!(events(&sandbox, "active"), ["Email.Opened"], "the one before");
+    ran.says("is archived again")
+        .says("the API is in trouble (502)");
+    assert_eq!(
+        events(&sandbox, "active"),
+        ["Email.Opened"],
+        "the one before"
+    );
     assert_eq!(events(&sandbox, "archived"), ["Email.Opened"]);
 }
 
@@ -142,16 +201,28 @@ fn one_that_was_made_without_an_answer_is_undone_too() {
 fn of_a_glob_what_the_api_does_not_send_is_left_out() {
     let sandbox = Sandbox::start(&["--narrow-events"]);
     let place = Place::new(sandbox.url());
-    let ran = place.webhooks(&["create", "-u", URL, "-e", "email.*"]).coded(0);
-    let ran = ran.says("warning: ").says(" are left out: the API refuses it (422)");
+    let ran = place
+        .webhooks(&["create", "-u", URL, "-e", "email.*"])
+        .coded(0);
+    let ran = ran
+        .says("warning: ")
+        .says(" are left out: the API refuses it (422)");
     assert_eq!(ran.rows().len(), 2);
-    assert_eq!(events(&sandbox, "active"), ["Email.Clicked", "Email.Bounced"]);
+    assert_eq!(
+        events(&sandbox, "active"),
+        ["Email.Clicked", "Email.Bounced"]
+    );
     // What is named is not left out.
     let args = ["create", "-u", URL, "-e", "list.*,email.opened"];
     let ran = place.webhooks(&args).coded(1);
     ran.says("cannot create a webhook for Email.Opened");
-    assert_eq!(events(&sandbox, "active"), ["Email.Clicked", "Email.Bounced"]);
-    let ran = place.webhooks(&["create", "-u", URL, "-e", "email.q*"]).coded(1);
+    assert_eq!(
+        events(&sandbox, "active"),
+        ["Email.Clicked", "Email.Bounced"]
+    );
+    let ran = place
+        .webhooks(&["create", "-u", URL, "-e", "email.q*"])
+        .coded(1);
     ran.says("cannot create a webhook for Email.Queued");
 }
 
@@ -160,7 +231,9 @@ fn a_double_is_warned_of() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());
     let (id, _) = sandbox.register("Email.Sent", URL);
-    let ran = place.webhooks(&["create", "-u", URL, "-e", "email.sent"]).coded(0);
+    let ran = place
+        .webhooks(&["create", "-u", URL, "-e", "email.sent"])
+        .coded(0);
     let ran = ran.says(&format!("by the webhook {id}: it arrives there twice now"));
     assert_eq!(ran.rows().len(), 1);
     let other = "https://other.example.com/";
@@ -177,7 +250,10 @@ fn a_name_is_for_those_that_were_made_with_it() {
     let ran = place.webhooks(&again).coded(2);
     ran.says("`shop` is the name of other webhooks already");
     let as_id = ["create", "-u", URL, "-e", "email.opened", "-n", &ids[0]];
-    place.webhooks(&as_id).coded(2).says("is the id of a webhook");
+    place
+        .webhooks(&as_id)
+        .coded(2)
+        .says("is the id of a webhook");
     assert_eq!(events(&sandbox, "active").len(), 1);
     // Once they are archived nobody needs it.
     place.webhooks(&["archive", "shop"]).coded(0);
@@ -193,7 +269,13 @@ fn a_name_is_for_those_that_were_made_with_it() {
 fn what_the_url_must_be_is_said() {
     let sandbox = Sandbox::start(&["--strict-urls"]);
     let place = Place::new(sandbox.url());
-    let args = ["create", "-u", "http://127.0.0.1:3000/x", "-e", "email.sent"];
+    let args = [
+        "create",
+        "-u",
+        "http://127.0.0.1:3000/x",
+        "-e",
+        "email.sent",
+    ];
     let ran = place.webhooks(&args).coded(1);
     ran.says("`url`: ").says("Cakemail calls public https URLs");
     let long = format!("https://shop.example.com/{}", "x".repeat(2083));
@@ -207,7 +289,16 @@ fn several_at_once_lose_no_name() {
     let place = Place::new(sandbox.url());
     let names: Vec<String> = (0..8).map(|n| format!("name{n}")).collect();
     let children = names.iter().map(|name| {
-        place.start(&["webhooks", "create", "-u", URL, "-e", "email.sent", "-n", name])
+        place.start(&[
+            "webhooks",
+            "create",
+            "-u",
+            URL,
+            "-e",
+            "email.sent",
+            "-n",
+            name,
+        ])
     });
     for child in children.collect::<Vec<_>>() {
         let output = child.wait_with_output().expect("it ends");

@@ -6,7 +6,14 @@ use crate::kit::Place;
 fn help_is_as_it_was_reviewed() {
     let place = Place::new("http://127.0.0.1:1");
     let of_webhooks = [
-        "list", "get", "create", "update", "archive", "unarchive", "test", "delete",
+        "list",
+        "get",
+        "create",
+        "update",
+        "archive",
+        "unarchive",
+        "test",
+        "delete",
     ];
     let mut all: Vec<Vec<&str>> = vec![vec!["webhooks"], vec!["login"], vec!["logout"]];
     all.extend(of_webhooks.map(|name| vec!["webhooks", name]));

@@ -11,10 +11,17 @@ fn a_terminal_gets_a_table_and_a_pipe_gets_rows() {
     let place = Place::new(sandbox.url());
     let none = place.webhooks(&["list"]).coded(1);
     assert_eq!(none.stdout, "");
-    assert!(none.stderr.starts_with("There are no active webhooks: "), "{}", none.stderr);
+    assert!(
+        none.stderr.starts_with("There are no active webhooks: "),
+        "{}",
+        none.stderr
+    );
     assert_eq!(place.webhooks(&["list", "--json"]).coded(1).stdout, "[]\n");
     let ids = place.create("email.sent,email.opened", &["-n", "Production Webhook"]);
-    place.create("email.bounced", &["--rate-limit", "5", "--rate-limit-period", "minute"]);
+    place.create(
+        "email.bounced",
+        &["--rate-limit", "5", "--rate-limit-period", "minute"],
+    );
     place.webhooks(&["archive", &ids[0]]).coded(0);
     let listed = place.webhooks(&["list"]).coded(0);
     assert_eq!(listed.rows().len(), 2);
@@ -41,7 +48,10 @@ fn json_has_what_the_api_has_and_the_name() {
             "archived_at": null, "rate_limit": 50, "rate_limit_period": "second", "name": "shop"}])
     );
     let some = place.webhooks(&["list", "--json", "event,name"]).coded(0);
-    assert_eq!(some.json(), json!([{"event": "Email.Sent", "name": "shop"}]));
+    assert_eq!(
+        some.json(),
+        json!([{"event": "Email.Sent", "name": "shop"}])
+    );
     let jq = place.webhooks(&["list", "--jq", ".[].id"]).coded(0);
     assert_eq!(jq.stdout, format!("{}\n", ids[0]));
     let bad = place.webhooks(&["list", "--json", "nope"]).coded(2);
@@ -64,7 +74,9 @@ fn all_pages_are_listed_or_one() {
     for (at, id) in ids.iter().enumerate() {
         assert_eq!(all[at + 3]["id"], **id);
     }
-    place.webhooks(&["list", "--page", "9999", "--per-page", "50"]).coded(1);
+    place
+        .webhooks(&["list", "--page", "9999", "--per-page", "50"])
+        .coded(1);
     place.webhooks(&["list", "--page", "0"]).coded(2);
 }
 
@@ -75,13 +87,27 @@ fn a_key_is_shown_to_whoever_asks_for_it() {
     let place = Place::new(sandbox.url());
     let got = place.webhooks(&["get", &id]).coded(0);
     insta::assert_snapshot!("get", got.stdout);
-    for args in [&["get", &id, "--json"][..], &["list", "--json"], &["get", &id, "-vv"]] {
+    for args in [
+        &["get", &id, "--json"][..],
+        &["list", "--json"],
+        &["get", &id, "-vv"],
+    ] {
         let ran = place.webhooks(args).coded(0);
-        assert!(!ran.stdout.contains(&key) && !ran.stderr.contains(&key), "{args:?}");
+        assert!(
+            !ran.stdout.contains(&key) && !ran.stderr.contains(&key),
+            "{args:?}"
+        );
     }
-    assert_eq!(place.webhooks(&["get", &id, "--json"]).json()["key"], json!(null));
+    assert_eq!(
+        place.webhooks(&["get", &id, "--json"]).json()["key"],
+        json!(null)
+    );
     let got = place.webhooks(&["get", &id, "--show-secrets"]).coded(0);
-    assert!(got.stdout.ends_with(&format!("Key: {key}\n")), "{}", got.stdout);
+    assert!(
+        got.stdout.ends_with(&format!("Key: {key}\n")),
+        "{}",
+        got.stdout
+    );
     let jq = place.webhooks(&["get", &id, "--show-secrets", "--jq", ".key"]);
     assert_eq!(jq.coded(0).stdout, format!("{key}\n"));
 }

@@ -13,6 +13,8 @@ mod help;
 mod kit;
 mod list;
 mod login;
+#[path = "../relay_outages/pki.rs"]
+mod pki;
 mod sample;
 mod tls;
 mod tokens;

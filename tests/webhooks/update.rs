@@ -8,12 +8,14 @@ use crate::support::sandbox::Sandbox;
 /// What was done to which event.
 fn changes(rows: &[Vec<&str>]) -> Vec<(String, String)> {
     let rows = rows.iter();
-    rows.map(|row| (row[0].to_owned(), row[3].to_owned())).collect()
+    rows.map(|row| (row[0].to_owned(), row[3].to_owned()))
+        .collect()
 }
 
 fn pairs(of: &[(&str, &str)]) -> Vec<(String, String)> {
     let of = of.iter();
-    of.map(|(change, event)| ((*change).into(), (*event).into())).collect()
+    of.map(|(change, event)| ((*change).into(), (*event).into()))
+        .collect()
 }
 
 fn active(sandbox: &Sandbox) -> Vec<String> {
@@ -28,7 +30,12 @@ fn the_manuals_own_command_changes_the_events_of_those_made_together() {
     let sandbox = Sandbox::start(&["--seed", "7"]);
     let place = Place::new(sandbox.url());
     let ids = place.create("email.sent,email.opened,email.clicked", &[]);
-    let args = ["update", &ids[0], "-e", "email.sent,email.opened,email.bounced"];
+    let args = [
+        "update",
+        &ids[0],
+        "-e",
+        "email.sent,email.opened,email.bounced",
+    ];
     let ran = place.webhooks(&args).coded(0);
     assert_eq!(
         changes(&ran.rows()),
@@ -39,10 +46,19 @@ fn the_manuals_own_command_changes_the_events_of_those_made_together() {
             ("created", "Email.Bounced"),
         ])
     );
-    assert_eq!(active(&sandbox), ["Email.Sent", "Email.Opened", "Email.Bounced"]);
+    assert_eq!(
+        active(&sandbox),
+        ["Email.Sent", "Email.Opened", "Email.Bounced"]
+    );
     // The new one is one of them from then on, by whichever id.
     let new = ran.rows()[3][1].to_owned();
-    let args = ["webhooks", "update", &new, "-e", "email.bounced,email.opened"];
+    let args = [
+        "webhooks",
+        "update",
+        &new,
+        "-e",
+        "email.bounced,email.opened",
+    ];
     let (code, text) = place.terminal(120, &args).end();
     assert_eq!(code, 0, "{text}");
     insta::assert_snapshot!("update", text);
@@ -56,7 +72,9 @@ fn one_alone_becomes_several_and_gets_a_name() {
     let (id, _) = sandbox.register_with(
         &json!({"event": "Email.Sent", "url": URL, "rate_limit": 3, "rate_limit_period": "minute"}),
     );
-    place.webhooks(&["update", &id, "-e", "email.sent,email.opened"]).coded(0);
+    place
+        .webhooks(&["update", &id, "-e", "email.sent,email.opened"])
+        .coded(0);
     let all = sandbox.webhooks();
     // As the first one is.
     assert_eq!(all[1]["rate_limit"], 3);
@@ -79,7 +97,14 @@ fn url_and_limit_are_changed_of_one_or_of_all() {
     let ran = place.webhooks(&["update", &ids[1], "-u", "https://new.example.com/"]);
     let ran = ran.coded(0).says(&format!("are as they were: {}", ids[0]));
     assert_eq!(changes(&ran.rows()), pairs(&[("updated", "Email.Opened")]));
-    let args = ["update", "shop", "-u", "https://new.example.com/", "--rate-limit", "9"];
+    let args = [
+        "update",
+        "shop",
+        "-u",
+        "https://new.example.com/",
+        "--rate-limit",
+        "9",
+    ];
     let ran = place.webhooks(&args).coded(0);
     assert_eq!(ran.stderr, "");
     let all = sandbox.webhooks();
@@ -88,7 +113,11 @@ fn url_and_limit_are_changed_of_one_or_of_all() {
         assert_eq!(webhook["rate_limit"], 9);
     }
     let ran = place.webhooks(&args).coded(0);
-    assert!(ran.rows().iter().all(|row| row[0] == "unchanged"), "{}", ran.stdout);
+    assert!(
+        ran.rows().iter().all(|row| row[0] == "unchanged"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
@@ -97,11 +126,27 @@ fn what_is_archived_and_wanted_again_comes_back_with_its_key() {
     let place = Place::new(sandbox.url());
     let ids = place.create("email.sent,email.opened", &["-n", "shop"]);
     place.webhooks(&["archive", &ids[1]]).coded(0);
-    let ran = place.webhooks(&["update", "shop", "-e", "email.*", "-u", "https://n.example.com/"]);
+    let ran = place.webhooks(&[
+        "update",
+        "shop",
+        "-e",
+        "email.*",
+        "-u",
+        "https://n.example.com/",
+    ]);
     let ran = ran.coded(0);
-    assert_eq!(changes(&ran.rows())[1], pairs(&[("unarchived", "Email.Opened")])[0]);
+    assert_eq!(
+        changes(&ran.rows())[1],
+        pairs(&[("unarchived", "Email.Opened")])[0]
+    );
     assert_eq!(ran.rows()[1][1], ids[1]);
-    assert!(ran.rows().iter().all(|row| row[4] == "https://n.example.com/"), "{}", ran.stdout);
+    assert!(
+        ran.rows()
+            .iter()
+            .all(|row| row[4] == "https://n.example.com/"),
+        "{}",
+        ran.stdout
+    );
 }
 
 #[test]
@@ -111,7 +156,14 @@ fn nothing_is_changed_where_not_all_of_it_can_be() {
     let ids = place.create("email.sent,email.opened,email.clicked", &["-n", "shop"]);
     let before = sandbox.webhooks();
     sandbox.fault(&json!({"path": format!("/webhooks/{}/archive", ids[2]), "status": 403}));
-    let args = ["update", "shop", "-e", "email.sent,email.bounced", "-u", "https://n.example.com/"];
+    let args = [
+        "update",
+        "shop",
+        "-e",
+        "email.sent,email.bounced",
+        "-u",
+        "https://n.example.com/",
+    ];
     let ran = place.webhooks(&args).coded(1);
     let ran = ran.says("nothing is changed, all is as it was before: cannot archive the webhook");
     ran.says("this account may not do that (403)");
@@ -121,8 +173,14 @@ fn nothing_is_changed_where_not_all_of_it_can_be() {
     let listed = place.webhooks(&["list", "--jq", "[.[].name] | join(\" \")"]);
     assert_eq!(listed.coded(0).stdout, "shop shop shop\n");
     // What fails at first changes nothing, so nothing is to be undone.
-    let ran = place.webhooks(&["update", "shop", "-e", "campaign.sent"]).coded(1);
-    assert!(ran.stderr.starts_with("error: cannot create"), "{}", ran.stderr);
+    let ran = place
+        .webhooks(&["update", "shop", "-e", "campaign.sent"])
+        .coded(1);
+    assert!(
+        ran.stderr.starts_with("error: cannot create"),
+        "{}",
+        ran.stderr
+    );
     assert_eq!(sandbox.webhooks(), after);
 }
 
@@ -130,8 +188,13 @@ fn nothing_is_changed_where_not_all_of_it_can_be() {
 fn mistakes_are_said() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());
-    place.webhooks(&["update", "x"]).coded(2).says("nothing is to be changed");
-    let ran = place.webhooks(&["update", "x", "-e", "email.sent"]).coded(1);
+    place
+        .webhooks(&["update", "x"])
+        .coded(2)
+        .says("nothing is to be changed");
+    let ran = place
+        .webhooks(&["update", "x", "-e", "email.sent"])
+        .coded(1);
     ran.says("there is no webhook `x`");
     place.create("email.sent", &["-n", "one"]);
     place.create("email.sent", &["-n", "two"]);
@@ -151,7 +214,9 @@ fn one_that_is_gone_is_left_out() {
     let kept = std::fs::read_to_string(&file).expect("the groups");
     std::fs::write(&file, kept.replace(&ids[0], "gone")).expect("a file");
     let ran = place.webhooks(&["update", "shop", "-e", "email.opened,email.clicked"]);
-    let ran = ran.coded(0).says("warning: the webhook gone is not there any more");
+    let ran = ran
+        .coded(0)
+        .says("warning: the webhook gone is not there any more");
     assert_eq!(
         changes(&ran.rows()),
         pairs(&[("unchanged", "Email.Opened"), ("created", "Email.Clicked")])
