@@ -25,6 +25,11 @@ impl ConfigFiles {
     pub fn json(&self) -> Option<bool> {
         self.sources.iter().find_map(|source| source.json)
     }
+
+    /// Whether they ask for webhooks to be made.
+    pub fn register(&self) -> Option<bool> {
+        self.sources.iter().find_map(|source| source.register)
+    }
 }
 
 impl OneOrMany {
