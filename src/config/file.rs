@@ -393,6 +393,9 @@ mod tests {
             relay_ca = "ca.pem"
             name = "shop"
             share = false
+            register = true
+            public_url = "https://hooks.example.com/shop"
+            account = 17
             json = true
             quiet = true
             color = "never"
