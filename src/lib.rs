@@ -23,6 +23,7 @@ pub mod link;
 pub mod payload;
 pub mod relay;
 pub mod report;
+pub mod sandbox;
 pub mod store;
 pub mod tui;
 pub mod tunnel;

@@ -31,6 +31,7 @@ mod reader_left;
 pub mod register;
 pub mod relay;
 pub mod replay;
+pub mod sandbox;
 pub mod select;
 mod session;
 mod setup;
@@ -83,6 +84,7 @@ pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<Outcome> {
         Command::Login(args) => login::login(&args, config),
         Command::Logout(args) => login::logout(&args, config),
         Command::Doctor(args) => doctor::run(&args, config),
+        Command::Sandbox(args) => sandbox::run(&args, config),
         Command::Completions { shell } => completions::run(shell).map(|()| Outcome::Fine),
         Command::Man { command, out } => {
             man::run(command.as_deref(), out.as_deref()).map(|()| Outcome::Fine)
@@ -105,6 +107,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Verify(args) => of(&args.json),
         Command::Import(args) => of(&args.json),
         Command::Relay(args) => relay::asks_for_json(&args.command),
+        Command::Sandbox(args) => sandbox::asks_for_json(args),
         _ => None,
     }
 }
