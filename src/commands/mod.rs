@@ -14,6 +14,7 @@ mod doctor;
 mod export;
 mod face;
 mod hand;
+mod hidden;
 mod import;
 mod ink;
 mod jq;
@@ -108,6 +109,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Import(args) => of(&args.json),
         Command::Relay(args) => relay::asks_for_json(&args.command),
         Command::Sandbox(args) => sandbox::asks_for_json(args),
+        Command::Webhooks(args) => of(webhooks::json_args(&args.command)),
         _ => None,
     }
 }
