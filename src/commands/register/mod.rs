@@ -160,8 +160,8 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
             warnings.push(Warning {
                 code: "left_behind",
                 message: match count {
-                    1 => "archived a webhook that a cmhook left which was killed".into(),
-                    many => format!("archived {many} webhooks that a cmhook left which was killed"),
+                    1 => "archived a webhook of a cmhook that was killed".into(),
+                    many => format!("archived {many} webhooks of a cmhook that was killed"),
                 },
                 hint: String::new(),
             });
