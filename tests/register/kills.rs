@@ -94,6 +94,7 @@ fn one_that_was_killed_before_the_api_had_its_request_leaves_nothing_to_archive(
     };
     until("asked", is_asked);
     killed.kill();
+    sandbox.ask("DELETE", "/sandbox/faults", &json!(null));
     let (own, _) = sandbox.register("Email.Sent", URL);
     at_url(&home, &sandbox, "email.opened").stop();
     assert_eq!(active(&sandbox), [("Email.Sent".to_owned(), own)]);

@@ -128,7 +128,7 @@ fn of_a_glob_what_the_api_refuses_is_left_out() {
     listener.process.terminate();
     let said = listener.process.stderr.text();
     assert!(
-        said.contains("the API does not know Email.Sent, Email.Opened"),
+        said.contains("does not know them: Email.Delivered, Email.Error, "),
         "{said}"
     );
     // By its name it is wanted.

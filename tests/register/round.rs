@@ -22,7 +22,7 @@ fn a_hundred_events_of_three_kinds_go_through_relay_and_listener_to_an_app() {
     let home = new_home();
     let target = format!("http://127.0.0.1:{}/webhooks/cakemail", app.port());
     let relayed = relay.ready["url"].as_str().expect("its URL");
-    let more = ["--relay", relayed, "--name", "shop", "--forward", &target];
+    let more = ["--relay", relayed, "--forward", &target];
     let events = "email.opened,email.cl*,Email.Bounced";
     let mut listener = registered(&home, &sandbox, events, &more);
     let public = listener.ready["public_url"].as_str().expect("it is online");
@@ -150,20 +150,20 @@ fn keys_are_in_no_output_and_in_no_file() {
 #[test]
 fn the_webhooks_follow_the_relay_to_another_url() {
     let sandbox = Sandbox::start(&["--seed", "4"]);
-    let relay = Relay::open(&[]);
+    let relay_home = new_home();
+    let relay = Relay::start_in(&relay_home, &["--open"]);
     let relayed = relay.ready["url"].as_str().expect("its URL").to_owned();
     let home = new_home();
-    let more = ["--relay", &relayed, "--name", "shop"];
+    let more = ["--relay", &*relayed];
     let mut listener = registered(&home, &sandbox, "email.sent,email.opened", &more);
     let before = listener.ready["public_url"]
         .as_str()
         .expect("a URL")
         .to_owned();
     let address = relay.address();
-    let relay_home = std::rc::Rc::new(crate::support::listener::home());
     drop(relay);
     let other = format!("http://localhost:{}", address.port());
-    let again = ["--open", "--url", &other];
+    let again = ["--open", "--domain", "localhost"];
     let relay = Relay::start_at(&relay_home, &address.to_string(), &again);
     let moved = |sandbox: &Sandbox| {
         let webhooks = sandbox.webhooks();

@@ -126,10 +126,11 @@ impl Making<'_> {
                 .get_or_insert_with(|| refused(wanted, trouble.clone()));
         }
         let names: Vec<&str> = skipped.iter().map(|(_, one, _)| &*one.name).collect();
+        let them = if names.len() == 1 { "it" } else { "them" };
         all.skipped = (!names.is_empty()).then(|| Warning {
             code: "not_registered",
             message: format!(
-                "the API does not know {}, so that is not registered",
+                "not registered, because the API does not know {them}: {}",
                 names.join(", ")
             ),
             hint: String::new(),
