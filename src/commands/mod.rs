@@ -30,6 +30,7 @@ mod mark;
 mod public;
 mod rate;
 mod reader_left;
+pub mod register;
 pub mod relay;
 pub mod replay;
 pub mod sandbox;
