@@ -126,6 +126,9 @@ impl Session {
             connections.clone(),
             hurry.clone(),
         );
+        if let Some(key) = api.as_ref().and_then(api::Opened::canary_key) {
+            intake.expect_canaries(key);
+        }
         tokio::spawn(listener::serve(
             socket,
             Arc::clone(&intake),
