@@ -138,10 +138,13 @@ impl<'a> Account<'a> {
         let mut missing: Vec<&'static str> = Vec::new();
         let mut sent: Vec<&'static str> = Vec::new();
         let mut unknown: Vec<String> = Vec::new();
+        let mut meant: Option<String> = None;
         for pattern in self.events {
             let names = pattern.api_names();
             if names.is_empty() {
                 unknown.push(pattern.to_string());
+                let name = pattern.suggestion().map(std::borrow::Cow::into_owned);
+                meant = meant.or(name);
             }
             for name in names {
                 let is_sent = self.ours().any(|webhook| same_event(&webhook.event, name));
@@ -160,7 +163,10 @@ impl<'a> Account<'a> {
         }
         if !unknown.is_empty() {
             let found = format!("the API sends no event called {}", listed(&unknown));
-            return Check::warn(ID, found).cure("`cmhook trigger --list` lists the names that are known; those in upper case are the API's");
+            return Check::warn(ID, found).cure(match meant {
+                Some(name) => format!("did you mean `{name}`?"),
+                None => "`cmhook trigger --list` lists the names that are known; those in upper case are the API's".into(),
+            });
         }
         Check::ok(ID, format!("{} sent{here}", is_or_are(&sent)))
     }

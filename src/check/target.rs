@@ -73,8 +73,7 @@ fn is_down(target: &Target, reach: &Reach) -> Check {
             target.port()
         ),
         _ if is_local && is_refused => format!(
-            "nothing listens on port {}: start your app, or correct the port{}",
-            target.port(),
+            "start your app, or correct the port{}",
             reach.surroundings.of_localhost()
         ),
         _ if is_refused && is_this_machines(target) => format!(

@@ -143,7 +143,7 @@ impl Doctor<'_> {
         Account {
             webhooks: &got.webhooks,
             public,
-            events: &self.configured.settings.policy.events,
+            events: &self.configured.events,
         }
     }
 

@@ -54,7 +54,8 @@ impl Doctor<'_> {
     /// The targets of the settings, or else those of the running listener.
     pub(super) async fn apps(&self) -> Vec<App> {
         let policy = &self.configured.settings.policy;
-        let asked = policy
+        let asked = self
+            .configured
             .events
             .first()
             .and_then(|pattern| pattern.names().first().copied());

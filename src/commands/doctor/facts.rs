@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::cakemail::event::{BadPattern, EventPattern};
 use crate::capture::canary::CanaryKey;
 use crate::cli::DoctorArgs;
 use crate::commands::api;
@@ -17,6 +18,8 @@ pub(super) struct Configured {
     pub(super) settings: Settings,
     /// Those that were read.
     pub(super) files: Vec<PathBuf>,
+    /// The events that should arrive.
+    pub(super) events: Vec<EventPattern>,
     /// Why they are of no use; the settings are those of flags and environment then.
     pub(super) error: Option<ConfigError>,
 }
@@ -26,7 +29,6 @@ fn raw(args: &DoctorArgs) -> Raw {
     let some = |values: Vec<String>| (!values.is_empty()).then_some(OneOrMany::Many(values));
     let mut raw = Raw {
         forward: some([&args.targets[..], &args.forward].concat()),
-        events: some(args.events.clone()),
         store: args.store.store.clone(),
         // A store that is named is meant, whatever a file says of keeping none.
         ephemeral: args.store.store.is_some().then_some(false),
@@ -44,6 +46,20 @@ fn raw(args: &DoctorArgs) -> Raw {
     raw
 }
 
+/// Those of flags and environment. In a listener's settings they are what is forwarded, and
+/// here what is wanted, so that they are no matter of those.
+fn events(texts: &[String]) -> Result<Vec<EventPattern>, ConfigError> {
+    let texts = texts.iter().flat_map(|list| list.split(','));
+    let texts = texts.filter(|text| !text.trim().is_empty());
+    let patterns = texts.map(|text| {
+        text.parse().map_err(|error: BadPattern| ConfigError {
+            message: error.to_string(),
+            hint: "for example `--events 'email.*,campaign.sent'`".into(),
+        })
+    });
+    patterns.collect()
+}
+
 impl Configured {
     /// Reads what there is. Files that are of no use end nothing: the rest can be looked at
     /// all the same.
@@ -59,14 +75,21 @@ impl Configured {
             let read = read.collect();
             Ok((read, config::resolve(raw(args), files)?))
         });
+        let asked = events(&args.events)?;
         match resolved {
             Ok((files, settings)) => Ok(Self {
+                events: if asked.is_empty() {
+                    settings.policy.events.clone()
+                } else {
+                    asked
+                },
                 settings,
                 files,
                 error: None,
             }),
             Err(error) => Ok(Self {
                 settings: config::resolve(raw(args), ConfigFiles::default())?,
+                events: asked,
                 files: Vec::new(),
                 error: Some(error),
             }),

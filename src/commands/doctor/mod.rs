@@ -67,9 +67,7 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
     let told = runtime.block_on(async {
         let mut checks = doctor.checks();
         while let Some(group) = checks.next().await {
-            for check in &group {
-                told.say(check)?;
-            }
+            told.say(&group)?;
         }
         told.end()
     });

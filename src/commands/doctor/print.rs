@@ -1,6 +1,6 @@
 //! Telling how checks came out.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, IsTerminal as _, Write};
 
 use anstyle::Style;
 use serde::Serialize;
@@ -80,33 +80,45 @@ impl Told {
         })
     }
 
-    /// Tells one.
+    /// Tells those that came out together.
     ///
     /// # Errors
     /// Those of standard output and of the jq expression.
-    pub(super) fn say(&mut self, check: &Check) -> anyhow::Result<()> {
-        self.tally.add(check.status);
-        let is_first = self.group.is_none();
-        let is_next = self.group.replace(check.group()) != Some(check.group());
+    pub(super) fn say(&mut self, checks: &[Check]) -> anyhow::Result<()> {
+        for check in checks {
+            self.tally.add(check.status);
+        }
         match &self.form {
-            Form::Json { output, .. } => output.write_line(CheckObject {
-                r#type: "check",
-                id: check.id,
-                status: check.status.name(),
-                title: check.title(),
-                found: &check.found,
-                cure: check.cure.as_deref(),
+            Form::Json { output, .. } => checks.iter().try_for_each(|check| {
+                output.write_line(CheckObject {
+                    r#type: "check",
+                    id: check.id,
+                    status: check.status.name(),
+                    title: check.title(),
+                    found: &check.found,
+                    cure: check.cure.as_deref(),
+                })
             }),
-            Form::Plain(ink) => Ok(plain(ink, check)?),
+            Form::Plain(ink) => {
+                let mut out = io::stdout().lock();
+                for alike in checks.chunk_by(are_alike) {
+                    plain(&mut out, ink, alike)?;
+                }
+                Ok(out.flush()?)
+            }
             Form::Terminal(ink) => {
                 let mut out = io::stdout().lock();
-                if is_next {
-                    let title = ink.paint(BOLD, check.group().title());
-                    let line = if is_first { "" } else { "\n" };
-                    writeln!(out, "{line}{title}")?;
+                for alike in checks.chunk_by(are_alike) {
+                    let group = alike.first().map(Check::group);
+                    if self.group != group {
+                        let line = if self.group.is_none() { "" } else { "\n" };
+                        let title = ink.paint(BOLD, group.map_or("", Group::title));
+                        writeln!(out, "{line}{title}")?;
+                        self.group = group;
+                    }
+                    painted(&mut out, ink, alike)?;
                 }
-                drop(out);
-                Ok(painted(ink, check)?)
+                Ok(out.flush()?)
             }
         }
     }
@@ -152,45 +164,57 @@ const fn mark(status: Status) -> (Style, &'static str) {
     }
 }
 
-/// `fail  Takes connections: …`, and the cure below.
-fn plain(ink: &Ink, check: &Check) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let (style, _) = mark(check.status);
-    let word = format!("{:<4}", check.status.name());
-    let (word, found) = (ink.paint(style, &word), shown(&check.found));
-    writeln!(out, "{word}  {}: {found}", check.title())?;
-    if let Some(cure) = &check.cure {
-        writeln!(out, "      cure: {}", shown(cure))?;
-    }
-    out.flush()
+/// Whether people need to read it once only: both were left out, and for the same reason.
+fn are_alike(one: &Check, other: &Check) -> bool {
+    one.status == Status::Skip && other.status == Status::Skip && one.found == other.found
 }
 
-fn painted(ink: &Ink, check: &Check) -> io::Result<()> {
-    let mut out = io::stdout().lock();
-    let (style, sign) = mark(check.status);
+/// Their titles, and what was found.
+fn line(alike: &[Check]) -> String {
+    let titles: Vec<_> = alike.iter().map(Check::title).collect();
+    let found = alike.first().map_or("", |check| &check.found);
+    format!("{}: {}", titles.join(", "), shown(found))
+}
+
+fn cure(alike: &[Check]) -> Option<&str> {
+    alike.iter().find_map(|check| check.cure.as_deref())
+}
+
+fn status(alike: &[Check]) -> Status {
+    alike.first().map_or(Status::Skip, |check| check.status)
+}
+
+/// `fail  Takes connections: …`, and the cure below.
+fn plain(out: &mut impl Write, ink: &Ink, alike: &[Check]) -> io::Result<()> {
+    let status = status(alike);
+    let word = format!("{:<4}", status.name());
+    writeln!(out, "{}  {}", ink.paint(mark(status).0, &word), line(alike))?;
+    if let Some(cure) = cure(alike) {
+        writeln!(out, "      cure: {}", shown(cure))?;
+    }
+    Ok(())
+}
+
+fn painted(out: &mut impl Write, ink: &Ink, alike: &[Check]) -> io::Result<()> {
+    let status = status(alike);
+    let (style, sign) = mark(status);
     let width = terminal_size::terminal_size().map_or(80, |(width, _)| usize::from(width.0));
     let width = width.min(WIDEST).saturating_sub(6).max(20);
-    let first = format!("{}: {}", check.title(), shown(&check.found));
-    for (at, line) in folded(&first, width).into_iter().enumerate() {
-        let text = match check.status {
-            Status::Skip => ink.paint(DIM, &line),
-            Status::Warn | Status::Fail if at == 0 => ink.paint(style, &line),
-            _ => line.as_str().into(),
+    for (at, line) in folded(&line(alike), width).into_iter().enumerate() {
+        let text = match status {
+            Status::Ok => line.as_str().into(),
+            _ => ink.paint(style, &line),
         };
-        if at == 0 {
-            writeln!(out, "  {} {text}", ink.paint(style, sign))?;
-        } else {
-            writeln!(out, "    {text}")?;
+        let sign = if at == 0 { sign } else { " " };
+        writeln!(out, "  {} {text}", ink.paint(style, sign))?;
+    }
+    if let Some(cure) = cure(alike) {
+        for (at, line) in folded(&shown(cure), width - 8).into_iter().enumerate() {
+            let label = if at == 0 { "cure: " } else { "      " };
+            writeln!(out, "      {label}{line}")?;
         }
     }
-    if let Some(cure) = &check.cure {
-        let lines = folded(&format!("cure: {}", shown(cure)), width - 2);
-        for (at, line) in lines.into_iter().enumerate() {
-            let indent = if at == 0 { "      " } else { "            " };
-            writeln!(out, "{indent}{line}")?;
-        }
-    }
-    out.flush()
+    Ok(())
 }
 
 /// Broken at spaces into lines of at most so many columns; a longer word stays whole, so

@@ -468,7 +468,9 @@ pub(super) fn life(page: &Page) -> Life {
     }
     match text("cmhook-reason") {
         Some("queued") => {
-            return Life::Dead("leads to a relay whose listener is away; what is sent waits".into());
+            return Life::Dead(
+                "leads to a relay whose listener is away; what is sent waits".into(),
+            );
         }
         Some("offline") => return Life::Dead("leads to a relay whose listener is away".into()),
         Some("no_such_tunnel" | "unknown_host") => {
