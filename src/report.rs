@@ -17,6 +17,7 @@ use crate::commands;
 use crate::commands::listener_client::ApiError;
 use crate::commands::relay::RelayError;
 use crate::commands::replay::edits::UneditableError;
+use crate::commands::sandbox::AskError;
 use crate::commands::select::BadFilter;
 use crate::commands::start_error::StartError;
 use crate::config::ConfigError;
@@ -27,6 +28,7 @@ use crate::relay::acme::AcmeError;
 use crate::relay::book::BookError;
 use crate::relay::data::DataError;
 use crate::relay::tls::PairError;
+use crate::sandbox::SandboxError;
 use crate::store::{self, OpenError};
 use crate::tui::terminal;
 use crate::tunnel::Refused;
@@ -146,6 +148,12 @@ fn classify(error: &anyhow::Error) -> Problem {
         }
         if let Some(found) = cause.downcast_ref::<StartError>() {
             return problem(found.code(), found.exit(), found.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<SandboxError>() {
+            return problem(found.code(), FAILED, found.hint());
+        }
+        if let Some(found) = cause.downcast_ref::<AskError>() {
+            return problem(found.code(), FAILED, found.hint());
         }
         if let Some(found) = of_relay(cause).or_else(|| of_account(cause)) {
             return found;

@@ -29,6 +29,8 @@ const FLOORS: &[(&str, u8)] = &[
     ("relay", 3),
     // What a set-up that works looks like.
     ("check", 3),
+    // A double of the other side, to try it all with.
+    ("sandbox", 3),
     // What was delivered.
     ("store", 2),
     // Settings, what both sides of HTTP share, and how files are written.

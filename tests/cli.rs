@@ -54,6 +54,12 @@ fn help_is_as_it_was_reviewed() {
         ("help_relay", &["relay", "--help"]),
         ("help_relay_serve", &["relay", "serve", "--help"]),
         ("help_relay_login", &["relay", "login", "--help"]),
+        ("help_sandbox", &["sandbox", "--help"]),
+        ("help_sandbox_fire", &["sandbox", "fire", "--help"]),
+        (
+            "help_sandbox_deliveries",
+            &["sandbox", "deliveries", "--help"],
+        ),
     ] {
         let output = run(args);
         assert!(output.status.success());

@@ -14,6 +14,7 @@ mod mark;
 mod relay;
 mod relay_keep;
 mod replay;
+mod sandbox;
 mod shared;
 mod show;
 mod sign;
@@ -47,6 +48,10 @@ pub use relay_keep::{
     RelayTokenArgs, RelayTokenCommand, RelayTokenCreateArgs,
 };
 pub use replay::{EditArgs, ExpectArgs, PaceArgs, ReplayArgs};
+pub use sandbox::{
+    SandboxAccountArgs, SandboxApiArgs, SandboxArgs, SandboxCommand, SandboxDeliveriesArgs,
+    SandboxEngineArgs, SandboxFireArgs, SandboxServeArgs,
+};
 pub use shared::{
     ColorArg, ColorArgs, JsonArgs, OutputArgs, SecretArgs, SelectArgs, StoreArgs, switch,
 };
@@ -183,6 +188,8 @@ pub enum Command {
     Logout(LogoutArgs),
     /// Check everything between Cakemail and your app, and say what to mend
     Doctor(Box<DoctorArgs>),
+    /// Try it all without an account: a local double of Cakemail's API and its deliveries
+    Sandbox(Box<SandboxArgs>),
     /// Print the completion script for a shell
     Completions {
         /// The shell

@@ -22,6 +22,7 @@ mod json_output;
 mod list;
 mod listen;
 pub mod listener_client;
+mod log;
 mod login;
 mod man;
 mod mark;
@@ -30,6 +31,7 @@ mod rate;
 mod reader_left;
 pub mod relay;
 pub mod replay;
+pub mod sandbox;
 pub mod select;
 mod session;
 mod setup;
@@ -46,6 +48,8 @@ mod webhooks;
 use std::ffi::OsString;
 
 use crate::cli::{Cli, Command, JsonArgs, switch};
+
+pub use log::start_log;
 
 /// What a command has to say with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -82,6 +86,7 @@ pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<Outcome> {
         Command::Login(args) => login::login(&args, config),
         Command::Logout(args) => login::logout(&args, config),
         Command::Doctor(args) => doctor::run(&args, config),
+        Command::Sandbox(args) => sandbox::run(&args, config),
         Command::Completions { shell } => completions::run(shell).map(|()| Outcome::Fine),
         Command::Man { command, out } => {
             man::run(command.as_deref(), out.as_deref()).map(|()| Outcome::Fine)
@@ -105,6 +110,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Import(args) => of(&args.json),
         Command::Doctor(args) => of(&args.json),
         Command::Relay(args) => relay::asks_for_json(&args.command),
+        Command::Sandbox(args) => sandbox::asks_for_json(args),
         _ => None,
     }
 }

@@ -5,7 +5,10 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use super::ConfigError;
 
 /// An address of the flag `name`, whose usual port is `usual`.
-pub(super) fn address(name: &str, text: &str, usual: u16) -> Result<SocketAddr, ConfigError> {
+///
+/// # Errors
+/// Where it is none.
+pub fn address(name: &str, text: &str, usual: u16) -> Result<SocketAddr, ConfigError> {
     let text = text.trim();
     let bare = text.strip_prefix(':').unwrap_or(text);
     if let Ok(port) = bare.parse::<u16>() {

@@ -23,6 +23,7 @@ use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use secrecy::SecretString;
 
 pub use account::{AccountSettings, DEFAULT_API, api_url};
+pub use address::address;
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_config_folder, user_data_folder};
 pub use relay::{is_name, relay_url};
 pub use resolve::resolve;

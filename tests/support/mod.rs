@@ -10,5 +10,6 @@ pub mod process;
 pub mod raw;
 pub mod relay;
 pub mod sample;
+pub mod sandbox;
 pub mod sender;
 pub mod upstream;

@@ -1,0 +1,150 @@
+//! Asking a running sandbox.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use bytes::Bytes;
+use http::{Method, Request, StatusCode, Uri};
+use http_body_util::{BodyExt as _, Full};
+use serde_json::Value;
+
+use crate::cakemail::sandbox::{API, HEADER};
+use crate::config::ConfigError;
+use crate::http::client::{Trust, connector};
+use crate::http::pool::Client;
+
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A sandbox did not do what it was asked.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum AskError {
+    /// Nothing answers there.
+    #[error("no sandbox answers at {0}")]
+    Gone(String),
+    /// Something else does.
+    #[error("what answers at {0} is no sandbox of cmhook")]
+    Other(String),
+    /// It said no.
+    #[error("the sandbox answered {status}: {detail}")]
+    Refused {
+        /// Its status.
+        status: StatusCode,
+        /// Its reason.
+        detail: String,
+    },
+}
+
+impl AskError {
+    /// For programs.
+    pub(crate) const fn code(&self) -> &'static str {
+        match self {
+            Self::Gone(_) => "no_sandbox",
+            Self::Other(_) => "not_a_sandbox",
+            Self::Refused { .. } => "sandbox",
+        }
+    }
+
+    /// What to do.
+    pub(crate) const fn hint(&self) -> &'static str {
+        match self {
+            Self::Gone(_) => "start one with `cmhook sandbox`, or name another with `--api URL`",
+            Self::Other(_) => "name the sandbox with `--api URL`, as it prints it at its start",
+            Self::Refused { .. } => "",
+        }
+    }
+}
+
+/// A sandbox.
+pub(super) struct Sandbox {
+    client: Client,
+    api: String,
+}
+
+impl Sandbox {
+    /// The one that a flag names, or `CAKEMAIL_API_BASE` where that is on this machine, or the
+    /// usual one.
+    ///
+    /// # Errors
+    /// Where the flag names none.
+    pub(super) fn named(api: Option<&str>) -> Result<Self, ConfigError> {
+        let from_environment = || {
+            let text = std::env::var("CAKEMAIL_API_BASE").ok()?;
+            let uri: Uri = text.parse().ok()?;
+            crate::http::line::is_loopback(&uri).then_some(text)
+        };
+        let text = api.map(str::to_owned).or_else(from_environment);
+        let text = text.unwrap_or_else(|| API.to_owned());
+        let text = text.trim().trim_end_matches('/').to_owned();
+        let uri = text.parse::<Uri>().ok();
+        let uri = uri.filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
+        let scheme = uri.as_ref().and_then(|uri| uri.scheme_str());
+        let trust = match scheme {
+            Some("http") => Trust::NoTls,
+            Some("https") => Trust::System,
+            _ => {
+                return Err(ConfigError {
+                    message: format!("`--api {}` is not a URL", text.escape_debug()),
+                    hint: format!("write it as `{API}`"),
+                });
+            }
+        };
+        Ok(Self {
+            client: Client::new(connector(trust), None::<SocketAddr>),
+            api: text,
+        })
+    }
+
+    pub(super) async fn get(&self, path: &str) -> Result<Value, AskError> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
+    pub(super) async fn post(&self, path: &str, body: String) -> Result<Value, AskError> {
+        self.ask(Method::POST, path, body.into()).await
+    }
+
+    async fn ask(&self, method: Method, path: &str, body: Bytes) -> Result<Value, AskError> {
+        let gone = || AskError::Gone(self.api.clone());
+        let request = Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.api))
+            .header("content-type", "application/json")
+            .body(Full::new(body))
+            .map_err(|_| gone())?;
+        let asked = async {
+            let answer = self.client.request(request).await.map_err(|_| gone())?;
+            let (head, body) = answer.into_parts();
+            let body = body.collect().await.map_err(|_| gone())?.to_bytes();
+            Ok::<_, AskError>((head, body))
+        };
+        let asked = tokio::time::timeout(PATIENCE, asked).await;
+        let (head, body) = asked.map_err(|_| gone())??;
+        let value: Option<Value> = serde_json::from_slice(&body).ok();
+        let value = value.filter(|_| head.headers.contains_key(HEADER));
+        let Some(value) = value else {
+            return Err(AskError::Other(self.api.clone()));
+        };
+        if head.status.is_success() {
+            return Ok(value);
+        }
+        Err(AskError::Refused {
+            status: head.status,
+            detail: detail(&value["detail"]),
+        })
+    }
+}
+
+/// What is wrong, of an answer that says no.
+fn detail(detail: &Value) -> String {
+    let Some(mistakes) = detail.as_array() else {
+        return detail.as_str().unwrap_or_default().to_owned();
+    };
+    let mistakes = mistakes.iter().map(|mistake| {
+        let at = mistake["loc"].as_array().and_then(|at| at.last());
+        let at = at.and_then(Value::as_str).unwrap_or_default();
+        let message = mistake["msg"].as_str().unwrap_or_default();
+        format!("{at}: {message}")
+    });
+    mistakes.collect::<Vec<_>>().join("; ")
+}

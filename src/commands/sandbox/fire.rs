@@ -1,0 +1,213 @@
+//! `cmhook sandbox fire`.
+
+use std::collections::HashMap;
+use std::io::{self, Write as _};
+use std::time::Duration;
+
+use anyhow::Context as _;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
+
+use super::client::Sandbox;
+use crate::cakemail::event::EventPattern;
+use crate::cli::SandboxFireArgs;
+use crate::commands::Outcome;
+use crate::commands::setup::runtime;
+use crate::config::ConfigError;
+use crate::delivery::escape_for_terminal;
+
+/// Deliveries that are asked about at once.
+const AT_ONCE: usize = 100;
+/// How often is asked, at first and later.
+const NAPS: (Duration, Duration) = (Duration::from_millis(20), Duration::from_millis(500));
+
+pub(super) fn run(args: &SandboxFireArgs) -> anyhow::Result<Outcome> {
+    let bodies = bodies(args)?;
+    let sandbox = Sandbox::named(args.api.api.as_deref())?;
+    runtime()?.block_on(fire(args, &sandbox, bodies))
+}
+
+/// What is sent to the sandbox, one for each argument.
+fn bodies(args: &SandboxFireArgs) -> anyhow::Result<Vec<String>> {
+    let data = args.data.as_deref().map(data).transpose()?;
+    let one = |event: &String| -> anyhow::Result<String> {
+        let pattern: EventPattern = event.parse().map_err(|error| ConfigError {
+            message: format!("{error}"),
+            hint: "`cmhook trigger --list` lists the events".into(),
+        })?;
+        if !pattern.is_known() {
+            let meant = pattern.suggestion();
+            return Err(ConfigError {
+                message: format!("there is no event `{}`", event.escape_debug()),
+                hint: meant.map_or_else(
+                    || "`cmhook trigger --list` lists the events".to_owned(),
+                    |name| format!("did you mean `{name}`?"),
+                ),
+            }
+            .into());
+        }
+        let mut body = json!({ "event": event, "count": args.count });
+        let given = [("scheme", &args.scheme), ("envelope", &args.envelope)];
+        for (name, value) in given {
+            if let Some(value) = value {
+                body[name] = json!(value);
+            }
+        }
+        if let Some(account) = args.account {
+            body["account_id"] = json!(account);
+        }
+        if args.duplicate {
+            body["duplicate"] = json!(true);
+        }
+        let mut text = body.to_string();
+        if let Some(data) = &data {
+            // As it was written, byte for byte.
+            text.truncate(text.len() - 1);
+            text = format!("{text},\"data\":{data}}}");
+        }
+        Ok(text)
+    };
+    args.events.iter().map(one).collect()
+}
+
+/// JSON, or that of the file after an `@`.
+fn data(text: &str) -> anyhow::Result<Box<RawValue>> {
+    let owned;
+    let json = match text.strip_prefix('@') {
+        None => text,
+        Some(path) => {
+            owned =
+                std::fs::read_to_string(path).with_context(|| format!("cannot read `{path}`"))?;
+            &owned
+        }
+    };
+    let read: Result<Box<RawValue>, _> = serde_json::from_str(json.trim());
+    read.map_err(|error| {
+        ConfigError {
+            message: format!("`--data` is not JSON: {error}"),
+            hint: "write it as `{\"email\":\"a@b.example\"}`, or as `@FILE`".into(),
+        }
+        .into()
+    })
+}
+
+async fn fire(
+    args: &SandboxFireArgs,
+    sandbox: &Sandbox,
+    bodies: Vec<String>,
+) -> anyhow::Result<Outcome> {
+    let mut fired = Vec::new();
+    for body in bodies {
+        let answer = sandbox.post("/sandbox/events", body).await?;
+        fired.extend(answer["events"].as_array().into_iter().flatten().cloned());
+    }
+    let ids: Vec<String> = fired
+        .iter()
+        .flat_map(|event| event["deliveries"].as_array().into_iter().flatten())
+        .filter_map(|id| Some(id.as_str()?.to_owned()))
+        .collect();
+    let nobody = unheard(&fired);
+    if !args.json {
+        let (events, count) = (fired.len(), ids.len());
+        let what =
+            |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
+        writeln!(
+            io::stdout(),
+            "Fired {}: {} to make.",
+            what(events, "event", "events"),
+            what(count, "delivery", "deliveries")
+        )?;
+    }
+    for name in &nobody {
+        writeln!(
+            io::stderr(),
+            "No active webhook is registered for {}: nobody hears of it.",
+            escape_for_terminal(name)
+        )?;
+    }
+    let mut is_fine = nobody.is_empty();
+    let mut ended = Vec::new();
+    if args.wait {
+        ended = wait(sandbox, ids).await?;
+        is_fine &= ended.iter().all(|one| one["outcome"] == "delivered");
+    }
+    if args.json {
+        let mut object = json!({ "events": fired });
+        if args.wait {
+            object["deliveries"] = json!(ended);
+        }
+        writeln!(io::stdout(), "{object}")?;
+    } else {
+        for one in &ended {
+            writeln!(io::stdout(), "{}", line(one))?;
+        }
+    }
+    Ok(if is_fine { Outcome::Fine } else { Outcome::No })
+}
+
+/// The events that no webhook is for, each once.
+fn unheard(fired: &[Value]) -> Vec<String> {
+    let mut names: Vec<String> = Vec::new();
+    for event in fired {
+        let is_heard = event["webhooks"]
+            .as_array()
+            .is_some_and(|ids| !ids.is_empty());
+        let name = event["event"].as_str().unwrap_or_default();
+        if !is_heard && !names.iter().any(|known| known == name) {
+            names.push(name.to_owned());
+        }
+    }
+    names
+}
+
+/// What became of them, when nothing more does, in their order.
+async fn wait(sandbox: &Sandbox, ids: Vec<String>) -> anyhow::Result<Vec<Value>> {
+    let mut ended: HashMap<String, Value> = HashMap::new();
+    let mut open = ids.clone();
+    let (mut nap, longest) = NAPS;
+    while !open.is_empty() {
+        let mut still = Vec::new();
+        for some in open.chunks(AT_ONCE) {
+            let path = format!("/sandbox/deliveries?limit={AT_ONCE}&ids={}", some.join(","));
+            let mut found = sandbox.get(&path).await?;
+            let found = found["data"].as_array_mut().map(std::mem::take);
+            for one in found.unwrap_or_default() {
+                let id = one["id"].as_str().unwrap_or_default().to_owned();
+                if one["outcome"] == "pending" {
+                    still.push(id);
+                } else {
+                    ended.insert(id, one);
+                }
+            }
+        }
+        open = still;
+        if !open.is_empty() {
+            tokio::time::sleep(nap).await;
+            nap = (nap * 2).min(longest);
+        }
+    }
+    // One that was dropped meanwhile, as by a reset, was not delivered.
+    let gone = |id: &String| json!({ "id": id, "outcome": "gone" });
+    let all = ids.iter();
+    Ok(all
+        .map(|id| ended.remove(id).unwrap_or_else(|| gone(id)))
+        .collect())
+}
+
+/// What became of one.
+fn line(one: &Value) -> String {
+    let text = |name: &str| one[name].as_str().unwrap_or_default();
+    let last = match one["status"].as_u64() {
+        Some(status) => status.to_string(),
+        None => text("error").to_owned(),
+    };
+    let line = format!(
+        "{}  {}  {}  tries {}  {last}  {}",
+        text("id"),
+        text("event"),
+        text("outcome"),
+        one["tried"],
+        text("url")
+    );
+    escape_for_terminal(&line).into_owned()
+}

@@ -1,0 +1,226 @@
+//! A local double of Cakemail's side: the REST API for webhooks, and the engine that delivers
+//! the events which are fired at it.
+//!
+//! It is an emulation, made from public documentation. Source of names and shapes: Cakemail's
+//! API reference and its official SDK, whose answers are FastAPI's. What no document says,
+//! such as when a failed delivery is tried again, is this sandbox's own choice, and
+//! `docs/sandbox.md` lists those.
+
+mod answer;
+mod book;
+mod checks;
+mod db;
+mod engine;
+mod faults;
+mod guard;
+mod mint;
+mod payload;
+mod queue;
+mod report;
+mod routes;
+mod schedule;
+mod send;
+
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use hyper::server::conn::http1;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use hyper_util::service::TowerToHyperService;
+use jiff::Timestamp;
+use rusqlite::{Connection, OptionalExtension as _};
+use secrecy::SecretString;
+use tokio::net::TcpListener;
+use tokio::sync::{Semaphore, mpsc};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
+
+use crate::cakemail::sample::Envelope;
+use crate::delivery::Scheme;
+use crate::http::client::{Trust, connector};
+pub use checks::Rules;
+pub use db::SandboxError;
+pub use report::Report;
+pub use schedule::Schedule;
+
+/// What it is, in a sentence.
+pub const EMULATION: &str = "an emulation of Cakemail's webhooks, made from public documentation; \
+     the real retry schedule is not published";
+
+/// How long a header block may take, and how long an idle connection stays.
+const HEADERS_WITHIN: Duration = Duration::from_secs(30);
+/// Connections at a time. What more there is waits.
+const CONNECTIONS: usize = 256;
+/// Tries of which nobody has read yet.
+const REPORTS: usize = 1024;
+
+/// What the sandbox is to be like.
+#[derive(Debug)]
+pub struct Options {
+    /// Who logs in.
+    pub email: String,
+    /// With which password.
+    pub password: SecretString,
+    /// The code that a login takes besides.
+    pub mfa: Option<String>,
+    /// How long an access token is good.
+    pub token_lifetime: Duration,
+    /// How deliveries are signed where nothing else is asked for.
+    pub scheme: Scheme,
+    /// What stands around their data.
+    pub envelope: Envelope,
+    /// Where ids, keys, tokens and samples come from; else from chance.
+    pub seed: Option<u64>,
+    /// When a failed delivery is tried again.
+    pub schedule: Schedule,
+    /// How long an app may take to answer.
+    pub patience: Duration,
+    /// Whether every delivery is made twice.
+    pub duplicates: bool,
+    /// What the API takes.
+    pub rules: Rules,
+}
+
+/// What requests share.
+#[derive(Debug)]
+struct Shared {
+    book: book::Book,
+    options: Options,
+    faults: faults::Faults,
+    engine: engine::Engine,
+    stop: CancellationToken,
+}
+
+impl Shared {
+    /// How long an access token is good, in milliseconds.
+    fn lifetime(&self) -> i64 {
+        i64::try_from(self.options.token_lifetime.as_millis()).unwrap_or(i64::MAX)
+    }
+}
+
+/// A sandbox whose state is open.
+#[derive(Debug)]
+pub struct Sandbox {
+    book: book::Book,
+    options: Options,
+}
+
+impl Sandbox {
+    /// Opens the state in that file, which is made where there is none, or one in memory.
+    ///
+    /// # Errors
+    /// Where it cannot be used.
+    pub fn open(path: Option<&Path>, options: Options) -> Result<Self, SandboxError> {
+        let db = db::open(path)?;
+        let seed = seed(&db, options.seed)?;
+        Ok(Self {
+            book: book::Book::new(db, seed),
+            options,
+        })
+    }
+
+    /// How many active webhooks it has, and how many deliveries.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub fn counts(&self) -> Result<(i64, i64), SandboxError> {
+        let counts = self.book.now(book::Inner::counts)?;
+        Ok((counts.webhooks, counts.deliveries))
+    }
+
+    /// Serves the API at that address and delivers until `stop`; then waits for the tries that are under way.
+    /// The reports tell of each.
+    ///
+    /// # Errors
+    /// Where the state cannot be read.
+    pub fn serve(
+        self,
+        listener: TcpListener,
+        address: SocketAddr,
+        stop: CancellationToken,
+    ) -> Result<(TaskTracker, mpsc::Receiver<Report>), SandboxError> {
+        let (sender, reports) = mpsc::channel(REPORTS);
+        let tasks = TaskTracker::new();
+        let pending = self.book.now(book::Inner::pending)?;
+        let means = engine::Means {
+            book: self.book.clone(),
+            connector: connector(Trust::System),
+            schedule: self.options.schedule.clone(),
+            patience: self.options.patience,
+            reports: sender,
+        };
+        let engine = engine::start(means, pending, &tasks, stop.clone());
+        let shared = Shared {
+            book: self.book,
+            options: self.options,
+            faults: faults::Faults::default(),
+            engine,
+            stop: stop.clone(),
+        };
+        let router = routes::router(Arc::new(shared), guard::Guard::new(address));
+        let serving = accept(listener, router, tasks.clone(), stop);
+        tasks.spawn(serving);
+        tasks.close();
+        Ok((tasks, reports))
+    }
+}
+
+/// The seed: the one that is asked for, else that of the file, else one by chance.
+fn seed(db: &Connection, wanted: Option<u64>) -> Result<u64, SandboxError> {
+    let sql = "SELECT value FROM meta WHERE key = 'seed'";
+    let kept: Option<i64> = db.query_row(sql, [], |row| row.get(0)).optional()?;
+    let seed = match (wanted, kept) {
+        (Some(seed), _) => seed,
+        (None, Some(kept)) => return Ok(kept.cast_unsigned()),
+        (None, None) => getrandom::u64().map_err(|_| SandboxError::Random)?,
+    };
+    let sql = "INSERT OR REPLACE INTO meta VALUES ('seed', ?1)";
+    db.execute(sql, [seed.cast_signed()])?;
+    Ok(seed)
+}
+
+/// Milliseconds since 1970.
+fn now() -> i64 {
+    Timestamp::now().as_millisecond()
+}
+
+async fn accept(
+    listener: TcpListener,
+    router: axum::Router,
+    tasks: TaskTracker,
+    stop: CancellationToken,
+) {
+    let room = Arc::new(Semaphore::new(CONNECTIONS));
+    loop {
+        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
+            return;
+        };
+        let accepted = tokio::select! {
+            accepted = listener.accept() => accepted,
+            () = stop.cancelled() => return,
+        };
+        let Ok((stream, _)) = accepted else {
+            // No descriptor is free; it frees up no sooner by trying again at once.
+            tokio::time::sleep(Duration::from_millis(200)).await;
+            continue;
+        };
+        let _ = stream.set_nodelay(true);
+        let service = TowerToHyperService::new(router.clone());
+        let stop = stop.clone();
+        tasks.spawn(async move {
+            let _permit = permit;
+            let connection = http1::Builder::new()
+                .timer(TokioTimer::new())
+                .header_read_timeout(HEADERS_WITHIN)
+                .serve_connection(TokioIo::new(stream), service);
+            tokio::pin!(connection);
+            tokio::select! {
+                _ = connection.as_mut() => return,
+                () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
+            }
+            let _ = connection.await;
+        });
+    }
+}

@@ -1,0 +1,214 @@
+//! One try: a POST over a connection of its own, and what came of it.
+
+use std::error::Error;
+use std::future::{Future as _, poll_fn};
+use std::io;
+use std::pin::pin;
+use std::task::Poll;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use bytes::Bytes;
+use http::{Request, Uri, header};
+use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use tokio::time::{Instant, timeout_at};
+use tower_service::Service as _;
+
+use super::guard::AGENT;
+use super::queue::Job;
+use crate::delivery::FailureCode;
+use crate::http::client::{Connector, NoSuchHost};
+
+/// Bytes of an answer that are kept.
+const KEEP: usize = 4096;
+
+/// What came of a try.
+#[derive(Debug)]
+pub(super) struct Outcome {
+    pub(super) status: Option<u16>,
+    pub(super) failure: Option<(FailureCode, String)>,
+    pub(super) answer: Vec<u8>,
+}
+
+impl Outcome {
+    fn failed(code: FailureCode, message: impl Into<String>) -> Self {
+        Self {
+            status: None,
+            failure: Some((code, message.into())),
+            answer: Vec::new(),
+        }
+    }
+}
+
+/// The header of its signature, as it is sent.
+pub(super) fn signature(job: &Job) -> String {
+    use crate::cakemail::signature::Secret;
+    // A key is never empty.
+    Secret::new("webhook", None, &job.key)
+        .map(|secret| secret.sign(job.scheme, &job.body))
+        .unwrap_or_default()
+}
+
+/// Sends it. `sent` is called when the request is on its way, or cannot be.
+pub(super) async fn send(
+    mut connector: Connector,
+    job: &Job,
+    signature: &str,
+    patience: Duration,
+    sent: impl FnOnce(),
+) -> Outcome {
+    let end = Instant::now() + patience;
+    let late = || {
+        let message = format!("no answer within {} ms", patience.as_millis());
+        Outcome::failed(FailureCode::Timeout, message)
+    };
+    let Some((uri, request)) = request(job, signature) else {
+        return Outcome::failed(FailureCode::Protocol, "the URL cannot be asked for");
+    };
+    let connected = async {
+        poll_fn(|cx| connector.poll_ready(cx)).await?;
+        connector.call(uri).await
+    };
+    let stream = match timeout_at(end, connected).await {
+        Err(_) => return late(),
+        Ok(Err(error)) => return because(&*error),
+        Ok(Ok(stream)) => stream,
+    };
+    let mut builder = http1::Builder::new();
+    builder.title_case_headers(true).max_buf_size(128 << 10);
+    let handshake = builder.handshake::<_, Full<Bytes>>(stream).await;
+    let (mut requests, connection) = match handshake {
+        Ok(both) => both,
+        Err(error) => return because(&error),
+    };
+    let mut connection = pin!(connection);
+    let mut is_open = true;
+    let answer = async {
+        let head = requests.send_request(request).await?;
+        let status = head.status().as_u16();
+        Ok::<_, hyper::Error>((status, head.into_body()))
+    };
+    let mut answer = pin!(answer);
+    let mut sent = Some(sent);
+    let asked = poll_fn(|cx| {
+        let polled = answer.as_mut().poll(cx);
+        // This is what writes; a small body is in the system's hands after the first time.
+        if is_open && connection.as_mut().poll(cx).is_ready() {
+            is_open = false;
+        }
+        if let Some(sent) = sent.take() {
+            sent();
+        }
+        match polled {
+            Poll::Pending => answer.as_mut().poll(cx),
+            ready @ Poll::Ready(_) => ready,
+        }
+    });
+    let (status, body) = match timeout_at(end, asked).await {
+        Err(_) => return late(),
+        Ok(Err(error)) => return because(&error),
+        Ok(Ok(head)) => head,
+    };
+    let mut start = Vec::new();
+    // Whether the rest comes does not matter: the status says whether it was taken.
+    {
+        let mut reading = pin!(read(body, &mut start));
+        let whole = poll_fn(|cx| {
+            if is_open && connection.as_mut().poll(cx).is_ready() {
+                is_open = false;
+            }
+            reading.as_mut().poll(cx)
+        });
+        let _ = timeout_at(end, whole).await;
+    }
+    Outcome {
+        status: Some(status),
+        failure: None,
+        answer: start,
+    }
+}
+
+async fn read(mut body: Incoming, start: &mut Vec<u8>) {
+    while let Some(Ok(frame)) = body.frame().await {
+        if let Some(data) = frame.data_ref() {
+            let room = KEEP - start.len();
+            start.extend_from_slice(&data[..data.len().min(room)]);
+            if start.len() == KEEP {
+                return;
+            }
+        }
+    }
+}
+
+/// The request, and where to connect.
+fn request(job: &Job, signature: &str) -> Option<(Uri, Request<Full<Bytes>>)> {
+    let uri: Uri = job.url.parse().ok()?;
+    let authority = uri.authority()?;
+    let (user, host) = match authority.as_str().rsplit_once('@') {
+        Some((user, host)) => (Some(user), host),
+        None => (None, authority.as_str()),
+    };
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let mut request = Request::post(if path.starts_with('/') { path } else { "/" })
+        .header(header::HOST, host)
+        .header(header::USER_AGENT, AGENT)
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(job.scheme.header(), signature);
+    if let Some(user) = user {
+        let basic = format!("Basic {}", STANDARD.encode(user));
+        request = request.header(header::AUTHORIZATION, basic);
+    }
+    let request = request.body(Full::new(job.body.clone())).ok()?;
+    let place = format!("{}://{host}/", uri.scheme_str()?);
+    Some((place.parse().ok()?, request))
+}
+
+/// What went wrong, by the errors behind an error.
+fn because(error: &(dyn Error + 'static)) -> Outcome {
+    let mut cause = Some(error);
+    let mut found = None;
+    let mut said = error.to_string();
+    while let Some(error) = cause {
+        found = found.or_else(|| kind(error));
+        said = error.to_string();
+        cause = error.source();
+    }
+    // The last says what it was.
+    Outcome::failed(found.unwrap_or(FailureCode::Protocol), said)
+}
+
+fn kind(error: &(dyn Error + 'static)) -> Option<FailureCode> {
+    if error.is::<NoSuchHost>() {
+        return Some(FailureCode::Dns);
+    }
+    if error.is::<rustls::Error>() {
+        return Some(FailureCode::Tls);
+    }
+    if let Some(error) = error.downcast_ref::<hyper::Error>() {
+        if error.is_incomplete_message() || error.is_canceled() {
+            return Some(FailureCode::Closed);
+        }
+        if error.is_parse() {
+            return Some(FailureCode::Protocol);
+        }
+    }
+    let error = error.downcast_ref::<io::Error>()?;
+    let inner = error.get_ref();
+    if matches!(inner, Some(inner) if inner.is::<rustls::Error>()) {
+        return Some(FailureCode::Tls);
+    }
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => Some(FailureCode::Refused),
+        io::ErrorKind::ConnectionReset
+        | io::ErrorKind::ConnectionAborted
+        | io::ErrorKind::BrokenPipe => Some(FailureCode::Reset),
+        io::ErrorKind::TimedOut => Some(FailureCode::Timeout),
+        io::ErrorKind::HostUnreachable | io::ErrorKind::NetworkUnreachable => {
+            Some(FailureCode::Unreachable)
+        }
+        _ => None,
+    }
+}
