@@ -8,6 +8,7 @@
 pub mod account;
 pub mod cakemail;
 pub mod capture;
+pub mod check;
 pub mod cli;
 pub mod commands;
 pub mod compare;

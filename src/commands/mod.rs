@@ -110,6 +110,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Trigger(args) => of(&args.json),
         Command::Verify(args) => of(&args.json),
         Command::Import(args) => of(&args.json),
+        Command::Doctor(args) => of(&args.json),
         Command::Relay(args) => relay::asks_for_json(&args.command),
         Command::Webhooks(args) => of(webhooks::json_args(&args.command)),
         Command::Sandbox(args) => sandbox::asks_for_json(args),
