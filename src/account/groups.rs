@@ -99,7 +99,12 @@ impl Groups {
                 entry.group.name = None;
             }
         }
-        self.all.retain(|entry| !entry.group.ids.is_empty());
+        // What is left of one without a name says nothing of any webhook.
+        self.all.retain(|entry| match &entry.group {
+            Group { ids, .. } if ids.is_empty() => false,
+            Group { name: None, ids } => entry.of != own || ids.len() > 1,
+            _ => true,
+        });
         if !ids.is_empty() {
             self.all.push(Entry {
                 of: own,

@@ -105,7 +105,11 @@ fn an_app_that_does_not_answer_is_told_of() {
     let ran = place
         .webhooks(&["test", &id, "--timeout", "300ms"])
         .coded(1);
-    assert!(ran.stdout.contains("300ms"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("did not answer within 300 ms"),
+        "{}",
+        ran.stdout
+    );
     let json = place.webhooks(&["test", &id, "--timeout", "300ms", "--json"]);
     let json = json.coded(1).json();
     assert_eq!(json["status"], Value::Null);

@@ -13,6 +13,7 @@ mod test;
 mod undo;
 mod update;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -148,7 +149,7 @@ fn flags(args: &AccountArgs) -> String {
     let mut add = |flag: &str, value: Option<String>, variable: &str| {
         let value = value.filter(|value| std::env::var(variable).ok().as_ref() != Some(value));
         if let Some(value) = value {
-            flags.push_str(&format!(" {flag} {value}"));
+            let _ = write!(flags, " {flag} {value}");
         }
     };
     add("--api", args.api.clone(), "CAKEMAIL_API_BASE");

@@ -213,7 +213,6 @@ fn hints(answer: &Answer, received: &Received, took: Duration) -> Vec<String> {
         200..=299 if took > CAKEMAIL_WAITS => {
             one("Cakemail waits for 5 seconds only: answer first, and do the work behind it")
         }
-        200..=299 => Vec::new(),
         300..=399 => {
             let to = answer.headers.get(http::header::LOCATION);
             let to = to.and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
