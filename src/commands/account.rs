@@ -31,6 +31,8 @@ pub(super) fn settings_and_color(
     let raw = Raw {
         // Only a listener has one, and what is wrong with it is no matter of theirs.
         relay: Some(String::new()),
+        public_url: Some(String::new()),
+        register: Some(false),
         api: args.api.clone(),
         account: args.account,
         color: with.color.map(color),

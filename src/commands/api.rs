@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::again::Again;
+use crate::capture::canary::CanaryKey;
 use crate::capture::reach::LazyReach;
 use crate::delivery::Warning;
 use crate::inspector::{self, About, Door, Running, RuntimeFile, Through, Tokens};
@@ -97,6 +98,11 @@ impl Opened {
         self.has_page.then(open)
     }
 
+    /// What canaries for this run are made with.
+    pub(super) fn canary_key(&self) -> Option<CanaryKey> {
+        CanaryKey::new(self.tokens.run().expose()).ok()
+    }
+
     /// What is to be said where another port was wanted for the page.
     pub(super) fn doubt(&self, wanted: Option<SocketAddr>) -> Option<Warning> {
         let wanted = wanted.filter(|wanted| wanted.port() != 0 && *wanted != self.address)?;
@@ -117,13 +123,14 @@ impl Opened {
     /// Where the system gives no random numbers.
     pub(super) fn serve(
         self,
-        again: Again,
-        reach: LazyReach,
+        (again, reach): (Again, LazyReach),
+        public_url: Option<String>,
         warnings: Vec<Warning>,
         stop: CancellationToken,
     ) -> std::io::Result<Serving> {
         let about = About {
             url: self.url,
+            public_url,
             store: again.store().path().map(|path| path.display().to_string()),
             warnings,
             page: self.has_page,

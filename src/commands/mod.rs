@@ -23,12 +23,14 @@ mod json_output;
 mod list;
 mod listen;
 pub mod listener_client;
+mod log;
 mod login;
 mod man;
 mod mark;
 mod public;
 mod rate;
 mod reader_left;
+pub mod register;
 pub mod relay;
 pub mod replay;
 pub mod sandbox;
@@ -48,6 +50,8 @@ mod webhooks;
 use std::ffi::OsString;
 
 use crate::cli::{Cli, Command, JsonArgs, switch};
+
+pub use log::start_log;
 
 /// What a command has to say with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -106,6 +110,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Trigger(args) => of(&args.json),
         Command::Verify(args) => of(&args.json),
         Command::Import(args) => of(&args.json),
+        Command::Doctor(args) => of(&args.json),
         Command::Relay(args) => relay::asks_for_json(&args.command),
         Command::Webhooks(args) => of(webhooks::json_args(&args.command)),
         Command::Sandbox(args) => sandbox::asks_for_json(args),
