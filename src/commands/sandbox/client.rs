@@ -9,7 +9,7 @@ use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 
 use crate::cakemail::sandbox::{API, HEADER};
-use crate::config::{self, ConfigError};
+use crate::config::ConfigError;
 use crate::http::client::{Trust, connector};
 use crate::http::pool::Client;
 
