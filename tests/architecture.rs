@@ -27,6 +27,8 @@ const FLOORS: &[(&str, u8)] = &[
     // A public way in: the agent's end, and the server's.
     ("tunnel", 3),
     ("relay", 3),
+    // What a set-up that works looks like.
+    ("check", 3),
     // A double of the other side, to try it all with.
     ("sandbox", 3),
     // What was delivered.

@@ -1,6 +1,6 @@
 //! The pipeline that every delivery passes: read, verify, record, forward, answer.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::{Request, Response, StatusCode};
@@ -11,6 +11,7 @@ use tokio_util::task::TaskTracker;
 use super::answer::{AnswerBody, own};
 use super::backlog::Backlog;
 use super::behind::Behind;
+use super::canary::CanaryKey;
 use super::clock::now;
 use super::controls::Controls;
 use super::examiner::Examiner;
@@ -42,7 +43,9 @@ const BODIES: usize = 64 << 20;
 pub struct Intake {
     pub(super) store: Store,
     pub(super) controls: Controls,
-    examiner: Examiner,
+    pub(super) examiner: Examiner,
+    /// `None` until somebody may send canaries.
+    pub(super) canary: OnceLock<CanaryKey>,
     forwarder: Arc<Forwarder>,
     pub(super) limits: Limits,
     pub(super) budget: Arc<Budget>,
@@ -88,6 +91,7 @@ impl Intake {
             backlog,
             examiner: Examiner::new(controls.clone()),
             controls,
+            canary: OnceLock::new(),
             forwarder,
             limits: Limits {
                 max: max_body,
@@ -127,6 +131,9 @@ impl Intake {
             Ok(whole) => whole,
             Err(away) => return away.answer,
         };
+        if let Some(answer) = self.canary(&whole, false).await {
+            return answer;
+        }
         let this = Arc::clone(self);
         let work = async move {
             let (received, along) = this.examine(whole, None).await;

@@ -9,6 +9,7 @@ pub mod asked;
 mod backlog;
 mod behind;
 mod belief;
+pub mod canary;
 mod clock;
 pub mod controls;
 mod examiner;

@@ -50,6 +50,9 @@ impl Intake {
                 return away.answer;
             }
         };
+        if let Some(answer) = self.canary(&whole, turn.is_some()).await {
+            return answer;
+        }
         let this = Arc::clone(self);
         let work = async move {
             let relayed = Box::new(to_microseconds(relayed));

@@ -113,16 +113,22 @@ impl Cli {
             .try_get_matches_from(args)
             .map_err(|error| list::with_tip(error, args))?;
         let from_environment = matches
-            .subcommand_matches("listen")
-            .and_then(|listen| listen.value_source("forward"))
+            .subcommand()
+            .filter(|(name, _)| matches!(*name, "listen" | "doctor"))
+            .and_then(|(_, given)| given.value_source("forward"))
             == Some(ValueSource::EnvVariable);
         let mut cli =
             Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
+        let given = match &mut cli.command {
+            Command::Listen(args) => Some((&args.targets, &mut args.forward)),
+            Command::Doctor(args) => Some((&args.targets, &mut args.forward)),
+            _ => None,
+        };
         if from_environment
-            && let Command::Listen(listen) = &mut cli.command
-            && !listen.targets.is_empty()
+            && let Some((targets, forward)) = given
+            && !targets.is_empty()
         {
-            listen.forward.clear();
+            forward.clear();
         }
         Ok(cli)
     }

@@ -10,6 +10,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use crate::capture::again::Again;
+use crate::capture::canary::CanaryKey;
 use crate::capture::reach::LazyReach;
 use crate::delivery::Warning;
 use crate::inspector::{self, About, Door, Running, RuntimeFile, Through, Tokens};
@@ -95,6 +96,11 @@ impl Opened {
     pub(super) fn door(&self) -> Option<Door> {
         let open = || Door::new(self.address, self.tokens.clone());
         self.has_page.then(open)
+    }
+
+    /// What canaries for this run are made with.
+    pub(super) fn canary_key(&self) -> Option<CanaryKey> {
+        CanaryKey::new(self.tokens.run().expose()).ok()
     }
 
     /// What is to be said where another port was wanted for the page.

@@ -23,6 +23,7 @@ pub(super) struct ListenerClient {
     api: SocketAddr,
     authorization: String,
     labels: Vec<String>,
+    status: Value,
 }
 
 /// The listener said no, or nothing that makes sense.
@@ -45,6 +46,7 @@ impl ListenerClient {
     pub(super) async fn connect(running: Running) -> anyhow::Result<Option<Self>> {
         let mut client = Self {
             labels: Vec::new(),
+            status: Value::Null,
             client: Client::new(connector(Trust::NoTls), None::<SocketAddr>),
             api: running.api,
             authorization: format!("Bearer {}", running.token),
@@ -69,7 +71,13 @@ impl ListenerClient {
         client.labels = labels
             .filter_map(|label| Some(label.as_str()?.to_owned()))
             .collect();
+        client.status = status;
         Ok(Some(client))
+    }
+
+    /// What it said of itself when it was found, as `/api/v1/status` has it.
+    pub(super) const fn status(&self) -> &Value {
+        &self.status
     }
 
     /// The labels of the secrets that it knows.

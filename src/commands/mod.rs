@@ -23,6 +23,7 @@ mod json_output;
 mod list;
 mod listen;
 pub mod listener_client;
+mod log;
 mod login;
 mod man;
 mod mark;
@@ -49,6 +50,8 @@ mod webhooks;
 use std::ffi::OsString;
 
 use crate::cli::{Cli, Command, JsonArgs, switch};
+
+pub use log::start_log;
 
 /// What a command has to say with its exit code.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -107,9 +110,10 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Trigger(args) => of(&args.json),
         Command::Verify(args) => of(&args.json),
         Command::Import(args) => of(&args.json),
+        Command::Doctor(args) => of(&args.json),
         Command::Relay(args) => relay::asks_for_json(&args.command),
-        Command::Sandbox(args) => sandbox::asks_for_json(args),
         Command::Webhooks(args) => of(webhooks::json_args(&args.command)),
+        Command::Sandbox(args) => sandbox::asks_for_json(args),
         _ => None,
     }
 }

@@ -266,6 +266,9 @@ impl Taken {
             connections.clone(),
             hurry.clone(),
         );
+        if let Some(key) = self.api.as_ref().and_then(api::Opened::canary_key) {
+            intake.expect_canaries(key);
+        }
         tokio::spawn(listener::serve(
             self.socket,
             Arc::clone(&intake),

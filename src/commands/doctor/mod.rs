@@ -1,10 +1,137 @@
-//! `cmhook doctor`.
+//! `cmhook doctor`: what lies between Cakemail and the app, checked piece by piece.
+//!
+//! Checks run side by side and are told in their order. What several of them want to know is
+//! found out by the first that asks; the others wait for it.
 
+mod account;
+mod app;
+mod facts;
+mod machine;
+mod print;
+mod public;
+mod web;
+
+use std::future::Future;
 use std::path::Path;
+use std::pin::Pin;
+use std::time::Duration;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesOrdered;
+use tokio::sync::OnceCell;
+use tokio::time::timeout;
 
 use super::Outcome;
+use super::setup::runtime;
+use crate::check::Check;
 use crate::cli::DoctorArgs;
+use crate::config;
+use crate::delivery::{Scheme, Verdict};
+use crate::store::{Limits, Reader};
+use account::Opened;
+use facts::{Configured, Listening};
+use print::Told;
+use public::Way;
 
-pub(super) fn run(_: &DoctorArgs, _: Option<&Path>) -> anyhow::Result<Outcome> {
-    anyhow::bail!("this is not there yet")
+/// No group of checks takes longer.
+const AT_MOST: Duration = Duration::from_secs(30);
+
+/// So many of the newest deliveries are looked at for the scheme that they are signed in.
+const NEWEST: usize = 200;
+
+/// One run.
+struct Doctor<'a> {
+    args: &'a DoctorArgs,
+    configured: Configured,
+    /// How long the app may take.
+    timeout: Duration,
+    listening: OnceCell<Listening>,
+    account: OnceCell<Opened>,
+    way: OnceCell<Way>,
+    seen: OnceCell<Option<Scheme>>,
+}
+
+pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
+    let doctor = Doctor {
+        args,
+        configured: Configured::read(args, config)?,
+        timeout: config::duration("--timeout", &args.timeout)?,
+        listening: OnceCell::new(),
+        account: OnceCell::new(),
+        way: OnceCell::new(),
+        seen: OnceCell::new(),
+    };
+    let color = doctor.configured.settings.output.color;
+    let mut told = Told::new(&args.json, color)?;
+    let runtime = runtime()?;
+    let told = runtime.block_on(async {
+        let mut checks = doctor.checks();
+        while let Some(group) = checks.next().await {
+            told.say(&group)?;
+        }
+        told.end()
+    });
+    // A name that is still being looked up is not waited for.
+    runtime.shutdown_background();
+    Ok(if told?.is_well() {
+        Outcome::Fine
+    } else {
+        Outcome::No
+    })
+}
+
+type Checking<'d> = Pin<Box<dyn Future<Output = Vec<Check>> + 'd>>;
+
+/// Those checks, or that they take too long.
+async fn bounded(ids: &[&'static str], checks: impl Future<Output = Vec<Check>>) -> Vec<Check> {
+    timeout(AT_MOST, checks).await.unwrap_or_else(|_| {
+        let late = format!("no result within {} s", AT_MOST.as_secs());
+        ids.iter().map(|id| Check::fail(id, &*late)).collect()
+    })
+}
+
+impl Doctor<'_> {
+    /// All of them, in their order.
+    fn checks(&self) -> FuturesOrdered<Checking<'_>> {
+        let groups: [Checking<'_>; 4] = [
+            Box::pin(bounded(&["config", "store", "listener"], self.machine())),
+            Box::pin(bounded(&["target"], self.app())),
+            Box::pin(bounded(&["relay", "canary"], self.public())),
+            Box::pin(bounded(&["api"], self.account_checks())),
+        ];
+        groups.into_iter().collect()
+    }
+
+    async fn listening(&self) -> &Listening {
+        let is_named = self.args.store.store.is_some();
+        let find = || Listening::find(&self.configured.settings, is_named);
+        self.listening.get_or_init(find).await
+    }
+
+    /// The scheme in which deliveries have come that cmhook did not make itself.
+    async fn seen(&self) -> Option<Scheme> {
+        let find = || async {
+            let path = self.configured.settings.store.path.clone()?;
+            let look = move || scheme_in(&path);
+            tokio::task::spawn_blocking(look).await.ok().flatten()
+        };
+        *self.seen.get_or_init(find).await
+    }
+}
+
+fn scheme_in(store: &Path) -> Option<Scheme> {
+    let newest = Limits {
+        count: NEWEST,
+        ..Limits::NONE
+    };
+    let found = Reader::open(store).ok()?.read(0..=u64::MAX, newest).ok()?;
+    found.kept.iter().rev().find_map(|kept| {
+        let request = &kept.delivery.request;
+        let agent = request.headers.get("user-agent").unwrap_or_default();
+        let is_own = agent.windows(7).any(|part| part == b"(cmhook");
+        match request.verdict {
+            Verdict::Valid { scheme, .. } if !is_own && request.original.is_none() => Some(scheme),
+            _ => None,
+        }
+    })
 }

@@ -86,7 +86,10 @@ fn run(
         return Ok(None);
     }
     let (done, mut errors) = runtime()?.block_on(each(&account, &ids, doing));
-    tell(&account, &done, doing)?;
+    // Nothing at all is no empty list: it is an error.
+    if !done.is_empty() || errors.is_empty() {
+        tell(&account, &done, doing)?;
+    }
     let Some(last) = errors.pop() else {
         return Ok(Some((account, ids)));
     };

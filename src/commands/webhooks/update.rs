@@ -101,7 +101,9 @@ async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<
             && members.iter().all(|known| known.id != *id)
             && steps.iter().all(|step| step.webhook().id != *id)
     };
-    ids.retain(|id| !gone(id));
+    // What is dropped belongs to them no more: else `unarchive NAME` would bring it back.
+    let is_dropped = |id: &String| sorted.dropped.iter().any(|known| known.id == *id);
+    ids.retain(|id| !gone(id) && !is_dropped(id));
     if is_renamed || asked.events.is_some() {
         account.put(asked.name.or(old.as_deref()), &ids);
     }

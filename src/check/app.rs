@@ -1,0 +1,242 @@
+//! What an app makes of samples: a signed one, one without a signature, one with a wrong one.
+
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{Check, listed};
+use crate::cakemail::diagnosis::why_refused;
+use crate::config::Target;
+use crate::delivery::words::took;
+use crate::delivery::{Failure, Headers, Received, Scheme, Verdict, value_text};
+
+/// How long Cakemail waits for an answer. Source: its CLI manual.
+pub const CAKEMAIL_WAITS: Duration = Duration::from_secs(5);
+
+/// A sample, and what came of it.
+#[derive(Debug)]
+pub struct Asked {
+    /// How it was signed; of no meaning where it was not.
+    pub scheme: Scheme,
+    /// The path that it was sent to.
+    pub path: String,
+    /// Its body.
+    pub body: Bytes,
+    /// Until the answer was read.
+    pub took: Duration,
+    /// What was answered, or why nothing was.
+    pub answer: Result<Answer, Failure>,
+}
+
+/// What was answered.
+#[derive(Debug)]
+pub struct Answer {
+    /// Its status.
+    pub status: u16,
+    /// Its fields.
+    pub headers: Headers,
+}
+
+/// What all samples of a target have in common.
+#[derive(Debug)]
+pub struct Sample<'a> {
+    /// The app.
+    pub target: &'a Target,
+    /// The event.
+    pub event: &'a str,
+    /// The label of the secret.
+    pub secret: &'a str,
+    /// The scheme in which deliveries have come so far, where that is known.
+    pub seen: Option<Scheme>,
+}
+
+impl Asked {
+    fn status(&self) -> Option<u16> {
+        self.answer.as_ref().ok().map(|answer| answer.status)
+    }
+
+    /// Whether it was taken.
+    pub fn is_taken(&self) -> bool {
+        self.status()
+            .is_some_and(|status| (200..300).contains(&status))
+    }
+
+    /// Whether it was refused as somebody would who does not believe the signature.
+    pub fn is_refused(&self) -> bool {
+        matches!(self.status(), Some(400 | 401 | 403))
+    }
+}
+
+/// How a scheme is written, for people.
+fn written(scheme: Scheme) -> String {
+    let digest = match scheme {
+        Scheme::CakemailHex => "hex",
+        Scheme::CakemailBase64 | Scheme::ApiBase64 => "base64",
+    };
+    format!("{} in {digest}", scheme.header())
+}
+
+/// What the answers to signed samples mean: the first in the scheme that is the likeliest,
+/// and where that says something of signatures one in each other.
+pub fn signed(sample: &Sample<'_>, tried: &[Asked]) -> Check {
+    const ID: &str = "signed";
+    let target = sample.target;
+    let Some(first) = tried.first() else {
+        return Check::skip(ID, format!("`{target}`: nothing was sent"));
+    };
+    let answer = match &first.answer {
+        Ok(answer) => answer,
+        Err(failure) => {
+            return Check::fail(ID, format!("`{target}`: {}", failure.message))
+                .cure(&*failure.hint);
+        }
+    };
+    let (status, event) = (answer.status, sample.event);
+    if first.is_taken() && first.took > CAKEMAIL_WAITS {
+        return Check::fail(
+            ID,
+            format!(
+                "`{target}` answers {status} to {event} after {}",
+                took(first.took)
+            ),
+        )
+        .cure("Cakemail gives up after 5 s and sends it again: answer first and work afterwards");
+    }
+    let taken: Vec<_> = tried.iter().filter(|asked| asked.is_taken()).collect();
+    if !taken.is_empty() {
+        return of_schemes(sample, tried, &taken);
+    }
+    let check = Check::fail(
+        ID,
+        format!("`{target}` answers {status} to a signed {event}"),
+    );
+    match status {
+        400 | 401 | 403 => refused(sample, first, answer),
+        300..400 => {
+            let to = answer.headers.get("location");
+            let to = to.map_or_else(String::new, |to| format!(" and points to {}", value_text(to)));
+            Check::fail(ID, format!("`{target}` answers {status}{to}: redirects of deliveries are not followed"))
+                .cure("have the app answer at this very path, or name the path that it points to as the target")
+        }
+        404 | 405 => {
+            let found = format!("`{target}` answers {status} to a POST of {event} to {}", first.path);
+            Check::fail(ID, found).cure(format!(
+                "is that the path of the app's webhook? Give it with the target, such as {}/webhooks/cakemail",
+                target.authority()
+            ))
+        }
+        500.. => check.cure("look for the reason in the app's own log; an app that compares signatures of different length with timingSafeEqual throws"),
+        _ => check.cure("a 2xx is what Cakemail takes for success; anything else is sent again"),
+    }
+}
+
+/// It takes some of them, or all.
+fn of_schemes(sample: &Sample<'_>, tried: &[Asked], taken: &[&Asked]) -> Check {
+    const ID: &str = "signed";
+    let Sample {
+        target,
+        event,
+        secret,
+        seen,
+    } = *sample;
+    let names: Vec<_> = taken.iter().map(|asked| asked.scheme.name()).collect();
+    let status = taken
+        .first()
+        .and_then(|asked| asked.status())
+        .unwrap_or_default();
+    let slowest = taken
+        .iter()
+        .map(|asked| asked.took)
+        .max()
+        .unwrap_or_default();
+    let found = format!(
+        "`{target}` answers {status} to a signed {event} within {} ({}; secret `{secret}`)",
+        took(slowest),
+        listed(&names)
+    );
+    let is_seen_taken = seen.is_some_and(|seen| taken.iter().any(|asked| asked.scheme == seen));
+    if taken.len() == tried.len() || is_seen_taken {
+        return Check::ok(ID, found);
+    }
+    let wants: Vec<_> = taken.iter().map(|asked| written(asked.scheme)).collect();
+    let other = tried.iter().find(|asked| match seen {
+        Some(seen) => asked.scheme == seen,
+        None => !asked.is_taken(),
+    });
+    let refused = other.map_or_else(String::new, |asked| {
+        let said = asked
+            .status()
+            .map_or_else(|| "nothing".to_owned(), |status| status.to_string());
+        format!(", and {said} to one in {}", written(asked.scheme))
+    });
+    let found = format!(
+        "`{target}` answers {status} to a signature in {}{refused}",
+        listed(&wants)
+    );
+    match seen {
+        Some(seen) => Check::fail(ID, format!("{found}, which is how deliveries come"))
+            .cure(format!("have the app read {}", written(seen))),
+        None => Check::warn(ID, found).cure(
+            "Cakemail's documents name all of X-Cakemail-Signature in hex and in base64 and X-Signature in base64: have the app take each, or see in `cmhook list` which one comes to you",
+        ),
+    }
+}
+
+/// It refuses a right signature, whatever its scheme.
+fn refused(sample: &Sample<'_>, first: &Asked, answer: &Answer) -> Check {
+    const ID: &str = "signed";
+    let verdict = Verdict::Valid {
+        scheme: first.scheme,
+        secret: sample.secret.into(),
+    };
+    let request = Received {
+        received_at: jiff::Timestamp::UNIX_EPOCH,
+        peer: "".into(),
+        method: "POST".into(),
+        path_and_query: first.path.as_str().into(),
+        headers: Headers::default(),
+        body: first.body.clone(),
+        event: Some(sample.event.into()),
+        verdict,
+        original: None,
+        relayed: None,
+    };
+    let status = answer.status;
+    let found = format!(
+        "`{}` answers {status} to a right signature (secret `{}`)",
+        sample.target, sample.secret
+    );
+    let why = why_refused(&request, &answer.headers).and_then(|refusal| refusal.why);
+    let Some(finding) = why.and_then(|why| why.findings.into_iter().next()) else {
+        return Check::fail(ID, found).cure("see that the app knows this very secret");
+    };
+    Check::fail(ID, format!("{found}: {}", finding.message)).cure(format!(
+        "{}; see that it knows this very secret",
+        finding.fix
+    ))
+}
+
+/// What the answer to an unsigned sample means.
+pub fn unsigned(target: &Target, asked: &Asked) -> Check {
+    ought_to_refuse("unsigned", target, asked, "a delivery without a signature")
+}
+
+/// What the answer to a wrongly signed sample means.
+pub fn forged(target: &Target, asked: &Asked) -> Check {
+    ought_to_refuse("forged", target, asked, "a delivery with a wrong signature")
+}
+
+fn ought_to_refuse(id: &'static str, target: &Target, asked: &Asked, what: &str) -> Check {
+    let status = match &asked.answer {
+        Ok(answer) => answer.status,
+        Err(failure) => return Check::skip(id, format!("`{target}`: {}", failure.message)),
+    };
+    match status {
+        200..300 => Check::warn(id, format!("`{target}` answers {status} to {what}: it accepts forged deliveries"))
+            .cure("anybody who knows the URL can send it anything: check the signature over the raw body, and answer 401 where it is wrong (docs/signatures.md)"),
+        400..500 if !matches!(status, 404 | 405) => Check::ok(id, format!("`{target}` answers {status}")),
+        500.. => Check::warn(id, format!("`{target}` answers {status} to {what}, as if it were broken"))
+            .cure("answer 401: after a 5xx Cakemail sends it again; crypto.timingSafeEqual throws where the lengths differ"),
+        _ => Check::skip(id, format!("`{target}` answers {status}, which says nothing of signatures")),
+    }
+}
