@@ -12,6 +12,7 @@ use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::support::listener::{Listener, cmhook, home};
+use crate::support::raw::RawApp;
 use crate::support::sender::{Scheme, sign};
 use crate::support::upstream::{Answer, Upstream};
 
@@ -213,4 +214,9 @@ pub fn masked(text: &str, place: &Place, other: &[(&str, &str)]) -> String {
         }
     }
     out.replace("<1ms", "Nms")
+}
+
+/// Something that answers everything with these very bytes.
+pub fn saying(text: &'static str) -> RawApp {
+    RawApp::answering(move |_| text.as_bytes().to_vec())
 }

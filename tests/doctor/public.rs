@@ -2,9 +2,9 @@
 
 use std::rc::Rc;
 
-use crate::kit::{Place, SECRET};
+use crate::kit::{Place, SECRET, saying};
 use crate::support::listener::home;
-use crate::support::raw::{RawApp, ask, request};
+use crate::support::raw::{ask, request};
 use crate::support::relay::{Relay, public_path};
 use crate::support::sender::post;
 use crate::support::upstream::Upstream;
@@ -35,7 +35,7 @@ fn a_canary_reaches_the_running_listener_and_leaves_no_trace() {
         .is("canary", "ok", "its signature is right (secret `main`)");
     // The running listener is enough to know of.
     place
-        .checks(&["--secret", &secret()], 0)
+        .checks(&["--secret", &secret(), "--no-send"], 0)
         .is("canary", "ok", "/t/shop");
     place
         .checks(&["--secret", "main=other", "--no-send"], 0)
@@ -152,7 +152,7 @@ fn a_url_of_ones_own_leads_here_or_elsewhere() {
         "fail",
         "another listener answers",
     );
-    let site = RawApp::saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
+    let site = saying("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi");
     with(&format!("http://{}", site.address()))
         .is(
             "canary",
@@ -160,7 +160,7 @@ fn a_url_of_ones_own_leads_here_or_elsewhere() {
             "answers 200, and it is not this machine's listener",
         )
         .cure("canary", "in front of the app itself");
-    let offline = RawApp::saying(
+    let offline = saying(
         "HTTP/1.1 404 Not Found\r\nNgrok-Error-Code: ERR_NGROK_3200\r\nContent-Length: 0\r\n\r\n",
     );
     with(&format!("http://{}", offline.address())).is(
