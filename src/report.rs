@@ -15,6 +15,7 @@ use crate::capture::listener::ListenError;
 use crate::cli::Cli;
 use crate::commands;
 use crate::commands::listener_client::ApiError;
+use crate::commands::register::RegisterError;
 use crate::commands::relay::RelayError;
 use crate::commands::replay::edits::UneditableError;
 use crate::commands::sandbox::AskError;
@@ -200,6 +201,14 @@ fn of_relay(cause: &(dyn Error + 'static)) -> Option<Problem> {
 
 /// What is about the account at Cakemail.
 fn of_account(cause: &(dyn Error + 'static)) -> Option<Problem> {
+    if let Some(found) = cause.downcast_ref::<RegisterError>() {
+        return Some(Problem {
+            code: found.code().to_owned(),
+            exit: FAILED,
+            hint: found.hint(),
+            drawn: String::new(),
+        });
+    }
     let trouble = cause
         .downcast_ref::<AccountError>()
         .map(|error| &error.trouble)

@@ -49,7 +49,7 @@ const SOON: SignedDuration = SignedDuration::from_secs(30);
 const PER_PAGE: u32 = 50;
 
 /// More pages are not read: an API that never comes to an end is broken.
-const MOST_PAGES: u32 = 1000;
+const MOST_PAGES: u32 = 200;
 
 /// Sends requests to one API and reads its answers.
 #[derive(Debug, Clone)]
@@ -339,6 +339,7 @@ impl Api {
                 per_page: Some(PER_PAGE),
             };
             let Page { webhooks, count } = self.list(query).await?;
+            let is_short = webhooks.len() < PER_PAGE as usize;
             let before = all.len();
             for webhook in webhooks {
                 // What is made meanwhile moves others to the next page.
@@ -346,13 +347,15 @@ impl Api {
                     all.push(webhook);
                 }
             }
-            let is_all = count.is_some_and(|count| all.len() as u64 >= count);
+            // A page may be short since the API has its own idea of how much is on one.
+            let is_all = is_short && count.is_none_or(|count| all.len() as u64 >= count);
             // An API that does not know pages gives the first one for ever.
             if is_all || all.len() == before {
-                break;
+                return Ok(all);
             }
         }
-        Ok(all)
+        let what = format!("its pages do not end, {MOST_PAGES} were read");
+        Err(shape(&what).while_doing("list webhooks"))
     }
 
     /// A webhook and its key.
@@ -541,6 +544,7 @@ impl Api {
                 access: token.clone(),
                 refresh: None,
                 expires_at: None,
+                accounts: Vec::new(),
             }),
             Credentials::Password {
                 email,
@@ -606,6 +610,7 @@ fn granted_of(login: &Login) -> Granted {
         access: login.access.clone(),
         refresh: login.refresh.clone(),
         expires_at: login.expires_at,
+        accounts: Vec::new(),
     }
 }
 

@@ -37,6 +37,14 @@ pub enum Credentials {
     Login(Login),
 }
 
+/// What the environment says.
+enum Environment {
+    Opens(Credentials),
+    /// A variable that is not enough by itself.
+    Half(&'static str),
+    Nothing,
+}
+
 impl Credentials {
     /// What the environment says, as the official CLI has it, or else what `cmhook login`
     /// kept for that API. For an API on this machine it is the sandbox's own token where
@@ -45,35 +53,10 @@ impl Credentials {
     /// # Errors
     /// Where there is nothing, or the file with the logins cannot be read.
     pub fn find(api: &Uri) -> Result<Self, Trouble> {
-        let set = |name: &str| {
-            let text = std::env::var(name).ok()?;
-            let text = text.trim();
-            (!text.is_empty()).then(|| text.to_owned())
-        };
-        if let Some(token) = set(TOKEN) {
-            if !is_token(&token) {
-                return Err(Trouble::Logins(format!(
-                    "{TOKEN} has characters that no token has"
-                )));
-            }
-            return Ok(Self::Token {
-                token: token.into(),
-                from: TOKEN,
-            });
-        }
-        // A password may begin or end with a space.
-        let password = std::env::var(PASSWORD).ok().filter(|p| !p.is_empty());
-        let half = match (set(EMAIL), password) {
-            (Some(email), Some(password)) => {
-                return Ok(Self::Password {
-                    email,
-                    password: password.into(),
-                    from: "CAKEMAIL_EMAIL and CAKEMAIL_PASSWORD",
-                });
-            }
-            (Some(_), None) => Some(EMAIL),
-            (None, Some(_)) => Some(PASSWORD),
-            (None, None) => None,
+        let half = match Self::in_environment()? {
+            Environment::Opens(credentials) => return Ok(credentials),
+            Environment::Half(half) => Some(half),
+            Environment::Nothing => None,
         };
         if let Some(login) = logins::read(api)? {
             return Ok(Self::Login(login));
@@ -88,6 +71,49 @@ impl Credentials {
             api: shown_url(api),
             half,
         })
+    }
+
+    /// What the environment says, as the official CLI has it.
+    fn in_environment() -> Result<Environment, Trouble> {
+        let set = |name: &str| {
+            let text = std::env::var(name).ok()?;
+            let text = text.trim();
+            (!text.is_empty()).then(|| text.to_owned())
+        };
+        if let Some(token) = set(TOKEN) {
+            if !is_token(&token) {
+                return Err(Trouble::Logins(format!(
+                    "{TOKEN} has characters that no token has"
+                )));
+            }
+            return Ok(Environment::Opens(Self::Token {
+                token: token.into(),
+                from: TOKEN,
+            }));
+        }
+        // A password may begin or end with a space.
+        let password = std::env::var(PASSWORD).ok().filter(|p| !p.is_empty());
+        Ok(match (set(EMAIL), password) {
+            (Some(email), Some(password)) => Environment::Opens(Self::Password {
+                email,
+                password: password.into(),
+                from: "CAKEMAIL_EMAIL and CAKEMAIL_PASSWORD",
+            }),
+            (Some(_), None) => Environment::Half(EMAIL),
+            (None, Some(_)) => Environment::Half(PASSWORD),
+            (None, None) => Environment::Nothing,
+        })
+    }
+
+    /// The variables that open the account, and go before what `cmhook login` keeps; `None`
+    /// where none do.
+    pub fn variables() -> Option<&'static str> {
+        match Self::in_environment() {
+            Ok(Environment::Opens(credentials)) => Some(credentials.from()),
+            Ok(_) => None,
+            // Whatever is in it, it is what would be used.
+            Err(_) => Some(TOKEN),
+        }
     }
 
     /// Where they come from, for people.

@@ -218,7 +218,7 @@ impl Trouble {
                 LOOK.into()
             }
             Self::HungUp { .. } | Self::Silent { .. } => "try again in a while".into(),
-            Self::Password { from, .. } => format!("they come from {from}: type them again with care"),
+            Self::Password { from, .. } => format!("they come from {from}: are both right?"),
             Self::Challenge(_) => {
                 "run `cmhook login`, which asks for the code, or use a personal access token".into()
             }

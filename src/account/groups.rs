@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
+use super::lock::lock;
 use crate::config::{shown_url, user_data_folder};
 use crate::files::{self, FileError};
 
@@ -84,9 +85,19 @@ impl Groups {
     /// # Errors
     /// Where the file cannot be written.
     pub fn put(&mut self, name: Option<&str>, ids: &[String]) -> Result<(), FileError> {
+        let Some(path) = self.path.clone() else {
+            return Ok(());
+        };
+        let _lock = lock(&path).map_err(|error| FileError::Write(path.clone(), error))?;
+        // Another process may have put others into it since it was read.
+        self.all = read(&path)?;
         let own = self.own.clone();
         for entry in self.all.iter_mut().filter(|entry| entry.of == own) {
             entry.group.ids.retain(|id| !ids.contains(id));
+            // A name is one group's.
+            if name.is_some() && entry.group.name.as_deref() == name {
+                entry.group.name = None;
+            }
         }
         self.all.retain(|entry| !entry.group.ids.is_empty());
         if !ids.is_empty() {
@@ -98,15 +109,7 @@ impl Groups {
                 },
             });
         }
-        self.save()
-    }
-
-    fn save(&self) -> Result<(), FileError> {
-        let Some(path) = &self.path else {
-            return Ok(());
-        };
-        files::create_parent(path)?;
-        files::write(path, true, |out| {
+        files::write(&path, true, |out| {
             serde_json::to_writer_pretty(&mut *out, &self.all)?;
             out.write_all(b"\n")
         })

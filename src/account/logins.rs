@@ -1,7 +1,7 @@
 //! What `cmhook login` keeps: a file in the user's configuration folder, for the user alone,
 //! with a table for each API.
 
-use std::fs::{File, OpenOptions};
+use std::fs::File;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -10,10 +10,11 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::Trouble;
+use super::lock::lock;
 use super::tokens::Granted;
 use crate::config::credentials::{save_table, table};
 use crate::config::{shown_url, user_config_folder};
-use crate::files::{self, FileError};
+use crate::files::FileError;
 
 const NAME: &str = "logins.toml";
 const HEADING: &str = "Logins of `cmhook login`: whoever has these tokens has the account.";
@@ -135,20 +136,6 @@ impl Renewing {
     pub(super) fn end(&self, api: &Uri, login: &Login) -> Result<(), Trouble> {
         write_to(&self.path, api, login).map_err(|error| Trouble::Logins(error.to_string()))
     }
-}
-
-fn lock(path: &Path) -> io::Result<File> {
-    files::create_parent(path).map_err(io::Error::other)?;
-    let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
-    #[cfg(unix)]
-    {
-        use std::os::unix::fs::OpenOptionsExt as _;
-        options.mode(0o600);
-    }
-    let file = options.open(path.with_extension("lock"))?;
-    file.lock()?;
-    Ok(file)
 }
 
 fn path_or_error() -> Result<PathBuf, FileError> {

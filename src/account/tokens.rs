@@ -19,6 +19,8 @@ pub struct Granted {
     pub refresh: Option<SecretString>,
     /// Until when `access` is good.
     pub expires_at: Option<Timestamp>,
+    /// The user's accounts, as far as the API says.
+    pub accounts: Vec<u64>,
 }
 
 /// Logging in, before there is a token.
@@ -59,7 +61,10 @@ impl SignIn {
         )
         .await?;
         match answer.status {
-            StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => Err(Trouble::Code),
+            // Something that is no code at all is refused with a 422.
+            StatusCode::BAD_REQUEST
+            | StatusCode::UNAUTHORIZED
+            | StatusCode::UNPROCESSABLE_ENTITY => Err(Trouble::Code),
             _ => granted(&self.0, &answer),
         }
     }
@@ -140,14 +145,16 @@ fn granted(http: &Http, answer: &Answer) -> Result<Granted, Trouble> {
         let life = SignedDuration::from_secs(seconds);
         Timestamp::now().checked_add(life).ok()
     });
+    let accounts = json["accounts"].as_array().into_iter().flatten();
     Ok(Granted {
         access,
         refresh: token("refresh_token"),
         expires_at,
+        accounts: accounts.filter_map(Value::as_u64).collect(),
     })
 }
 
 /// Whether a text can be sent as a token.
-pub(super) fn is_token(text: &str) -> bool {
+pub fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_graphic())
 }

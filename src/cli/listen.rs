@@ -20,7 +20,7 @@ pub enum HostHeaderArg {
 #[command(
     args_override_self = true,
     after_help = "\
-Every flag but --takeover can also stand in cmhook.toml, in the project's folder or the user's \
+Every flag but --takeover and --api can also stand in cmhook.toml, in the project's folder or the user's \
 configuration folder (docs/configuration.md), and in the environment. Flags win over \
 the environment, that over the project's file, and that over the user's."
 )]
@@ -62,6 +62,10 @@ pub struct ListenArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub relay: RelayArgs,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub account: RegisterArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
@@ -188,6 +192,42 @@ pub struct RelayArgs {
         hide_env_values = true
     )]
     pub relay_ca: Option<PathBuf>,
+}
+
+/// Webhooks at Cakemail.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Cakemail account")]
+pub struct RegisterArgs {
+    /// Make a webhook for each of --events at Cakemail, verify with their keys, and archive them on the way out. It takes a --relay, a --public-url, or a sandbox on this machine
+    #[arg(long, env = "CMHOOK_REGISTER", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
+    pub register: Option<bool>,
+
+    /// The public URL of a tunnel or proxy of your own that leads here
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CMHOOK_PUBLIC_URL",
+        hide_env_values = true
+    )]
+    pub public_url: Option<String>,
+
+    /// Cakemail's API, or a sandbox: a URL [default: https://api.cakemail.dev]
+    #[arg(
+        long,
+        value_name = "URL",
+        env = "CAKEMAIL_API_BASE",
+        hide_env_values = true
+    )]
+    pub api: Option<String>,
+
+    /// The account, for those who have several
+    #[arg(
+        long,
+        value_name = "N",
+        env = "CAKEMAIL_CURRENT_ACCOUNT_ID",
+        hide_env_values = true
+    )]
+    pub account: Option<u64>,
 }
 
 /// Keeping.

@@ -2,9 +2,10 @@
 
 use std::path::Path;
 
+use super::setup::color;
 use crate::account::{Api, Credentials};
-use crate::cli::AccountArgs;
-use crate::config::{self, AccountSettings, ConfigError, Raw};
+use crate::cli::{AccountArgs, ColorArgs};
+use crate::config::{self, AccountSettings, Color, ConfigError, Raw};
 
 /// Which account is meant, by the flags, the environment and the files.
 ///
@@ -14,14 +15,31 @@ pub(super) fn settings(
     args: &AccountArgs,
     config: Option<&Path>,
 ) -> Result<AccountSettings, ConfigError> {
+    let none = ColorArgs { color: None };
+    settings_and_color(args, &none, config).map(|(settings, _)| settings)
+}
+
+/// The same, and when to colour.
+///
+/// # Errors
+/// As [`settings`].
+pub(super) fn settings_and_color(
+    args: &AccountArgs,
+    with: &ColorArgs,
+    config: Option<&Path>,
+) -> Result<(AccountSettings, Color), ConfigError> {
     let raw = Raw {
         // Only a listener has one, and what is wrong with it is no matter of theirs.
         relay: Some(String::new()),
+        public_url: Some(String::new()),
+        register: Some(false),
         api: args.api.clone(),
         account: args.account,
+        color: with.color.map(color),
         ..Raw::default()
     };
-    Ok(config::resolve(raw, config::load(config)?)?.account)
+    let settings = config::resolve(raw, config::load(config)?)?;
+    Ok((settings.account, settings.output.color))
 }
 
 /// A client for it, with what opens it. Nothing is asked yet.

@@ -123,13 +123,14 @@ impl Opened {
     /// Where the system gives no random numbers.
     pub(super) fn serve(
         self,
-        again: Again,
-        reach: LazyReach,
+        (again, reach): (Again, LazyReach),
+        public_url: Option<String>,
         warnings: Vec<Warning>,
         stop: CancellationToken,
     ) -> std::io::Result<Serving> {
         let about = About {
             url: self.url,
+            public_url,
             store: again.store().path().map(|path| path.display().to_string()),
             warnings,
             page: self.has_page,

@@ -9,13 +9,21 @@ use crate::config::ConfigError;
 /// # Errors
 /// Where there is no terminal to ask on.
 pub(super) fn confirmed(yes: bool, question: &str) -> anyhow::Result<bool> {
+    confirmed_by("--yes", yes, question)
+}
+
+/// The same where the flag that says yes has another name.
+///
+/// # Errors
+/// As [`confirmed`].
+pub(super) fn confirmed_by(flag: &str, yes: bool, question: &str) -> anyhow::Result<bool> {
     if yes {
         return Ok(true);
     }
     if !(io::stdin().is_terminal() && io::stderr().is_terminal()) {
         return Err(ConfigError {
             message: "there is no terminal to ask on whether to delete".into(),
-            hint: "say `--yes` if that is what you want".into(),
+            hint: format!("say `{flag}` if that is what you want"),
         }
         .into());
     }

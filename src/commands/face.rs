@@ -41,6 +41,8 @@ pub(super) enum Greeting {
 pub(super) struct Place<'a> {
     /// Where deliveries arrive.
     pub(super) url: &'a str,
+    /// A public URL that is the user's own.
+    pub(super) public_url: Option<&'a str>,
     /// The way in from a public URL, as far as it has come.
     pub(super) tunnel: Option<Arc<Tunnel>>,
     /// The web inspector, with this run's token.
@@ -84,6 +86,7 @@ impl Greeting {
         }
         Ok(Self::Screen(Box::new(About {
             url: place.url.to_owned(),
+            public_url: place.public_url.map(ToOwned::to_owned),
             page: place.page.map(page),
             store: store.path().map(ToOwned::to_owned),
             note: note.map(ToOwned::to_owned),
@@ -215,6 +218,8 @@ fn announce(
     let targets: Vec<String> = policy.targets().map(ToString::to_string).collect();
     let block = Block {
         url: place.url.to_owned(),
+        public_url: place.public_url.map(ToOwned::to_owned),
+        registered: store.registrations(),
         tunnel: place.tunnel.as_deref().cloned(),
         inspector: place.link.clone(),
         targets: described_targets(settings),
@@ -229,10 +234,12 @@ fn announce(
         v: wire::VERSION,
         version: env!("CARGO_PKG_VERSION"),
         url: place.url,
-        public_url: place.tunnel.as_deref().and_then(Tunnel::open_url),
+        public_url: (place.public_url)
+            .or_else(|| place.tunnel.as_deref().and_then(Tunnel::open_url)),
         target: targets.first().map(String::as_str),
         targets: &targets,
         secrets: settings.secrets.len(),
+        registered: store.registrations().len(),
         store: path.as_deref(),
         kept,
         pid: std::process::id(),

@@ -8,7 +8,11 @@ use crate::config::{self, Color, HostHeader, OneOrMany, Raw};
 use super::session::{Session, block_on};
 
 pub(super) fn run(args: ListenArgs, config: Option<&Path>, json: &mut bool) -> anyhow::Result<()> {
-    let (flags, files) = (raw(args), config::load(config)?);
+    let (mut flags, files) = (raw(args), config::load(config)?);
+    if !flags.register.or(files.register()).unwrap_or(false) {
+        // Other tools read that variable too, and this run asks no API.
+        flags.api = None;
+    }
     *json = flags.json.or(files.json()).unwrap_or(false);
     let settings = config::resolve(flags, files)?;
     block_on(async {
@@ -55,6 +59,10 @@ fn raw(args: ListenArgs) -> Raw {
         name: args.relay.name,
         takeover: args.relay.takeover.then_some(true),
         share: args.relay.share,
+        register: args.account.register,
+        public_url: args.account.public_url,
+        api: args.account.api,
+        account: args.account.account,
         ..with_output(Raw::default(), &args.output)
     }
 }

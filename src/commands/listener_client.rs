@@ -85,6 +85,11 @@ impl ListenerClient {
         &self.labels
     }
 
+    /// What the API has at a path.
+    pub(super) async fn get(&self, path: &str) -> anyhow::Result<Value> {
+        self.ask(Method::GET, path, Bytes::new()).await
+    }
+
     async fn ask(&self, method: Method, path: &str, body: Bytes) -> anyhow::Result<Value> {
         let request = Request::builder()
             .method(method)

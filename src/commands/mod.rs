@@ -14,6 +14,7 @@ mod doctor;
 mod export;
 mod face;
 mod hand;
+mod hidden;
 mod import;
 mod ink;
 mod jq;
@@ -29,6 +30,7 @@ mod mark;
 mod public;
 mod rate;
 mod reader_left;
+pub mod register;
 pub mod relay;
 pub mod replay;
 pub mod sandbox;
@@ -110,6 +112,7 @@ pub fn asks_for_json(cli: &Cli) -> Option<bool> {
         Command::Import(args) => of(&args.json),
         Command::Doctor(args) => of(&args.json),
         Command::Relay(args) => relay::asks_for_json(&args.command),
+        Command::Webhooks(args) => of(webhooks::json_args(&args.command)),
         Command::Sandbox(args) => sandbox::asks_for_json(args),
         _ => None,
     }

@@ -109,6 +109,11 @@ impl Public {
         }
     }
 
+    /// How it is doing, from now on.
+    pub(super) fn told(&self) -> watch::Receiver<Option<Tunnel>> {
+        self.told.clone()
+    }
+
     /// Lets deliveries in.
     pub(super) fn open(self, intake: Arc<Intake>) {
         // Those that came before are waiting for just this.

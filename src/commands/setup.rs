@@ -36,6 +36,8 @@ impl Setup {
             ephemeral: store.store.is_some().then_some(false),
             // Only a listener has one, and what is wrong with it is no matter of theirs.
             relay: Some(String::new()),
+            public_url: Some(String::new()),
+            register: Some(false),
             ..Raw::default()
         };
         more(&mut raw);

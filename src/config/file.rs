@@ -25,6 +25,11 @@ impl ConfigFiles {
     pub fn json(&self) -> Option<bool> {
         self.sources.iter().find_map(|source| source.json)
     }
+
+    /// Whether they ask for webhooks to be made.
+    pub fn register(&self) -> Option<bool> {
+        self.sources.iter().find_map(|source| source.register)
+    }
 }
 
 impl OneOrMany {
@@ -388,6 +393,9 @@ mod tests {
             relay_ca = "ca.pem"
             name = "shop"
             share = false
+            register = true
+            public_url = "https://hooks.example.com/shop"
+            account = 17
             json = true
             quiet = true
             color = "never"

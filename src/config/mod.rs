@@ -8,6 +8,7 @@ mod address;
 pub mod credentials;
 mod file;
 mod origin;
+mod register;
 mod relay;
 mod resolve;
 mod secrets;
@@ -25,6 +26,7 @@ use secrecy::SecretString;
 pub use account::{AccountSettings, DEFAULT_API, api_url};
 pub use address::address;
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_config_folder, user_data_folder};
+pub use register::{RegisterSettings, WantedEvent};
 pub use relay::{is_name, relay_url};
 pub use resolve::resolve;
 pub use secrets::labelled;
@@ -153,6 +155,10 @@ pub struct Raw {
     pub takeover: Option<bool>,
     /// Have it together with others.
     pub share: Option<bool>,
+    /// Make webhooks at Cakemail for as long as it runs.
+    pub register: Option<bool>,
+    /// Where the world reaches the listener; an empty text is none.
+    pub public_url: Option<String>,
     /// The URL of Cakemail's API. A project's file could send somebody's token anywhere with
     /// it, so no file can say it.
     #[serde(skip)]
@@ -270,6 +276,10 @@ pub struct Settings {
     pub inspector: Option<SocketAddr>,
     /// The relay that gives it a public URL.
     pub relay: Option<RelaySettings>,
+    /// A public URL that is the user's own.
+    pub public_url: Option<String>,
+    /// The webhooks to make at Cakemail; `None` makes none.
+    pub register: Option<RegisterSettings>,
     /// What to do with them.
     pub policy: Policy,
     /// How to forward them.

@@ -69,6 +69,8 @@ fn texts(source: &Raw, name: &str) -> Option<Vec<String>> {
             .relay_ca
             .as_ref()
             .map(|path| vec![path.to_string_lossy().into_owned()]),
+        "public-url" => one(&source.public_url),
+        "register" => switch(source.register),
         "share" => switch(source.share),
         "ephemeral" => switch(source.ephemeral),
         "reject-invalid" => switch(source.reject_invalid),

@@ -8,7 +8,7 @@ use super::address::{address, inspector_address};
 use super::origin::with_origin;
 use super::{
     ConfigError, ConfigFiles, ForwardSettings, OneOrMany, OutputSettings, Policy, Raw, Settings,
-    StoreSettings, Target, account, relay, secrets, units, user_data_folder,
+    StoreSettings, Target, account, register, relay, secrets, units, user_data_folder,
 };
 use crate::cakemail::event::EventPattern;
 
@@ -50,7 +50,11 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
         },
         &mut doubts,
     )?;
-    if policy.reject_invalid && secrets.is_empty() {
+    let register = register::collect(sources, &policy.events)?;
+    if register.is_none() {
+        doubts.extend(unused_events(&policy));
+    }
+    if policy.reject_invalid && secrets.is_empty() && register.is_none() {
         return Err(ConfigError::new(
             "`--reject-invalid` would reject every delivery, because no secret is known",
             "give the webhook's secret with `--secret`, `--secret-file` or CMHOOK_SECRET",
@@ -82,6 +86,8 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
             )?)
         },
         relay,
+        public_url: register::public_url(sources)?,
+        register,
         account,
         forward: ForwardSettings {
             timeout: units::duration("--timeout", pick!(timeout).as_deref().unwrap_or("30s"))?,
@@ -220,10 +226,12 @@ fn policy(
     if policy.status.is_some() && policy.targets().next().is_some() {
         doubts.push("with `--status` nothing is forwarded, so the targets are not used".into());
     }
-    if !policy.events.is_empty() && policy.forward.is_empty() {
-        doubts.push("`--events` chooses what is forwarded, and there is no `--forward`".into());
-    }
     Ok(policy)
+}
+
+fn unused_events(policy: &Policy) -> Option<String> {
+    let is_unused = !policy.events.is_empty() && policy.forward.is_empty();
+    is_unused.then(|| "`--events` chooses what is forwarded, and there is no `--forward`".into())
 }
 
 fn headers(lines: &[String]) -> Result<Vec<(HeaderName, HeaderValue)>, ConfigError> {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use super::{Attempt, Delivery, Tunnel, Verdict};
+use super::{Attempt, Delivery, Registration, Tunnel, Verdict};
 
 /// Something that happened in the store.
 #[derive(Debug, Clone)]
@@ -37,6 +37,10 @@ pub enum Notice {
     },
     /// The tunnel's state is another.
     Tunnel(Arc<Tunnel>),
+    /// A webhook was made, or is sent elsewhere now.
+    Registered(Arc<Registration>),
+    /// A webhook that was made is archived.
+    Archived(Arc<Registration>),
     /// Something that the user should know now.
     Warning(Arc<Warning>),
     /// Nothing comes after this.
@@ -55,6 +59,8 @@ impl Notice {
             | Self::Marked { .. }
             | Self::Repeated { .. }
             | Self::Tunnel(_)
+            | Self::Registered(_)
+            | Self::Archived(_)
             | Self::Warning(_)
             | Self::End => 0,
         }

@@ -10,7 +10,7 @@ use super::hub::Hub;
 use crate::cakemail::signature::Secret;
 use crate::capture::again::Again;
 use crate::capture::reach::{LazyReach, Reach, ReachState};
-use crate::delivery::{Counts, Kept, Outcome, Tunnel, Warning};
+use crate::delivery::{Counts, Kept, Outcome, Registration, Tunnel, Warning};
 use crate::wire;
 
 /// Percentiles are of so many deliveries.
@@ -21,6 +21,8 @@ const NEWEST: usize = 1000;
 pub struct About {
     /// Where deliveries arrive.
     pub url: String,
+    /// A public URL that is the user's own.
+    pub public_url: Option<String>,
     /// The store's file; `None` where everything is in memory only.
     pub store: Option<String>,
     /// What was found out at the start and should be known.
@@ -53,6 +55,7 @@ pub(super) struct Now {
     times: Vec<std::time::Duration>,
     failing: Option<Warning>,
     tunnel: Option<Arc<Tunnel>>,
+    registrations: Arc<[Arc<Registration>]>,
 }
 
 impl Parts {
@@ -72,6 +75,7 @@ impl Parts {
             kept: store.len(),
             oldest: store.oldest(),
             tunnel: store.tunnel(),
+            registrations: store.registrations(),
             failing: store.is_failing().then(|| Warning {
                 code: "journal_failing",
                 message: "the store cannot be written: senders are told 503".into(),
@@ -83,6 +87,12 @@ impl Parts {
                 .filter_map(answered_in)
                 .collect(),
         }
+    }
+
+    /// Where deliveries arrive from elsewhere.
+    pub(super) fn public_url<'a>(&'a self, tunnel: Option<&'a Tunnel>) -> Option<&'a str> {
+        let own = self.about.public_url.as_deref();
+        own.or_else(|| tunnel.and_then(Tunnel::open_url))
     }
 
     /// The same in JSON's shape, which borrows it.
@@ -97,6 +107,10 @@ impl Parts {
             version: env!("CARGO_PKG_VERSION"),
             pid: std::process::id(),
             url: &self.about.url,
+            public_url: self.public_url(now.tunnel.as_deref()),
+            registered: (now.registrations.iter())
+                .map(|one| (&**one).into())
+                .collect(),
             tunnel: now.tunnel.as_deref().map(Into::into),
             targets: &now.targets,
             target: target.map(|url| target_object(url, now.reach.as_ref())),

@@ -1,18 +1,23 @@
 //! What is said once at the start.
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use anstyle::Style;
 use jiff::Timestamp;
 
 use super::human::{BOLD, DIM, GREEN, shown, warning};
-use crate::delivery::{Tunnel, Warning, words};
+use crate::delivery::{Registration, Tunnel, Warning, words};
 
 /// What is said once at the start.
 #[derive(Debug, Clone)]
 pub struct Block {
     /// Where deliveries arrive.
     pub url: String,
+    /// A public URL that is the user's own.
+    pub public_url: Option<String>,
+    /// The webhooks that were made.
+    pub registered: Arc<[Arc<Registration>]>,
     /// The way in from a public URL.
     pub tunnel: Option<Tunnel>,
     /// Where they go, one line each.
@@ -58,17 +63,30 @@ impl Block {
                 paint(BOLD, concat!("cmhook ", env!("CARGO_PKG_VERSION")))
             )?;
             let row = |name: &str| paint(DIM, &format!("  {name:<8}"));
+            if let Some(url) = &self.public_url {
+                writeln!(out, "{}{}", row("public"), paint(BOLD, &shown(url)))?;
+            }
             if let Some(tunnel) = &self.tunnel {
+                let name = if self.public_url.is_none() {
+                    "public"
+                } else {
+                    "relay"
+                };
                 let url = match tunnel.open_url() {
                     Some(url) => paint(BOLD, &shown(url)),
                     None => "none yet".to_owned(),
                 };
-                writeln!(out, "{}{url}", row("public"))?;
+                writeln!(out, "{}{url}", row(name))?;
             }
             writeln!(out, "{}{}", row("webhook"), self.url)?;
             for (at, target) in self.targets.iter().enumerate() {
                 let name = if at == 0 { "forward" } else { "" };
                 writeln!(out, "{}{}", row(name), shown(target))?;
+            }
+            for (at, one) in self.registered.iter().enumerate() {
+                let name = row(if at == 0 { "events" } else { "" });
+                let id = paint(DIM, &shown(&one.id));
+                writeln!(out, "{name}{}  {id}", shown(&one.event))?;
             }
             writeln!(out, "{}{}", row("secrets"), shown(&self.secrets))?;
             writeln!(out, "{}{}", row("store"), shown(&self.store))?;
@@ -80,6 +98,7 @@ impl Block {
             warning(out, one)?;
         }
         let open = self.tunnel.as_ref().and_then(Tunnel::open_url);
+        let open = self.public_url.as_deref().or(open);
         let url = open.map_or_else(|| self.url.clone(), shown);
         let stop = if brief { "" } else { " (Ctrl-C stops)" };
         writeln!(
@@ -98,6 +117,8 @@ mod tests {
     fn written(tunnel: Option<Tunnel>, brief: bool) -> String {
         let block = Block {
             url: "http://127.0.0.1:4400/".into(),
+            public_url: None,
+            registered: Arc::default(),
             tunnel,
             targets: vec!["http://localhost:3000".into()],
             secrets: "1 (bounces)".into(),

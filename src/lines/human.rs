@@ -14,8 +14,8 @@ use jiff::tz::TimeZone;
 use crate::cakemail::diagnosis::{self, AppRefusal};
 use crate::delivery::words::{self, took};
 use crate::delivery::{
-    Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Phase, Refusal, Tunnel, Verdict,
-    Warning, escape_for_terminal,
+    Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Phase, Refusal, Registration, Tunnel,
+    Verdict, Warning, escape_for_terminal,
 };
 
 pub(super) const GREEN: Style = AnsiColor::Green.on_default();
@@ -247,6 +247,19 @@ impl Human {
             Some((_, hint)) if !hint.is_empty() => self.remark(out, DIM, hint),
             _ => Ok(()),
         }
+    }
+
+    /// `---  Email.Opened is sent to https://shop.hooks.example.com now (X1qRXqz1upM9)`: of
+    /// those that were made at the start people have been told already.
+    pub(super) fn registered(&self, out: &mut impl Write, one: &Registration) -> io::Result<()> {
+        writeln!(
+            out,
+            "{}  ---  {} is sent to {} now ({})",
+            self.time(Timestamp::now()),
+            shown(&one.event),
+            shown(&one.url),
+            shown(&one.id),
+        )
     }
 
     pub(super) fn repeated(&self, out: &mut impl Write, delivery: u64) -> io::Result<()> {

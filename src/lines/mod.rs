@@ -21,7 +21,7 @@ use std::time::{Duration, Instant};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::{Color, OutputSettings};
-use crate::delivery::{Attempt, Counts, Delivery, Kept, Notice, Tunnel};
+use crate::delivery::{Attempt, Counts, Delivery, Kept, Notice, Registration, Tunnel};
 use crate::store::{Gap, Notices, Store};
 use crate::wire::{Object, Ready};
 pub use block::Block;
@@ -116,13 +116,18 @@ pub fn start(
         pending: HashMap::new(),
         // The `ready` object tells programs less than all of it.
         tunnel: tunnel.filter(|_| !output.json),
+        registered: if output.json {
+            Vec::new()
+        } else {
+            snapshot.registrations.to_vec()
+        },
         written: Arc::clone(&lines.written),
     };
-    let first = snapshot.tunnel;
+    let (first, registered) = (snapshot.tunnel, snapshot.registrations);
     let thread = std::thread::Builder::new()
         .name("lines".into())
         .spawn(move || {
-            let written = writer.run(first, notices);
+            let written = writer.run(first, &registered, notices);
             if written.is_err() {
                 closed.cancel();
             }
@@ -190,17 +195,26 @@ struct Writer {
     pending: HashMap<u64, u32>,
     // What was said of the tunnel last.
     tunnel: Option<Arc<Tunnel>>,
+    // The webhooks that were told of.
+    registered: Vec<Arc<Registration>>,
     // Lines so far.
     written: Arc<AtomicU64>,
 }
 
 impl Writer {
-    fn run(&mut self, first: Option<Arc<Tunnel>>, mut notices: Notices) -> io::Result<()> {
+    fn run(
+        &mut self,
+        first: Option<Arc<Tunnel>>,
+        registered: &[Arc<Registration>],
+        mut notices: Notices,
+    ) -> io::Result<()> {
+        let mut out = io::stdout().lock();
         if let Some(tunnel) = first {
-            let mut out = io::stdout().lock();
             self.tunnel(&mut out, &tunnel)?;
-            out.flush()?;
         }
+        self.registrations(&mut out, registered)?;
+        out.flush()?;
+        drop(out);
         loop {
             let mut next = notices.wait().map(Some);
             let mut out = io::BufWriter::new(io::stdout().lock());
@@ -217,6 +231,7 @@ impl Writer {
                         if let Some(tunnel) = &snapshot.tunnel {
                             self.tunnel(&mut out, tunnel)?;
                         }
+                        self.registrations(&mut out, &snapshot.registrations)?;
                         self.catch_up(&mut out, &Remembered::of(snapshot.kept))?;
                         if ended {
                             return out.flush();
@@ -304,6 +319,8 @@ impl Writer {
                 }
             },
             Notice::Tunnel(tunnel) => self.tunnel(out, tunnel),
+            Notice::Registered(one) => self.registered(out, one),
+            Notice::Archived(one) => self.archived(out, one),
             Notice::End => Ok(()),
         }
     }
@@ -318,6 +335,40 @@ impl Writer {
             }
             Style::Human(human) if is_news(tunnel, before.as_deref()) => human.tunnel(out, tunnel),
             Style::Json | Style::Human(_) => Ok(()),
+        }
+    }
+
+    /// Tells what is new of the webhooks, which are these now.
+    fn registrations(&mut self, out: &mut impl Write, now: &[Arc<Registration>]) -> io::Result<()> {
+        let is_gone = |one: &Arc<Registration>| now.iter().all(|other| other.id != one.id);
+        let gone: Vec<_> = (self.registered.iter())
+            .filter(|one| is_gone(one))
+            .cloned()
+            .collect();
+        for one in &gone {
+            self.archived(out, one)?;
+        }
+        now.iter().try_for_each(|one| self.registered(out, one))
+    }
+
+    fn registered(&mut self, out: &mut impl Write, one: &Arc<Registration>) -> io::Result<()> {
+        if self.registered.contains(one) {
+            return Ok(());
+        }
+        self.registered.retain(|known| known.id != one.id);
+        self.registered.push(Arc::clone(one));
+        match &mut self.style {
+            Style::Json => json(out, &Object::registered(one)),
+            Style::Human(human) => human.registered(out, one),
+        }
+    }
+
+    fn archived(&mut self, out: &mut impl Write, one: &Arc<Registration>) -> io::Result<()> {
+        self.registered.retain(|known| known.id != one.id);
+        match &mut self.style {
+            Style::Json => json(out, &Object::archived(one)),
+            // People are told once how many, at the end.
+            Style::Human(_) => Ok(()),
         }
     }
 

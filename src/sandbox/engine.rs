@@ -23,6 +23,8 @@ const AT_ONCE: usize = 8;
 const ALL_AT_ONCE: usize = 64;
 /// So many starts are remembered of a webhook; a higher rate is no limit any more.
 const MOST_STARTS: usize = 10_000;
+/// How long one is on its way before the next is begun, unless it is answered before that.
+const HEAD_START: Duration = Duration::from_millis(50);
 /// The longest sleep, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_secs(1);
 
@@ -33,8 +35,8 @@ enum Note {
     Paced(String, Pace),
     Dropped(String),
     Reset,
-    /// The request of a try is on its way.
-    Sent(String),
+    /// The request of a try has been on its way for a while.
+    Sent(String, i64),
     /// A try has ended, and the next is at that time.
     Done(String, i64, Option<i64>),
 }
@@ -91,9 +93,9 @@ struct Lane {
     /// When, and which.
     due: BTreeSet<(i64, i64)>,
     in_flight: usize,
-    /// Whether the last one's request is not on its way yet: the next has to wait, so that
-    /// they arrive in order.
-    is_opening: bool,
+    /// The last one that was begun, until it was answered or had the time to be: the next has
+    /// to wait for that, so that they arrive in order.
+    opening: Option<i64>,
     pace: Pace,
     /// When the last ones began, as many as its rate allows in a period.
     starts: VecDeque<Instant>,
@@ -114,7 +116,7 @@ impl Lane {
         Self {
             due: BTreeSet::new(),
             in_flight: 0,
-            is_opening: false,
+            opening: None,
             pace,
             starts: VecDeque::new(),
         }
@@ -125,7 +127,7 @@ impl Lane {
         let Some((at, n)) = self.due.first().copied() else {
             return Turn::Wait;
         };
-        if self.is_opening || self.in_flight >= AT_ONCE {
+        if self.opening.is_some() || self.in_flight >= AT_ONCE {
             return Turn::Wait;
         }
         if at > clock {
@@ -146,7 +148,7 @@ impl Lane {
         }
         self.due.pop_first();
         self.in_flight += 1;
-        self.is_opening = true;
+        self.opening = Some(n);
         self.starts.push_back(instant);
         Turn::Start(n)
     }
@@ -273,15 +275,16 @@ impl Loop {
                 }
             }
             Note::Reset => self.lanes.values_mut().for_each(|lane| lane.due.clear()),
-            Note::Sent(webhook) => {
+            Note::Sent(webhook, n) => {
                 if let Some(lane) = self.lanes.get_mut(&webhook) {
-                    lane.is_opening = false;
+                    lane.opening.take_if(|opening| *opening == n);
                 }
             }
             Note::Done(webhook, n, next) => {
                 self.in_flight = self.in_flight.saturating_sub(1);
                 if let Some(lane) = self.lanes.get_mut(&webhook) {
                     lane.in_flight = lane.in_flight.saturating_sub(1);
+                    lane.opening.take_if(|opening| *opening == n);
                     lane.due.extend(next.map(|at| (at, n)));
                 }
                 let instant = Instant::now();
@@ -297,21 +300,22 @@ struct Ending {
     webhook: String,
     n: i64,
     next: Option<i64>,
-    is_sent: bool,
 }
 
 impl Ending {
-    fn sent(&mut self) {
-        if !self.is_sent {
-            self.is_sent = true;
-            self.engine.tell(Note::Sent(self.webhook.clone()));
-        }
+    /// The request is on its way. An app that hands connections to tasks of its own may come
+    /// to the next one first, unless it has a head start.
+    fn sent(&self) {
+        let (engine, webhook, n) = (self.engine.clone(), self.webhook.clone(), self.n);
+        tokio::spawn(async move {
+            tokio::time::sleep(HEAD_START).await;
+            engine.tell(Note::Sent(webhook, n));
+        });
     }
 }
 
 impl Drop for Ending {
     fn drop(&mut self) {
-        self.sent();
         let webhook = std::mem::take(&mut self.webhook);
         self.engine.tell(Note::Done(webhook, self.n, self.next));
     }
@@ -323,7 +327,6 @@ async fn attempt(means: Arc<Means>, engine: Engine, webhook: String, n: i64) {
         webhook,
         n,
         next: None,
-        is_sent: false,
     };
     let job = match means.book.with(move |book| book.job(n)).await {
         Ok(Some(job)) => job,
@@ -353,6 +356,7 @@ async fn attempt(means: Arc<Means>, engine: Engine, webhook: String, n: i64) {
         message,
         answer: outcome.answer,
         next_at: None,
+        wait: None,
     };
     let schedule = means.schedule.clone();
     let recorded = means.book.with(move |book| {
@@ -389,7 +393,7 @@ mod tests {
     }
 
     fn end(lane: &mut Lane) {
-        lane.is_opening = false;
+        lane.opening = None;
         lane.in_flight -= 1;
     }
 
@@ -425,15 +429,15 @@ mod tests {
         assert_eq!(lane.turn(0, at), Turn::Start(0));
         assert_eq!(lane.turn(0, at), Turn::Wait);
         for n in 1..8 {
-            lane.is_opening = false;
+            lane.opening = None;
             assert_eq!(lane.turn(0, at), Turn::Start(n));
         }
-        lane.is_opening = false;
+        lane.opening = None;
         assert_eq!(lane.turn(0, at), Turn::Wait, "eight are under way");
         end(&mut lane);
         assert_eq!(lane.turn(0, at), Turn::Start(8));
         lane.due = [(5000, 9)].into();
-        lane.is_opening = false;
+        lane.opening = None;
         end(&mut lane);
         assert_eq!(lane.turn(0, at), Turn::At(at + NAP));
     }

@@ -43,7 +43,7 @@ use crate::http::client::{Trust, connector};
 pub use checks::Rules;
 pub use db::SandboxError;
 pub use report::Report;
-pub use schedule::Schedule;
+pub use schedule::{Schedule, said};
 
 /// What it is, in a sentence.
 pub const EMULATION: &str = "an emulation of Cakemail's webhooks, made from public documentation; \

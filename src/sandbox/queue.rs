@@ -111,6 +111,8 @@ pub(super) struct Try {
     pub(super) message: Option<String>,
     pub(super) answer: Vec<u8>,
     pub(super) next_at: Option<i64>,
+    /// How long that is after its end; only known when it has just ended.
+    pub(super) wait: Option<i64>,
 }
 
 impl Try {
@@ -370,6 +372,7 @@ impl Inner {
             _ => Status::Failed,
         };
         if after == Status::Pending {
+            tried.wait = wait;
             tried.next_at = wait.map(|wait| ended.saturating_add(wait));
         }
         self.db
@@ -467,6 +470,7 @@ impl Inner {
                 message: row.get(7)?,
                 answer: row.get(8)?,
                 next_at: row.get(9)?,
+                wait: None,
             })
         })?;
         rows.collect()

@@ -32,6 +32,8 @@ pub struct Report {
     pub outcome: &'static str,
     /// When it is tried again.
     pub next_at: Option<Timestamp>,
+    /// How long that is after this one.
+    pub wait_ms: Option<i64>,
 }
 
 impl Report {
@@ -49,6 +51,7 @@ impl Report {
             took_ms: milliseconds(tried.took),
             outcome: became.name(),
             next_at: tried.next_at.map(time),
+            wait_ms: tried.wait,
         }
     }
 }

@@ -57,13 +57,18 @@ impl fmt::Display for Schedule {
             if n > 0 {
                 f.write_str(", ")?;
             }
-            match wait.as_millis() {
-                ms if ms % 60_000 == 0 => write!(f, "{}m", ms / 60_000)?,
-                ms if ms % 1000 == 0 => write!(f, "{}s", ms / 1000)?,
-                ms => write!(f, "{ms}ms")?,
-            }
+            f.write_str(&said(*wait))?;
         }
         Ok(())
+    }
+}
+
+/// `10s`, as it is written in a schedule.
+pub fn said(wait: Duration) -> String {
+    match wait.as_millis() {
+        ms if ms % 60_000 == 0 => format!("{}m", ms / 60_000),
+        ms if ms % 1000 == 0 => format!("{}s", ms / 1000),
+        ms => format!("{ms}ms"),
     }
 }
 

@@ -196,9 +196,9 @@ fn kind(error: &(dyn Error + 'static)) -> Option<FailureCode> {
         }
     }
     let error = error.downcast_ref::<io::Error>()?;
-    let inner = error.get_ref();
-    if matches!(inner, Some(inner) if inner.is::<rustls::Error>()) {
-        return Some(FailureCode::Tls);
+    // What it wraps is left out of its sources.
+    if let Some(found) = error.get_ref().and_then(|inner| kind(inner)) {
+        return Some(found);
     }
     match error.kind() {
         io::ErrorKind::ConnectionRefused => Some(FailureCode::Refused),

@@ -45,7 +45,8 @@ pub use reading::Limits;
 
 use crate::config::StoreSettings;
 use crate::delivery::{
-    Attempt, Counts, Delivery, Kept, Notice, Outcome, OwnAnswer, Received, Refusal, Tunnel, Warning,
+    Attempt, Counts, Delivery, Kept, Notice, Outcome, OwnAnswer, Received, Refusal, Registration,
+    Tunnel, Warning,
 };
 use journal::Journal;
 use notices::Publisher;
@@ -91,6 +92,7 @@ struct State {
     refusals: VecDeque<Arc<Refusal>>,
     counts: Counts,
     tunnel: Option<Arc<Tunnel>>,
+    registrations: Arc<[Arc<Registration>]>,
     ended: bool,
 }
 
@@ -105,6 +107,8 @@ pub struct Snapshot {
     pub refusals: Vec<Arc<Refusal>>,
     /// The way in from a public URL, where there is one.
     pub tunnel: Option<Arc<Tunnel>>,
+    /// The webhooks that are there for this listener.
+    pub registrations: Arc<[Arc<Registration>]>,
     /// Whether no notice will follow.
     pub ended: bool,
 }
@@ -200,6 +204,7 @@ impl Store {
                     refusals: VecDeque::new(),
                     counts: Counts::default(),
                     tunnel: None,
+                    registrations: Arc::default(),
                     ended: false,
                 }),
                 notices,
@@ -307,6 +312,36 @@ impl Store {
         self.state().tunnel.clone()
     }
 
+    /// Remembers and publishes a webhook that was made for this listener, or one that is sent
+    /// elsewhere from now on.
+    pub fn tell_registered(&self, registration: Registration) {
+        let registration = Arc::new(registration);
+        let mut state = self.state();
+        let mut all: Vec<_> = state.registrations.to_vec();
+        match all.iter_mut().find(|known| known.id == registration.id) {
+            Some(known) => *known = Arc::clone(&registration),
+            None => all.push(Arc::clone(&registration)),
+        }
+        state.registrations = all.into();
+        self.publish(|| Notice::Registered(registration));
+    }
+
+    /// Forgets a webhook that is archived, and publishes that.
+    pub fn tell_archived(&self, id: &str) {
+        let mut state = self.state();
+        let (gone, rest): (Vec<_>, Vec<_>) =
+            (state.registrations.iter().cloned()).partition(|known| *known.id == *id);
+        state.registrations = rest.into();
+        for registration in gone {
+            self.publish(|| Notice::Archived(registration));
+        }
+    }
+
+    /// The webhooks that are there for this listener.
+    pub fn registrations(&self) -> Arc<[Arc<Registration>]> {
+        Arc::clone(&self.state().registrations)
+    }
+
     /// Publishes a warning.
     pub fn warn(&self, warning: Warning) {
         self.publish(|| Notice::Warning(Arc::new(warning)));
@@ -327,6 +362,7 @@ impl Store {
             counts: state.counts,
             refusals: state.refusals.iter().cloned().collect(),
             tunnel: state.tunnel.clone(),
+            registrations: Arc::clone(&state.registrations),
             ended: state.ended,
         };
         (snapshot, self.shared.notices.subscribe())

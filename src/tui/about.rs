@@ -13,6 +13,8 @@ use crate::delivery::Warning;
 pub struct About {
     /// Where deliveries arrive.
     pub url: String,
+    /// A public URL that is the user's own.
+    pub public_url: Option<String>,
     /// The web inspector, where it is served.
     pub page: Option<Page>,
     /// The store's file; `None` where everything is in memory only.

@@ -234,8 +234,8 @@ impl Screen {
             Notice::Refused(refusal) => Some(Msg::Refused(refusal)),
             Notice::Deleted(ids) => Some(Msg::Gone(ids)),
             Notice::Warning(warning) => Some(Msg::Warned(warning)),
-            // The next frame looks at how the tunnel is doing.
-            Notice::Tunnel(_) | Notice::End => None,
+            // The next frame looks at how the tunnel and the webhooks are doing.
+            Notice::Tunnel(_) | Notice::Registered(_) | Notice::Archived(_) | Notice::End => None,
         };
         if let Some(msg) = msg {
             update(&mut self.model, msg);
@@ -288,6 +288,10 @@ impl Screen {
             paused: again.controls().is_paused(),
             reach: shown(&self.sources.reach.borrow()),
             tunnel: store.tunnel(),
+            own_url: self.model.about.public_url.clone(),
+            registered: (store.registrations().iter())
+                .map(|one| one.event.to_string())
+                .collect(),
             in_flight: self.worker.in_flight(),
             failing: store.is_failing(),
         }))

@@ -29,6 +29,10 @@ pub(super) struct Status {
     pub(super) reach: Reach,
     /// The way in from a public URL, where one is wanted.
     pub(super) tunnel: Option<Arc<Tunnel>>,
+    /// A public URL that is the user's own.
+    pub(super) own_url: Option<String>,
+    /// The events that are registered at Cakemail.
+    pub(super) registered: Vec<String>,
     /// Forwards under way.
     pub(super) in_flight: usize,
     /// Whether the store cannot be written.
@@ -38,7 +42,9 @@ pub(super) struct Status {
 impl Status {
     /// The public URL, where there is one: while the tunnel is broken, too.
     pub(super) fn public_url(&self) -> Option<&str> {
-        self.tunnel.as_ref()?.public_url.as_deref()
+        let tunnel = self.tunnel.as_ref();
+        let own = self.own_url.as_deref();
+        own.or_else(|| tunnel?.public_url.as_deref())
     }
 }
 
@@ -68,6 +74,8 @@ impl Default for Status {
             paused: false,
             reach: Reach::Unknown,
             tunnel: None,
+            own_url: None,
+            registered: Vec::new(),
             in_flight: 0,
             failing: false,
         }

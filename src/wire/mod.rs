@@ -10,6 +10,7 @@ mod from;
 mod live;
 mod ngrok;
 mod read;
+mod registration;
 mod row;
 mod signature;
 mod status;
@@ -31,6 +32,7 @@ pub use live::{
 };
 pub use ngrok::{NgrokRequest, NgrokRequests, NgrokTunnel, NgrokTunnels, TUNNEL};
 pub use read::{Read, bytes, headers, path, read};
+pub use registration::RegistrationObject;
 pub use row::{Page, Row};
 pub use signature::SignatureObject;
 pub use status::{Latency, Status, TargetObject};
@@ -80,6 +82,10 @@ pub enum Object<'a> {
     },
     /// The tunnel to a relay is in another state.
     Tunnel(TunnelObject<'a>),
+    /// A webhook was made for this listener, or is sent elsewhere now.
+    Registered(RegistrationObject<'a>),
+    /// A webhook that was made for it is archived.
+    Archived(RegistrationObject<'a>),
     /// The relay handed on again what had been kept already.
     Repeated {
         /// The delivery's id.
@@ -161,7 +167,7 @@ pub struct Ready<'a> {
     pub version: &'a str,
     /// Where deliveries arrive.
     pub url: &'a str,
-    /// Where they arrive from elsewhere, while a tunnel is online.
+    /// Where they arrive from elsewhere, at `--public-url` or while a tunnel is online.
     pub public_url: Option<&'a str>,
     /// The first target.
     pub target: Option<&'a str>,
@@ -169,6 +175,8 @@ pub struct Ready<'a> {
     pub targets: &'a [String],
     /// How many secrets are known.
     pub secrets: usize,
+    /// How many webhooks were made for it.
+    pub registered: usize,
     /// The journal's file.
     pub store: Option<&'a str>,
     /// Deliveries that were found in it.

@@ -5,7 +5,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::{Message, Stopped, TunnelObject, in_milliseconds};
+use super::{Message, RegistrationObject, Stopped, TunnelObject, in_milliseconds};
 
 /// A running listener.
 #[derive(Debug, Serialize)]
@@ -18,6 +18,10 @@ pub struct Status<'a> {
     pub pid: u32,
     /// Where deliveries arrive.
     pub url: &'a str,
+    /// Where they arrive from elsewhere, at `--public-url` or while a tunnel is online.
+    pub public_url: Option<&'a str>,
+    /// The webhooks that were made for it.
+    pub registered: Vec<RegistrationObject<'a>>,
     /// The way in from a public URL, where one is wanted.
     pub tunnel: Option<TunnelObject<'a>>,
     /// Every target, those of `--route` included.

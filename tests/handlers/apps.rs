@@ -32,6 +32,23 @@ impl App {
         Some(Self::start(format!("Express ({file})"), command, secret))
     }
 
+    /// The Express handler that asks an API for its keys, on this port, where 0 is a free one.
+    #[allow(
+        dead_code,
+        reason = "only one of the binaries that have this module needs it"
+    )]
+    pub fn express_of(api: &str, token: &str, port: u16) -> Option<Self> {
+        let modules = installed().join("express/node_modules");
+        let node = on_path("node").filter(|_| modules.join("express/package.json").is_file());
+        let mut command = Command::new(needed(node, "node and express")?);
+        command
+            .arg(sources().join("express/account.js"))
+            .env("NODE_PATH", modules)
+            .env("CAKEMAIL_API_BASE", api)
+            .env("CAKEMAIL_ACCESS_TOKEN", token);
+        Some(Self::start_at("Express".to_owned(), command, "", port))
+    }
+
     /// The Flask handler; `None` if Flask is missing.
     pub fn flask(secret: &str) -> Option<Self> {
         let python = Some(installed().join("flask/bin/python")).filter(|path| path.exists());
@@ -74,9 +91,15 @@ impl App {
         })
     }
 
-    fn start(name: String, mut command: Command, secret: &str) -> Self {
+    fn start(name: String, command: Command, secret: &str) -> Self {
+        Self::start_at(name, command, secret, 0)
+    }
+
+    fn start_at(name: String, mut command: Command, secret: &str, port: u16) -> Self {
         let home = tempfile::tempdir().expect("a temporary folder");
-        command.env("WEBHOOK_SECRET", secret).env("PORT", "0");
+        command
+            .env("WEBHOOK_SECRET", secret)
+            .env("PORT", port.to_string());
         let mut process = Process::start(&mut command, home.path());
         let port = process.stdout.find("`listening on PORT`", |line| {
             line.strip_prefix("listening on ")?.parse().ok()

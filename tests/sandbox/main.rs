@@ -2,6 +2,10 @@
 
 #![cfg(unix)]
 
+mod commands;
+mod engine;
+mod faults;
 mod rest;
+mod sdk;
 #[path = "../support/mod.rs"]
 mod support;

@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use http::{Method, Request, Response};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use tokio::time::timeout_at;
@@ -23,6 +23,7 @@ const LOOK: usize = 512;
 pub struct Sender {
     client: Client,
     target: Target,
+    path: String,
     requests: Requests,
     timeout: Duration,
 }
@@ -43,6 +44,8 @@ pub struct Sent {
 pub struct Answer {
     /// Its status.
     pub status: u16,
+    /// Its headers.
+    pub headers: HeaderMap,
     /// How the body begins.
     pub start: Vec<u8>,
 }
@@ -66,9 +69,16 @@ impl Sender {
         Self {
             client: Client::new(connector(trust), None),
             target,
+            path: "/".to_owned(),
             requests,
             timeout,
         }
+    }
+
+    /// The same for this path and query below the target.
+    pub fn at(mut self, path_and_query: &str) -> Self {
+        path_and_query.clone_into(&mut self.path);
+        self
     }
 
     /// Sends one, and says what came of it when its answer has been read to the end.
@@ -84,7 +94,7 @@ impl Sender {
 
     async fn ask(&self, payload: &Payload) -> Result<Answer, Failure> {
         let target = &self.target;
-        let Some(url) = target.url_for("/") else {
+        let Some(url) = target.url_for(&self.path) else {
             return Err(failure::unsendable(target));
         };
         let mut request = Request::new(Full::new(Bytes::clone(&payload.body)));
@@ -117,6 +127,7 @@ impl Sender {
         }
         Ok(Answer {
             status: parts.status.as_u16(),
+            headers: parts.headers,
             start,
         })
     }

@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal as _, Read as _, Write as _};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
 
 use crate::cli::RelayLoginArgs;
 use crate::commands::Outcome;
+use crate::commands::hidden::ask_hidden;
 use crate::commands::session::block_on;
 use crate::config::{self, Claim, ConfigError, credentials};
 use crate::http::tls;
@@ -61,10 +62,8 @@ fn token(relay: &str) -> anyhow::Result<SecretString> {
     let stdin = io::stdin();
     let mut text = String::new();
     if stdin.is_terminal() {
-        let _hidden = Hidden::begin();
-        write!(io::stderr(), "token for {relay}: ")?;
-        stdin.read_line(&mut text)?;
-        writeln!(io::stderr())?;
+        let typed = ask_hidden(&format!("token for {relay}"))?;
+        text.push_str(typed.expose_secret());
     } else {
         let read = stdin.lock().take(LONGEST).read_to_string(&mut text);
         read.context("cannot read the token from standard input")?;
@@ -79,60 +78,4 @@ fn token(relay: &str) -> anyhow::Result<SecretString> {
         .into());
     }
     Ok(SecretString::from(text))
-}
-
-/// The terminal shows nothing that is typed, until this is dropped.
-struct Hidden {
-    #[cfg(unix)]
-    before: Option<rustix::termios::Termios>,
-}
-
-impl Hidden {
-    #[cfg(unix)]
-    fn begin() -> Self {
-        use rustix::termios::{LocalModes, OptionalActions, tcgetattr, tcsetattr};
-        let stdin = io::stdin();
-        let before = tcgetattr(&stdin).ok();
-        if let Some(before) = &before {
-            give_back_at_a_signal(before.clone());
-            let mut quiet = before.clone();
-            quiet.local_modes.remove(LocalModes::ECHO);
-            let _ = tcsetattr(&stdin, OptionalActions::Now, &quiet);
-        }
-        Self { before }
-    }
-
-    #[cfg(not(unix))]
-    fn begin() -> Self {
-        Self {}
-    }
-}
-
-/// Gives the terminal back before a signal such as that of Ctrl-C ends the process.
-#[cfg(unix)]
-fn give_back_at_a_signal(before: rustix::termios::Termios) {
-    use rustix::termios::{OptionalActions, tcsetattr};
-    use signal_hook::consts::{SIGHUP, SIGINT, SIGQUIT, SIGTERM};
-    let Ok(mut signals) = signal_hook::iterator::Signals::new([SIGHUP, SIGINT, SIGQUIT, SIGTERM])
-    else {
-        return;
-    };
-    // It stays for good: without it these signals would do nothing from then on.
-    std::thread::spawn(move || {
-        if let Some(signal) = signals.forever().next() {
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, &before);
-            let _ = writeln!(io::stderr());
-            let _ = signal_hook::low_level::emulate_default_handler(signal);
-        }
-    });
-}
-
-impl Drop for Hidden {
-    fn drop(&mut self) {
-        #[cfg(unix)]
-        if let Some(before) = &self.before {
-            use rustix::termios::{OptionalActions, tcsetattr};
-            let _ = tcsetattr(io::stdin(), OptionalActions::Now, before);
-        }
-    }
 }

@@ -4,10 +4,11 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 
 use anstyle::{AnsiColor, Style};
+use http::StatusCode;
 use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
-use super::client::Sandbox;
+use super::client::{AskError, Sandbox};
 use crate::cli::{SandboxDeliveriesArgs, StoreArgs};
 use crate::commands::Outcome;
 use crate::commands::json_output::JsonOutput;
@@ -181,16 +182,22 @@ fn show(
     let output = output.then(|| JsonOutput::new(&args.json, &known, paint));
     let output = output.transpose()?;
     let is_id = !id.is_empty() && id.bytes().all(|b| b.is_ascii_alphanumeric());
-    if !is_id {
-        writeln!(
-            io::stderr(),
-            "There is no delivery `{}`.",
-            id.escape_debug()
-        )?;
-        return Ok(Outcome::No);
-    }
     let path = format!("/sandbox/deliveries/{id}");
-    let item = runtime()?.block_on(sandbox.get(&path))?;
+    let asked = if is_id {
+        runtime()?.block_on(sandbox.get(&path)).map(Some)
+    } else {
+        Ok(None)
+    };
+    let item = match asked {
+        Ok(None) => None,
+        Err(AskError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => None,
+        asked => asked?,
+    };
+    let Some(item) = item else {
+        let id = id.escape_debug();
+        writeln!(io::stderr(), "There is no delivery `{id}`.")?;
+        return Ok(Outcome::No);
+    };
     if let Some(output) = output {
         output.write_one(&item)?;
         return Ok(Outcome::Fine);

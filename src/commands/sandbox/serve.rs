@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use jiff::{Timestamp, Zoned};
+use jiff::Zoned;
 use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
@@ -18,7 +18,7 @@ use crate::commands::signals::Signals;
 use crate::commands::start_error::StartError;
 use crate::delivery::escape_for_terminal;
 use crate::delivery::words::took;
-use crate::sandbox::{EMULATION, Report, Sandbox};
+use crate::sandbox::{EMULATION, Report, Sandbox, said};
 
 pub(super) fn run(args: &SandboxServeArgs) -> anyhow::Result<()> {
     let plan = Plan::of(args)?;
@@ -99,11 +99,10 @@ fn line(report: &Report) -> String {
         (Some(status), _) => status.to_string(),
         (None, error) => error.clone().unwrap_or_default(),
     };
-    let after = match (report.outcome, report.next_at) {
-        ("pending", Some(at)) => {
-            let wait = at.duration_since(Timestamp::now());
-            let wait = Duration::try_from(wait).unwrap_or_default();
-            format!("try {} failed, next in {}", report.n, took(wait))
+    let after = match (report.outcome, report.wait_ms) {
+        ("pending", Some(wait)) => {
+            let wait = said(Duration::from_millis(wait.max(0).cast_unsigned()));
+            format!("try {} failed, next in {wait}", report.n)
         }
         ("failed", _) => format!("try {} failed, given up", report.n),
         ("archived", _) => "its webhook was archived".to_owned(),
@@ -206,7 +205,7 @@ impl Ready {
         } else {
             format!("after {}", self.retries)
         };
-        let patience = took(self.patience);
+        let patience = said(self.patience);
         writeln!(out, "  retries  {retries}; an app has {patience} to answer")?;
         if !self.strict {
             writeln!(

@@ -229,7 +229,8 @@ pub(super) fn named(events: &[String]) -> Result<Vec<&'static Sample>, ConfigErr
     Ok(samples)
 }
 
-fn unknown(text: &str, meant: Option<&str>) -> ConfigError {
+/// A word that means no event.
+pub(super) fn unknown(text: &str, meant: Option<&str>) -> ConfigError {
     let what = if text.contains(['*', '?']) {
         "no event matches"
     } else {

@@ -1,10 +1,168 @@
-//! `cmhook webhooks`.
+//! `cmhook webhooks`: one file for each thing that is done to them.
 
+mod archive;
+mod behind;
+mod create;
+mod events;
+mod get;
+mod given;
+mod list;
+mod make;
+mod shown;
+mod test;
+mod undo;
+mod update;
+
+use std::io::Write as _;
 use std::path::Path;
 
-use super::Outcome;
-use crate::cli::WebhooksCommand;
+use super::{Outcome, account};
+use crate::account::Api;
+use crate::account::groups::Groups;
+use crate::cakemail::webhook::Webhook;
+use crate::cli::{AccountArgs, ColorArgs, JsonArgs, WebhooksCommand};
+use crate::config::ConfigError;
+use crate::delivery::escape_for_terminal;
+use shown::{Item, Output};
 
-pub(super) fn run(_: &WebhooksCommand, _: Option<&Path>) -> anyhow::Result<Outcome> {
-    anyhow::bail!("this is not there yet")
+pub(super) fn run(command: &WebhooksCommand, config: Option<&Path>) -> anyhow::Result<Outcome> {
+    match command {
+        WebhooksCommand::List(args) => list::run(args, config),
+        WebhooksCommand::Get(args) => get::run(args, config),
+        WebhooksCommand::Create(args) => create::run(args, config),
+        WebhooksCommand::Update(args) => update::run(args, config),
+        WebhooksCommand::Archive(args) => archive::archive(args, config),
+        WebhooksCommand::Unarchive(args) => archive::unarchive(args, config),
+        WebhooksCommand::Delete(args) => archive::delete(args, config),
+        WebhooksCommand::Test(args) => test::run(args, config),
+    }
+}
+
+/// The flags of a command that say whether JSON is wanted.
+pub(super) const fn json_args(command: &WebhooksCommand) -> &JsonArgs {
+    match command {
+        WebhooksCommand::List(args) => &args.json,
+        WebhooksCommand::Get(args) => &args.json,
+        WebhooksCommand::Create(args) => &args.json,
+        WebhooksCommand::Update(args) => &args.json,
+        WebhooksCommand::Archive(args) | WebhooksCommand::Unarchive(args) => &args.json,
+        WebhooksCommand::Delete(args) => &args.of.json,
+        WebhooksCommand::Test(args) => &args.json,
+    }
+}
+
+/// The account that a command works on, and how it writes.
+struct Account {
+    api: Api,
+    groups: Groups,
+    out: Output,
+    /// Flags that a further command on the same account needs, a space before each.
+    flags: String,
+}
+
+impl Account {
+    /// Of these flags. Nothing is asked yet.
+    ///
+    /// # Errors
+    /// Where a setting cannot be used, or nothing opens the account.
+    fn open(
+        args: &AccountArgs,
+        json: &JsonArgs,
+        color: &ColorArgs,
+        config: Option<&Path>,
+    ) -> anyhow::Result<Self> {
+        let (_, color) = account::settings_and_color(args, color, config)?;
+        Self::with_output(args, Output::new(json, color)?, config)
+    }
+
+    /// The same for a command that writes other things.
+    ///
+    /// # Errors
+    /// As [`Account::open`].
+    fn with_output(args: &AccountArgs, out: Output, config: Option<&Path>) -> anyhow::Result<Self> {
+        let settings = account::settings(args, config)?;
+        let groups = Groups::open(&settings.api, settings.account)?;
+        Ok(Self {
+            api: account::api(args, config)?,
+            groups,
+            out,
+            flags: flags(args),
+        })
+    }
+
+    /// The name of the group that a webhook is in.
+    fn name_of(&self, id: &str) -> Option<String> {
+        self.groups.of(id)?.name.clone()
+    }
+
+    /// A webhook as it is shown.
+    fn item(&self, webhook: Webhook) -> Item {
+        let name = self.name_of(&webhook.id);
+        Item {
+            name,
+            ..Item::new(webhook)
+        }
+    }
+
+    /// The webhooks that a word means: those of that name, or the one of that id.
+    fn meant(&self, word: &str) -> Vec<String> {
+        match self.groups.named(word) {
+            Some(group) => group.ids.clone(),
+            None => vec![word.to_owned()],
+        }
+    }
+
+    /// The one webhook that a word means.
+    ///
+    /// # Errors
+    /// Where the word is the name of several.
+    fn one(&self, word: &str) -> Result<String, ConfigError> {
+        match &self.meant(word)[..] {
+            [id] => Ok(id.clone()),
+            ids => Err(ConfigError {
+                message: format!("`{word}` is the name of {} webhooks", ids.len()),
+                hint: format!("say which: {}", ids.join(", ")),
+            }),
+        }
+    }
+
+    /// Puts webhooks into a group, which is kept on this machine alone: where that fails,
+    /// what was done at the API is done all the same.
+    fn put(&mut self, name: Option<&str>, ids: &[String]) {
+        if name.is_none() && ids.len() < 2 {
+            return;
+        }
+        if let Err(error) = self.groups.put(name, ids) {
+            let error = anyhow::Error::from(error);
+            warn(&format!(
+                "it is not kept that {} belong together: {error:#}",
+                ids.join(", ")
+            ));
+        }
+    }
+}
+
+/// Those flags that are not in the environment anyway.
+fn flags(args: &AccountArgs) -> String {
+    let mut flags = String::new();
+    let mut add = |flag: &str, value: Option<String>, variable: &str| {
+        let value = value.filter(|value| std::env::var(variable).ok().as_ref() != Some(value));
+        if let Some(value) = value {
+            flags.push_str(&format!(" {flag} {value}"));
+        }
+    };
+    add("--api", args.api.clone(), "CAKEMAIL_API_BASE");
+    let account = args.account.map(|account| account.to_string());
+    add("--account", account, "CAKEMAIL_CURRENT_ACCOUNT_ID");
+    flags
+}
+
+/// Says on standard error what should be known.
+fn warn(text: &str) {
+    say(&format!("warning: {text}"));
+}
+
+/// Says on standard error, which may be closed: what is done is done all the same.
+fn say(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{}", escape_for_terminal(text));
 }

@@ -48,8 +48,13 @@ impl Batch {
             Notice::Answered(answer) => {
                 self.dirty.insert(answer.delivery);
             }
-            // The status tells how the tunnel is; no frame tells the others.
-            Notice::Tunnel(_) | Notice::Refused(_) | Notice::Warning(_) | Notice::End => {}
+            // The status tells how the tunnel and the webhooks are; no frame tells the others.
+            Notice::Tunnel(_)
+            | Notice::Registered(_)
+            | Notice::Archived(_)
+            | Notice::Refused(_)
+            | Notice::Warning(_)
+            | Notice::End => {}
         }
         self.has_status = true;
     }

@@ -7,7 +7,7 @@ use http::StatusCode;
 use serde::Deserialize;
 
 use super::deliveries::get;
-use crate::delivery::{Kept, Tunnel};
+use crate::delivery::Kept;
 use crate::export::http as wire_format;
 use crate::inspector::answer::{No, aside, finish, say};
 use crate::inspector::asked::{Asked, Body, Id, number, read};
@@ -97,7 +97,7 @@ fn with_tunnel(parts: &Parts, say: impl FnOnce(NgrokTunnel<'_>) -> Response) -> 
     let target = policy.targets().next().map(ToString::to_string);
     let received = parts.again.store().counts().received;
     let public = parts.again.store().tunnel();
-    let public = public.as_deref().and_then(Tunnel::open_url);
+    let public = parts.public_url(public.as_deref());
     say(NgrokTunnel::new(
         public.unwrap_or(&parts.about.url),
         target.as_deref(),

@@ -38,7 +38,12 @@ impl Worker {
             CopyWhat::Id => return Ok(id.to_string()),
             CopyWhat::Url => return Ok(self.url.to_string()),
             CopyWhat::PublicUrl => {
-                let url = self.store().tunnel().and_then(|t| t.public_url.clone());
+                let relayed = || self.store().tunnel()?.public_url.clone();
+                let url = self
+                    .public_url
+                    .as_deref()
+                    .map(str::to_owned)
+                    .or_else(relayed);
                 return url.ok_or_else(|| "the relay has not named a public URL yet".into());
             }
             CopyWhat::Value | CopyWhat::Path => {

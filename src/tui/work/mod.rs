@@ -42,6 +42,7 @@ pub(super) struct Worker {
     replays: replays::Replays,
     /// Where deliveries arrive.
     url: Arc<str>,
+    public_url: Option<Arc<str>>,
     /// Where exported files go.
     folder: Arc<Path>,
     page: Option<Page>,
@@ -62,6 +63,7 @@ impl Worker {
             results,
             replays: replays::Replays::default(),
             url: about.url.as_str().into(),
+            public_url: about.public_url.as_deref().map(Into::into),
             folder: about.folder.as_path().into(),
             page: about.page.clone(),
         }

@@ -176,6 +176,7 @@ impl Bench {
         let again = Again::new(store, controls, forwarder);
         let (tell, messages) = mpsc::unbounded_channel();
         let about = About {
+            public_url: None,
             page: None,
             url: format!("http://{address}/"),
             store: None,

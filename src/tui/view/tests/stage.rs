@@ -221,6 +221,7 @@ impl Stage {
 
     fn showing(columns: u16, rows: u16, unicode: bool) -> Self {
         let about = About {
+            public_url: None,
             page: None,
             url: "http://127.0.0.1:4400/".into(),
             store: Some("/home/user/.local/share/cmhook/store.db".into()),

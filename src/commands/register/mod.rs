@@ -1,0 +1,241 @@
+//! `cmhook listen --register`: webhooks that are at Cakemail for as long as the listener
+//! runs.
+
+mod clean;
+mod error;
+mod ledger;
+mod making;
+mod running;
+mod url;
+
+use std::time::Duration;
+
+use tokio::time::timeout;
+use tokio_util::sync::CancellationToken;
+
+use crate::account::{Api, Credentials, Trouble};
+use crate::cakemail::signature::Secret;
+use crate::config::Settings;
+use crate::delivery::Warning;
+use crate::store::Store;
+use clean::Cleaning;
+pub use error::RegisterError;
+use ledger::{Found, Ledger, Owner};
+use making::{Made, Making};
+pub(super) use running::{LastWords, Registration};
+use sha2::{Digest as _, Sha256};
+
+/// How long archiving may take where the listener does not start after all.
+const UNDO_WITHIN: Duration = Duration::from_secs(20);
+
+/// What came of it.
+pub(super) struct Registered {
+    pub(super) registration: Registration,
+    /// The webhooks' keys.
+    pub(super) secrets: Vec<Secret>,
+    /// What should be known.
+    pub(super) warnings: Vec<Warning>,
+}
+
+/// Nothing is registered.
+pub(super) struct NotRegistered {
+    pub(super) error: RegisterError,
+    /// What should be known besides.
+    pub(super) warnings: Vec<Warning>,
+}
+
+impl From<RegisterError> for NotRegistered {
+    fn from(error: RegisterError) -> Self {
+        Self {
+            error,
+            warnings: Vec::new(),
+        }
+    }
+}
+
+/// Makes the webhooks that the settings ask for, if they do, for a listener that is reached
+/// at `local` on this machine. `cancel` has it make no more of them.
+pub(super) async fn register(
+    settings: &Settings,
+    store: &Store,
+    local: &str,
+    cancel: &CancellationToken,
+) -> Result<Option<Registered>, NotRegistered> {
+    let Some(wanted) = &settings.register else {
+        return Ok(None);
+    };
+    let base = &settings.account.api;
+    let own = settings.public_url.as_deref();
+    let tunnel = store.tunnel();
+    let url = url::of(own, tunnel.as_deref(), local, base)?;
+    let credentials = Credentials::find(base).map_err(RegisterError::Account)?;
+    let user = user_of(&credentials);
+    let api = Api::new(&settings.account, credentials);
+    let owner = Owner {
+        api: api.shown().to_owned(),
+        account: api.account(),
+        user,
+    };
+    let ledger = Ledger::create(owner).map_err(RegisterError::File)?;
+    let cleared = tokio::select! {
+        cleared = clear(&api, &ledger) => cleared,
+        () = cancel.cancelled() => Ok(Cleared::default()),
+    };
+    let Cleared {
+        before,
+        found,
+        mut warnings,
+    } = match cleared {
+        Ok(cleared) => cleared,
+        Err(error) => {
+            ledger.close();
+            return Err(error.into());
+        }
+    };
+    let making = Making {
+        api: &api,
+        ledger: &ledger,
+        url: &url,
+        before: &before,
+        cancel,
+    };
+    let made = making.all(&wanted.events).await;
+    let failure = made.failure.or_else(|| {
+        let is_without = made.made.iter().all(|one| one.key.is_none());
+        let rejects = settings.policy.reject_invalid && settings.secrets.is_empty();
+        (rejects && is_without && !cancel.is_cancelled()).then_some(RegisterError::NoKeys)
+    });
+    if let Some(error) = failure {
+        let mut cleaning = Cleaning::new(&api, &ledger, true, &found.others);
+        // What is not archived by then is said.
+        let _ = timeout(UNDO_WITHIN, cleaning.run()).await;
+        warnings.extend(cleaning.left());
+        ledger.close();
+        return Err(NotRegistered { error, warnings });
+    }
+    warnings.extend(made.skipped);
+    warnings.extend(without_key(&made.made));
+    let secrets = secrets(&made.made, &settings.secrets);
+    for one in &made.made {
+        store.tell_registered(one.registration(&url));
+    }
+    Ok(Some(Registered {
+        registration: Registration::new(api, ledger, found.others, store.clone(), url),
+        secrets,
+        warnings,
+    }))
+}
+
+/// What there was before.
+#[derive(Default)]
+struct Cleared {
+    before: Vec<crate::cakemail::webhook::Webhook>,
+    found: Found,
+    warnings: Vec<Warning>,
+}
+
+/// Looks what there is, and archives what runs that were killed have left.
+async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
+    // Where this works, the rest does.
+    let before = api.all(false).await.map_err(RegisterError::Api)?;
+    let mut found = ledger::look(ledger);
+    let mut warnings = Vec::new();
+    for (path, why) in &found.broken {
+        warnings.push(Warning {
+            code: "registrations",
+            message: format!(
+                "`{}` may tell of webhooks that are to be archived, and cannot be read: {why}",
+                path.display()
+            ),
+            hint: "look into it and at `cmhook webhooks list`, then delete it".into(),
+        });
+    }
+    for old in std::mem::take(&mut found.over) {
+        let is_same_user = old.owner() == ledger.owner();
+        let mut cleaning = Cleaning::new(api, &old, is_same_user, &found.others);
+        // What another file knows of is its own; what this one knows of is meant.
+        cleaning.run().await;
+        let count = cleaning.archived.len();
+        if count > 0 {
+            warnings.push(Warning {
+                code: "left_behind",
+                message: match count {
+                    1 => "archived a webhook of a cmhook that was killed".into(),
+                    many => format!("archived {many} webhooks of a cmhook that was killed"),
+                },
+                hint: String::new(),
+            });
+        }
+        warnings.append(&mut cleaning.unclear);
+        if is_same_user {
+            warnings.extend(cleaning.left());
+        }
+        old.close();
+    }
+    Ok(Cleared {
+        before,
+        found,
+        warnings,
+    })
+}
+
+/// Tells users apart who may have other accounts at the same API. It is neither a name nor
+/// does it open anything.
+fn user_of(credentials: &Credentials) -> String {
+    use secrecy::ExposeSecret as _;
+    let text = match credentials {
+        Credentials::Token { token, .. } => token.expose_secret(),
+        Credentials::Password { email, .. } => email,
+        Credentials::Login(login) => match &login.email {
+            Some(email) => email,
+            None => login.access.expose_secret(),
+        },
+    };
+    hex::encode(&Sha256::digest(text.as_bytes())[..8])
+}
+
+/// The keys as secrets. Each has its event's name, unless the user calls another one so.
+fn secrets(made: &[Made], known: &[Secret]) -> Vec<Secret> {
+    let mut secrets: Vec<Secret> = Vec::new();
+    for one in made {
+        let Some(key) = &one.key else { continue };
+        let is_taken = |label: &str| known.iter().any(|secret| **secret.label() == *label);
+        let mut label = one.event.clone();
+        while is_taken(&label) {
+            label.push_str(" (registered)");
+        }
+        use secrecy::ExposeSecret as _;
+        // An empty one is none.
+        if let Ok(secret) = Secret::new(&label, Some(&one.event), key.expose_secret())
+            && !known
+                .iter()
+                .chain(&secrets)
+                .any(|other| other.is_same(&secret))
+        {
+            secrets.push(secret);
+        }
+    }
+    secrets
+}
+
+fn without_key(made: &[Made]) -> Option<Warning> {
+    let events: Vec<&str> = (made.iter())
+        .filter(|one| one.key.is_none())
+        .map(|one| &*one.event)
+        .collect();
+    (!events.is_empty()).then(|| Warning {
+        code: "no_key",
+        message: format!(
+            "the API shows no key for {}, so these deliveries cannot be verified",
+            events.join(", ")
+        ),
+        hint: "`--secret` takes the webhook's secret from elsewhere".into(),
+    })
+}
+
+impl RegisterError {
+    /// Whether the API has said that an event is not one of its.
+    fn is_of_event(trouble: &Trouble) -> bool {
+        matches!(trouble, Trouble::Invalid { fields, .. } if fields.iter().any(|one| one == "event"))
+    }
+}

@@ -1,0 +1,53 @@
+//! `cmhook webhooks list`.
+
+use std::num::NonZeroU32;
+use std::path::Path;
+
+use super::{Account, say};
+use crate::account::{ListQuery, Page};
+use crate::cli::WebhooksListArgs;
+use crate::commands::Outcome;
+use crate::commands::setup::runtime;
+
+pub(super) fn run(args: &WebhooksListArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
+    let account = Account::open(&args.account, &args.json, &args.color, config)?;
+    let is_page = args.page.is_some() || args.per_page.is_some();
+    let page = runtime()?.block_on(async {
+        if !is_page {
+            let webhooks = account.api.all(args.with_archived).await?;
+            return anyhow::Ok(Page {
+                count: Some(webhooks.len() as u64),
+                webhooks,
+            });
+        }
+        let query = ListQuery {
+            archived: args.with_archived,
+            page: args.page.map(NonZeroU32::get),
+            per_page: args.per_page.map(NonZeroU32::get),
+        };
+        Ok(account.api.list(query).await?)
+    })?;
+    let items = page
+        .webhooks
+        .into_iter()
+        .map(|webhook| account.item(webhook));
+    let items: Vec<_> = items.collect();
+    let some_more = page.count.filter(|count| *count > items.len() as u64);
+    if account.out.json().is_some() || !items.is_empty() {
+        account.out.all(&items)?;
+    }
+    if let Some(count) = some_more {
+        say(&format!("These are {} of {count}.", items.len()));
+    } else if items.is_empty() {
+        say(if args.with_archived {
+            "There are no webhooks yet: `cmhook webhooks create -u URL -e EVENTS` makes one."
+        } else {
+            "There are no active webhooks: `cmhook webhooks create -u URL -e EVENTS` makes one, `--with-archived` lists archived ones too."
+        });
+    }
+    Ok(if items.is_empty() {
+        Outcome::No
+    } else {
+        Outcome::Fine
+    })
+}

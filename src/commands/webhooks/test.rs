@@ -1,0 +1,370 @@
+//! `cmhook webhooks test`: what Cakemail would send, sent from here.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use jiff::Timestamp;
+use secrecy::{ExposeSecret as _, SecretString};
+use serde::Serialize;
+use serde_json::Value;
+
+use super::behind::{Arrived, Behind};
+use super::shown::Output;
+use super::{Account, say, warn};
+use crate::cakemail::diagnosis::why_refused;
+use crate::cakemail::event::EventPattern;
+use crate::cakemail::sample::{self, Sample};
+use crate::cakemail::signature::Secret;
+use crate::cakemail::webhook::{Webhook, WebhookStatus};
+use crate::capture::trigger::random_seed;
+use crate::capture::trigger::request::{Payload, Requests};
+use crate::capture::trigger::send::{Answer, Sender, Sent};
+use crate::cli::WebhooksTestArgs;
+use crate::commands::listener_client::ApiError;
+use crate::commands::setup::{Setup, color, runtime};
+use crate::commands::{Outcome, ink};
+use crate::config::{ConfigError, Target, duration};
+use crate::delivery::words::took;
+use crate::delivery::{Received, Scheme, Verdict};
+use crate::http::headers::to_kept;
+
+/// How long Cakemail waits. Source: its CLI manual.
+const CAKEMAIL_WAITS: Duration = Duration::from_secs(5);
+
+/// Characters of an answer that are shown.
+const START: usize = 200;
+
+/// The fields of [`Object`].
+const FIELDS: [&str; 12] = [
+    "webhook", "event", "url", "scheme", "ok", "status", "took_ms", "body", "error", "hints",
+    "listener", "arrived",
+];
+
+/// What came of it, in JSON.
+#[derive(Debug, Serialize)]
+struct Object<'a> {
+    webhook: &'a str,
+    event: &'a str,
+    url: &'a str,
+    scheme: &'static str,
+    ok: bool,
+    status: Option<u16>,
+    took_ms: f64,
+    body: Option<String>,
+    error: Option<Failed<'a>>,
+    hints: &'a [String],
+    listener: bool,
+    arrived: Option<ArrivedObject<'a>>,
+}
+
+#[derive(Debug, Serialize)]
+struct Failed<'a> {
+    code: &'static str,
+    message: &'a str,
+    hint: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct ArrivedObject<'a> {
+    delivery: u64,
+    verdict: &'a Value,
+}
+
+pub(super) fn run(args: &WebhooksTestArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
+    let scheme = Scheme::from_name(&args.scheme).ok_or_else(|| ConfigError {
+        message: format!("`--scheme {}` is no scheme", args.scheme.escape_debug()),
+        hint: "it is cakemail-hex, cakemail-base64 or api-base64".into(),
+    })?;
+    let timeout = duration("--timeout", &args.timeout)?;
+    let setup = Setup::read(config, &args.store, |raw| {
+        raw.color = args.color.color.map(color);
+    })?;
+    let out = Output::with_fields(&args.json, &FIELDS, setup.settings.output.color)?;
+    let account = Account::with_output(&args.account, out, config)?;
+    let id = account.one(&args.id)?;
+    let ok = runtime()?.block_on(async {
+        let keyed = account.api.get(&id).await?;
+        let webhook = keyed.webhook;
+        let key = keyed.key.ok_or_else(|| ApiError {
+            code: "no_secret".into(),
+            message: format!("the API shows no key of the webhook {id}, so nothing can be signed"),
+            hint: "does the account own it? `--account N` names another".into(),
+        })?;
+        if webhook.status == WebhookStatus::Archived {
+            warn(&format!(
+                "the webhook {id} is archived, so Cakemail sends it nothing: `cmhook webhooks unarchive {id}{}` brings it back",
+                account.flags
+            ));
+        }
+        let named = args.store.store.is_some();
+        let told = try_it(&setup, named, &webhook, &key, scheme, timeout).await?;
+        told.say(&account, &webhook, scheme)?;
+        anyhow::Ok(told.sent.is_fine())
+    })?;
+    Ok(if ok { Outcome::Fine } else { Outcome::No })
+}
+
+/// What there is to tell.
+struct Told {
+    sent: Sent,
+    hints: Vec<String>,
+    listener: bool,
+    arrived: Option<Arrived>,
+}
+
+async fn try_it(
+    setup: &Setup,
+    named: bool,
+    webhook: &Webhook,
+    key: &SecretString,
+    scheme: Scheme,
+    timeout: Duration,
+) -> anyhow::Result<Told> {
+    let (target, path) = target(&webhook.url)?;
+    let sample = sample_of(&webhook.event)?;
+    let seed = random_seed().context("the system gives no random numbers")?;
+    let payload = Payload::sample(sample, seed, Timestamp::now());
+    let body = payload.body.clone();
+    let secret = Secret::new(&webhook.id, None, key.expose_secret());
+    let secret = secret.map_err(|error| ApiError {
+        code: "no_secret".into(),
+        message: format!("the key of the webhook {}: {error}", webhook.id),
+        hint: String::new(),
+    })?;
+    let requests = Requests {
+        secrets: vec![secret],
+        scheme,
+        headers: Vec::new(),
+    };
+    let place = target.url_for(&path).map(|url| url.to_string());
+    let place = place.and_then(|url| url.split('?').next()?.parse().ok());
+    let place = place.unwrap_or_else(|| target.clone());
+    let behind = Behind::find(setup, named, &place).await;
+    let sender = Sender::new(target, requests, timeout, false).at(&path);
+    let sent = sender.send(payload).await;
+    let arrived = match &behind {
+        None => None,
+        Some(behind) => behind.arrived(&String::from_utf8_lossy(&body)).await,
+    };
+    let hints = match &sent.answer {
+        Err(failure) if failure.hint.is_empty() => Vec::new(),
+        Err(failure) => vec![failure.hint.to_string()],
+        Ok(answer) => {
+            let received = Received {
+                received_at: Timestamp::now(),
+                peer: "".into(),
+                method: "POST".into(),
+                path_and_query: path.as_str().into(),
+                headers: to_kept(&http::HeaderMap::new()),
+                body,
+                event: Some(sample.name().into()),
+                verdict: Verdict::Valid {
+                    scheme,
+                    secret: Arc::from(&*webhook.id),
+                },
+                original: None,
+                relayed: None,
+            };
+            hints(answer, &received, sent.took)
+        }
+    };
+    Ok(Told {
+        sent,
+        hints,
+        listener: behind.is_some(),
+        arrived,
+    })
+}
+
+/// The webhook's URL as a target, and its path and query, which are sent as they are.
+fn target(url: &str) -> Result<(Target, String), ConfigError> {
+    let bad = |why: String| ConfigError {
+        message: format!("nothing can be sent to the webhook's URL: {why}"),
+        hint: "change it with `cmhook webhooks update ID --url URL`".into(),
+    };
+    let whole = url.split('#').next().unwrap_or_default();
+    let uri: http::Uri = whole.parse().map_err(|_| bad("it is no URL".into()))?;
+    let path = uri.path_and_query().map_or("/", |path| path.as_str());
+    let scheme = uri.scheme_str().unwrap_or("https");
+    let authority = uri.authority().map_or("", |authority| authority.as_str());
+    let target = format!("{scheme}://{authority}").parse::<Target>();
+    let target = target.map_err(|error| bad(error.to_string()))?;
+    Ok((target, path.to_owned()))
+}
+
+fn sample_of(event: &str) -> Result<&'static Sample, ApiError> {
+    let pattern = event.parse::<EventPattern>().ok();
+    let names = pattern.map(|pattern| pattern.names()).unwrap_or_default();
+    let mut names = std::iter::once(event).chain(names);
+    names.find_map(sample::find).ok_or_else(|| ApiError {
+        code: "no_sample".into(),
+        message: format!("there is no sample of {}", event.escape_debug()),
+        hint: "`cmhook trigger --from-file FILE --to URL` sends a payload of your own".into(),
+    })
+}
+
+/// What usually is the matter with such an answer.
+fn hints(answer: &Answer, received: &Received, took: Duration) -> Vec<String> {
+    let one = |text: &str| vec![text.to_owned()];
+    match answer.status {
+        200..=299 if took > CAKEMAIL_WAITS => {
+            one("Cakemail waits for 5 seconds only: answer first, and do the work behind it")
+        }
+        200..=299 => Vec::new(),
+        300..=399 => {
+            let to = answer.headers.get(http::header::LOCATION);
+            let to = to.and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
+            vec![format!(
+                "it points to {to}: redirects are not followed, so make that the webhook's URL"
+            )]
+        }
+        401 | 403 => {
+            let why = why_refused(received, &to_kept(&answer.headers));
+            let why = why.and_then(|refusal| refusal.why);
+            why.map(|why| why.lines().collect()).unwrap_or_default()
+        }
+        404 | 410 => one("the app knows no such path: does the webhook's URL have the right one?"),
+        405 => one("the app takes no POST at this path"),
+        413 => one("the app takes no bodies of this size"),
+        415 => one("the app does not take application/json"),
+        429 => one(
+            "the app is asked too often: `cmhook webhooks update ID --rate-limit N` slows Cakemail down",
+        ),
+        502..=504 => one(
+            "what stands in front of the app, a proxy or a tunnel, does not reach it: is the app running?",
+        ),
+        500.. => one("the app failed: its log says why, and Cakemail would try again"),
+        _ => Vec::new(),
+    }
+}
+
+impl Told {
+    fn say(&self, account: &Account, webhook: &Webhook, scheme: Scheme) -> anyhow::Result<()> {
+        let answer = self.sent.answer.as_ref();
+        if let Some(json) = account.out.json() {
+            let object = Object {
+                webhook: &webhook.id,
+                event: &webhook.event,
+                url: &webhook.url,
+                scheme: scheme.name(),
+                ok: self.sent.is_fine(),
+                status: answer.ok().map(|answer| answer.status),
+                took_ms: self.sent.took.as_secs_f64() * 1000.0,
+                body: answer.ok().map(start),
+                error: answer.err().map(|failure| Failed {
+                    code: failure.code.name(),
+                    message: &failure.message,
+                    hint: &failure.hint,
+                }),
+                hints: &self.hints,
+                listener: self.listener,
+                arrived: self.arrived.as_ref().map(|arrived| ArrivedObject {
+                    delivery: arrived.id,
+                    verdict: &arrived.verdict,
+                }),
+            };
+            return json.write_one(object);
+        }
+        let ink = &account.out.ink;
+        let mut out = io::stdout().lock();
+        let (style, mark) = if self.sent.is_fine() {
+            (ink::GREEN, "✓")
+        } else {
+            (ink::RED, "✗")
+        };
+        let mark = ink.paint(style, mark);
+        let (event, url) = (ink::shown(&webhook.event), ink::shown(&webhook.url));
+        let took = took(self.sent.took);
+        match answer {
+            Ok(answer) => {
+                let status = answer.status.to_string();
+                let status = ink.paint(ink::style_of(answer.status), &status);
+                writeln!(out, "{mark} {status} {event}  {took}  {url}")?;
+                let body = start(answer);
+                if !body.is_empty() {
+                    writeln!(out, "  {}", ink::shown(&body))?;
+                }
+            }
+            Err(failure) => {
+                writeln!(
+                    out,
+                    "{mark} {event} {took}  {}",
+                    ink::shown(&failure.message)
+                )?;
+            }
+        }
+        if let Some(line) = self.of_listener() {
+            writeln!(out, "  {}", ink::shown(&line))?;
+        }
+        for hint in &self.hints {
+            say(&format!(" hint: {hint}"));
+        }
+        Ok(())
+    }
+
+    /// What is to be said of the listener behind the URL.
+    fn of_listener(&self) -> Option<String> {
+        if !self.listener {
+            return None;
+        }
+        let Some(Arrived { id, verdict }) = &self.arrived else {
+            return Some(
+                "The listener of this machine, which is behind this URL, did not get it".into(),
+            );
+        };
+        let text = |name: &str| verdict[name].as_str().unwrap_or_default();
+        let signature = match text("status") {
+            "valid" => format!("its signature is right ({})", text("scheme")),
+            "invalid" => format!("its signature is invalid there: {}", text("reason")),
+            "unsigned" => "it came without its signature".to_owned(),
+            _ => "its signature was not checked: the listener knows no secret".to_owned(),
+        };
+        Some(format!(
+            "It arrived at the listener of this machine as #{id}, and {signature}"
+        ))
+    }
+}
+
+/// How the answer begins, as a line.
+fn start(answer: &Answer) -> String {
+    let text = String::from_utf8_lossy(&answer.start);
+    let line = text.trim().lines().next().unwrap_or_default();
+    line.trim_end().chars().take(START).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_url_is_sent_to_as_it_is() {
+        for (url, target, path) in [
+            ("https://a.example", "https://a.example", "/"),
+            (
+                "https://a.example/b/?c=%20#d",
+                "https://a.example",
+                "/b/?c=%20",
+            ),
+            ("http://127.0.0.1:1/x?y", "http://127.0.0.1:1", "/x?y"),
+        ] {
+            let (found, at) = super::target(url).unwrap();
+            assert_eq!((found.to_string().as_str(), &*at), (target, path));
+            let whole = found.url_for(&at).unwrap().to_string();
+            let sent = url.split('#').next().unwrap();
+            assert_eq!(whole.trim_end_matches('/'), sent.trim_end_matches('/'));
+        }
+        assert!(super::target("nonsense").is_err());
+    }
+
+    #[test]
+    fn every_event_has_a_sample() {
+        for name in crate::cakemail::event::NAMES {
+            assert_eq!(sample_of(name).unwrap().name(), *name);
+        }
+        assert_eq!(sample_of("EMAIL.OPENED").unwrap().name(), "email.opened");
+        assert!(sample_of("Nothing.Such").is_err());
+    }
+}

@@ -1,0 +1,331 @@
+//! `cmhook webhooks update`.
+
+use std::io::{self, Write as _};
+use std::path::Path;
+
+use anyhow::Context as _;
+
+use super::events::{self, Wanted, is_same};
+use super::make::{Plan, interrupted, make, may_be_done, or_signal};
+use super::shown::Item;
+use super::undo::{Step, undone};
+use super::{Account, given, say, warn};
+use crate::account::{AccountError, Limit};
+use crate::cakemail::webhook::{Webhook, WebhookStatus};
+use crate::cli::WebhooksUpdateArgs;
+use crate::commands::Outcome;
+use crate::commands::ink;
+use crate::commands::setup::runtime;
+use crate::commands::signals::Signals;
+use crate::config::ConfigError;
+
+/// What the flags want.
+struct Asked<'a> {
+    id: &'a str,
+    url: Option<&'a str>,
+    events: Option<Vec<Wanted>>,
+    name: Option<&'a str>,
+    limit: Limit,
+}
+
+impl<'a> Asked<'a> {
+    fn read(args: &'a WebhooksUpdateArgs) -> Result<Self, ConfigError> {
+        let is_about_events = !args.events.is_empty();
+        let asked = Self {
+            id: &args.id,
+            url: args.url.as_deref().map(given::url).transpose()?,
+            events: is_about_events
+                .then(|| events::wanted(&args.events))
+                .transpose()?,
+            name: given::name(args.name.as_deref())?,
+            limit: given::limit(&args.limit),
+        };
+        let is_for_each = asked.url.is_some() || asked.limit != Limit::default();
+        if !is_for_each && asked.events.is_none() && asked.name.is_none() {
+            return Err(ConfigError {
+                message: "nothing is to be changed".into(),
+                hint: "say what with `--url`, `--events`, `--name` or `--rate-limit`".into(),
+            });
+        }
+        Ok(asked)
+    }
+}
+
+pub(super) fn run(args: &WebhooksUpdateArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
+    let asked = Asked::read(args)?;
+    let mut account = Account::open(&args.account, &args.json, &args.color, config)?;
+    let items = runtime()?.block_on(update(&asked, &mut account))?;
+    if account.out.is_for_people() {
+        let mark = account.out.ink.paint(ink::GREEN, "✓");
+        let what = match items.len() {
+            1 => "Webhook",
+            _ => "Webhooks",
+        };
+        writeln!(io::stdout(), "{mark} {what} updated successfully\n")?;
+    }
+    account.out.all(&items)?;
+    Ok(Outcome::Fine)
+}
+
+async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<Item>> {
+    let mut signals = Signals::new().context("cannot listen for signals")?;
+    let all = account.api.all(true).await?;
+    let together = together(account, asked.id);
+    given::is_free(asked.name, account, &together, &all)?;
+    let is_named = account.groups.named(asked.id).is_some();
+    let meant = if asked.events.is_some() || is_named {
+        together.clone()
+    } else {
+        vec![asked.id.to_owned()]
+    };
+    let members = members(account, asked.id, &meant, &all).await?;
+    let sorted = Sorted::of(&members, asked.events.as_deref());
+    let mut steps = Vec::new();
+    let doing = apply(account, &mut signals, asked, &sorted, &all, &mut steps);
+    if let Err(error) = doing.await {
+        let all = "nothing is changed, all is as it was before";
+        return Err(undone(account, &steps, error, all).await);
+    }
+    let mut ids = together;
+    for step in &steps {
+        let id = &step.webhook().id;
+        if !ids.contains(id) {
+            ids.push(id.clone());
+        }
+    }
+    let old = account.groups.of(&members[0].id);
+    let old = old.and_then(|group| group.name.clone());
+    let is_renamed = asked.name.is_some_and(|name| old.as_deref() != Some(name));
+    let gone = |id: &String| {
+        all.iter().all(|known| known.id != *id)
+            && members.iter().all(|known| known.id != *id)
+            && steps.iter().all(|step| step.webhook().id != *id)
+    };
+    // What is dropped belongs to them no more: else `unarchive NAME` would bring it back.
+    let is_dropped = |id: &String| sorted.dropped.iter().any(|known| known.id == *id);
+    ids.retain(|id| !gone(id) && !is_dropped(id));
+    if is_renamed || asked.events.is_some() {
+        account.put(asked.name.or(old.as_deref()), &ids);
+    }
+    say_others(asked, account, &meant);
+    Ok(items(account, &members, &steps, asked, is_renamed))
+}
+
+/// Those that were made together with it.
+fn together(account: &Account, word: &str) -> Vec<String> {
+    let group = account
+        .groups
+        .named(word)
+        .or_else(|| account.groups.of(word));
+    group.map_or_else(|| vec![word.to_owned()], |group| group.ids.clone())
+}
+
+/// Those of these that are there.
+async fn members(
+    account: &Account,
+    word: &str,
+    ids: &[String],
+    all: &[Webhook],
+) -> anyhow::Result<Vec<Webhook>> {
+    let mut members = Vec::new();
+    for id in ids {
+        match all.iter().find(|webhook| webhook.id == *id) {
+            Some(webhook) => members.push(webhook.clone()),
+            // It says why not.
+            None if id == word || ids.len() == 1 => {
+                members.push(account.api.get(id).await?.webhook);
+            }
+            None => warn(&format!("the webhook {id} is not there any more")),
+        }
+    }
+    if members.is_empty() {
+        let last = ids.last().map_or(word, |id| id);
+        members.push(account.api.get(last).await?.webhook);
+    }
+    Ok(members)
+}
+
+/// What is to become of each.
+struct Sorted<'a> {
+    /// They stay as active as they are.
+    kept: Vec<&'a Webhook>,
+    /// Archived ones whose event is wanted again.
+    back: Vec<&'a Webhook>,
+    /// Their event is not wanted any more.
+    dropped: Vec<&'a Webhook>,
+    /// There is none for them.
+    missing: Vec<Wanted>,
+    /// New ones are made after this one.
+    model: &'a Webhook,
+}
+
+impl<'a> Sorted<'a> {
+    /// `members` are not none.
+    fn of(members: &'a [Webhook], wanted: Option<&[Wanted]>) -> Self {
+        let is_active = |webhook: &&Webhook| webhook.status == WebhookStatus::Active;
+        let model = members.iter().find(is_active).unwrap_or(&members[0]);
+        let mut sorted = Self {
+            kept: Vec::new(),
+            back: Vec::new(),
+            dropped: Vec::new(),
+            missing: Vec::new(),
+            model,
+        };
+        let Some(wanted) = wanted else {
+            sorted.kept = members.iter().collect();
+            return sorted;
+        };
+        let is_wanted =
+            |webhook: &&Webhook| wanted.iter().any(|one| is_same(&one.event, &webhook.event));
+        let active = members.iter().filter(is_active);
+        (sorted.kept, sorted.dropped) = active.partition(is_wanted);
+        for one in wanted {
+            let is_it = |webhook: &&Webhook| is_same(&one.event, &webhook.event);
+            if sorted.kept.iter().copied().any(|webhook| is_it(&webhook)) {
+                continue;
+            }
+            // Of several the newest, whose key is the likeliest to be known to the app.
+            match members.iter().rfind(is_it) {
+                Some(webhook) => sorted.back.push(webhook),
+                None => sorted.missing.push(one.clone()),
+            }
+        }
+        sorted
+    }
+}
+
+/// Does it: what is missing first, so that nothing is missed meanwhile, and what is dropped
+/// last.
+async fn apply(
+    account: &Account,
+    signals: &mut Signals,
+    asked: &Asked<'_>,
+    sorted: &Sorted<'_>,
+    all: &[Webhook],
+    steps: &mut Vec<Step>,
+) -> anyhow::Result<()> {
+    let Sorted { model, .. } = sorted;
+    let plan = Plan {
+        url: asked.url.unwrap_or(&model.url),
+        limit: Limit {
+            rate: Some(asked.limit.rate.unwrap_or(model.rate_limit)),
+            period: Some(asked.limit.period.unwrap_or(model.rate_limit_period)),
+        },
+        before: all,
+        others: sorted.kept.len() + sorted.back.len(),
+    };
+    make(account, signals, &sorted.missing, plan, steps).await?;
+    for webhook in &sorted.back {
+        let unarchiving = account.api.unarchive(&webhook.id);
+        let done = or_signal(signals, unarchiving).await;
+        settle(done, Step::Unarchived((*webhook).clone()), steps)?;
+    }
+    for webhook in sorted.kept.iter().chain(&sorted.back) {
+        if !differs(webhook, asked) {
+            continue;
+        }
+        let patching = account.api.patch(&webhook.id, asked.url, asked.limit);
+        let done = or_signal(signals, patching).await;
+        settle(done, Step::Changed((*webhook).clone()), steps)?;
+    }
+    for webhook in &sorted.dropped {
+        let archiving = account.api.archive(&webhook.id);
+        let done = or_signal(signals, archiving).await;
+        settle(done, Step::Archived((*webhook).clone()), steps)?;
+    }
+    Ok(())
+}
+
+/// Puts a step among those that are done, or may be: undoing it does no harm.
+fn settle(
+    done: Option<Result<Webhook, AccountError>>,
+    step: Step,
+    steps: &mut Vec<Step>,
+) -> anyhow::Result<()> {
+    let result = match done {
+        None => Err(anyhow::Error::from(interrupted())),
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) if may_be_done(&error.trouble) => Err(error.into()),
+        Some(Err(error)) => return Err(error.into()),
+    };
+    steps.push(step);
+    result
+}
+
+/// Whether the flags want something of it that it does not have.
+fn differs(webhook: &Webhook, asked: &Asked<'_>) -> bool {
+    let Limit { rate, period } = asked.limit;
+    asked.url.is_some_and(|url| webhook.url != url)
+        || rate.is_some_and(|rate| webhook.rate_limit != rate)
+        || period.is_some_and(|period| webhook.rate_limit_period != period)
+}
+
+/// Somebody who changes one of several may take it for all of them, as the manual's are one.
+fn say_others(asked: &Asked<'_>, account: &Account, meant: &[String]) {
+    let is_for_each = asked.url.is_some() || asked.limit != Limit::default();
+    let others = together(account, asked.id);
+    let others: Vec<_> = others.iter().filter(|id| !meant.contains(id)).collect();
+    if is_for_each && !others.is_empty() {
+        let ids: Vec<_> = others.iter().map(|id| &***id).collect();
+        say(&format!(
+            "Others that were made together with {} are as they were: {}",
+            asked.id,
+            ids.join(", ")
+        ));
+    }
+}
+
+/// What has become of each.
+fn items(
+    account: &Account,
+    members: &[Webhook],
+    steps: &[Step],
+    asked: &Asked<'_>,
+    is_renamed: bool,
+) -> Vec<Item> {
+    let mut all: Vec<Item> = members
+        .iter()
+        .map(|webhook| {
+            let mut item = account.item(webhook.clone());
+            item.change = Some(if is_renamed { "renamed" } else { "unchanged" });
+            item
+        })
+        .collect();
+    for step in steps {
+        let id = &step.webhook().id;
+        let change = match step {
+            Step::Created(webhook) => {
+                let mut item = account.item(webhook.clone());
+                item.change = Some("created");
+                all.push(item);
+                continue;
+            }
+            Step::Unarchived(_) => "unarchived",
+            Step::Changed(_) => "updated",
+            Step::Archived(_) => "archived",
+        };
+        let Some(item) = all.iter_mut().find(|item| item.webhook.id == *id) else {
+            continue;
+        };
+        let webhook = &mut item.webhook;
+        match step {
+            Step::Unarchived(_) => {
+                webhook.status = WebhookStatus::Active;
+                webhook.archived_at = None;
+            }
+            Step::Archived(_) => webhook.status = WebhookStatus::Archived,
+            _ => {
+                if let Some(url) = asked.url {
+                    url.clone_into(&mut webhook.url);
+                }
+                webhook.rate_limit = asked.limit.rate.unwrap_or(webhook.rate_limit);
+                webhook.rate_limit_period = asked.limit.period.unwrap_or(webhook.rate_limit_period);
+            }
+        }
+        // One that is brought back and changed was brought back, above all.
+        if item.change != Some("unarchived") {
+            item.change = Some(change);
+        }
+    }
+    all
+}

@@ -1,0 +1,12 @@
+//! A webhook that is at Cakemail for as long as the listener runs.
+
+/// A webhook that was made for this listener.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Registration {
+    /// The event, as the API writes it.
+    pub event: Box<str>,
+    /// The webhook's id.
+    pub id: Box<str>,
+    /// Where it is sent.
+    pub url: Box<str>,
+}

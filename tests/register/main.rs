@@ -1,0 +1,14 @@
+//! `cmhook listen --register` as a process, with a real sandbox, relay and app.
+
+#![cfg(unix)]
+
+#[allow(dead_code, reason = "only one of its handlers is wanted here")]
+#[path = "../handlers/apps.rs"]
+mod apps;
+mod kills;
+mod kit;
+mod mistakes;
+mod round;
+mod stops;
+#[path = "../support/mod.rs"]
+mod support;

@@ -1,0 +1,144 @@
+//! The ways out.
+
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::kit::{active, answer_never, files, new_home, registered, run_hint, starting, until};
+use crate::support::sandbox::Sandbox;
+
+/// The last warning among the objects.
+fn warning(text: &str) -> Value {
+    let objects = text.lines().map(crate::support::listener::object);
+    objects
+        .filter(|object| object["type"] == "warning")
+        .last()
+        .expect("a warning")
+}
+
+#[test]
+fn each_signal_archives() {
+    for signal in ["INT", "TERM", "HUP"] {
+        let sandbox = Sandbox::start(&["--seed", "1"]);
+        let home = new_home();
+        let mut listener = registered(&home, &sandbox, "email.*", &[]);
+        assert_eq!(active(&sandbox).len(), 13);
+        listener.process.signal(signal);
+        assert_eq!(listener.process.wait().code(), Some(0), "{signal}");
+        let text = listener.process.stdout.text();
+        let archived = text
+            .lines()
+            .filter(|line| line.starts_with("{\"type\":\"archived\""));
+        assert_eq!(archived.count(), 13, "{signal}: {text}");
+        assert!(
+            text.lines()
+                .last()
+                .is_some_and(|last| last.contains("\"stopped\""))
+        );
+        assert!(active(&sandbox).is_empty(), "{signal}");
+        assert!(files(home.path()).is_empty(), "{signal}");
+    }
+}
+
+#[test]
+fn a_stop_is_over_in_time_where_the_api_hangs_and_says_what_to_do() {
+    let sandbox = Sandbox::start(&["--seed", "2"]);
+    let home = new_home();
+    let mut listener = registered(&home, &sandbox, "email.opened,email.sent", &[]);
+    for _ in 0..2 {
+        answer_never(&sandbox, "POST", "/webhooks/*/archive", false);
+    }
+    let begin = Instant::now();
+    let status = listener.process.terminate();
+    let took = begin.elapsed();
+    assert_eq!(status.code(), Some(0));
+    assert!(took < Duration::from_secs(5), "{took:?}");
+    let text = listener.process.stdout.text();
+    let warning = warning(&text);
+    assert_eq!(warning["code"], "not_archived", "{warning}");
+    assert_eq!(active(&sandbox).len(), 2);
+    assert_eq!(files(home.path()).len(), 1);
+    // The command that it prints does it.
+    run_hint(home.path(), warning["hint"].as_str().expect("words"));
+    assert!(active(&sandbox).is_empty());
+    // And the next one finds nothing left to do.
+    registered(&home, &sandbox, "email.opened", &[]).stop();
+    assert!(files(home.path()).is_empty());
+}
+
+#[test]
+fn a_failed_clean_up_keeps_what_it_could_not_do() {
+    let sandbox = Sandbox::start(&["--seed", "3"]);
+    let home = new_home();
+    let mut listener = registered(&home, &sandbox, "email.opened,email.sent", &[]);
+    sandbox.fault(&json!({ "method": "POST", "path": "/webhooks/*/archive", "status": 500 }));
+    assert_eq!(listener.process.terminate().code(), Some(0));
+    let said = listener.process.stderr.text();
+    assert!(
+        said.contains("is not archived: the API is in trouble (500)"),
+        "{said}"
+    );
+    let left = active(&sandbox);
+    assert_eq!(left.len(), 1);
+    let warning = warning(&listener.process.stdout.text());
+    let hint = warning["hint"].as_str().expect("words");
+    assert!(hint.contains(&left[0].1), "{hint}");
+    let next = registered(&home, &sandbox, "email.bounced", &[]);
+    assert_eq!(active(&sandbox).len(), 1);
+    next.stop();
+    assert!(files(home.path()).is_empty());
+}
+
+#[test]
+fn a_second_signal_ends_it_at_once_and_the_next_one_cleans_up() {
+    let sandbox = Sandbox::start(&["--seed", "4"]);
+    let home = new_home();
+    let mut listener = registered(&home, &sandbox, "email.opened", &[]);
+    answer_never(&sandbox, "POST", "/webhooks/*/archive", false);
+    listener.process.signal("INT");
+    std::thread::sleep(Duration::from_millis(300));
+    let begin = Instant::now();
+    listener.process.signal("INT");
+    assert_eq!(listener.process.wait().code(), Some(1));
+    assert!(begin.elapsed() < Duration::from_secs(2));
+    assert_eq!(files(home.path()).len(), 1);
+    registered(&home, &sandbox, "email.sent", &[]).stop();
+    assert!(active(&sandbox).is_empty());
+    assert!(files(home.path()).is_empty());
+}
+
+#[test]
+fn a_signal_while_it_registers_undoes_what_it_has_made() {
+    let sandbox = Sandbox::start(&["--seed", "5"]);
+    let home = new_home();
+    let hang = json!({ "method": "GET", "path": "/webhooks/*", "status": 200, "delay_ms": 600_000, "times": 0 });
+    sandbox.fault(&hang);
+    let mut process = starting(&home, &sandbox, "email.*", &[]);
+    until("made", || active(&sandbox).len() >= 4);
+    let begin = Instant::now();
+    assert_eq!(process.terminate().code(), Some(0));
+    assert!(begin.elapsed() < Duration::from_secs(5));
+    assert!(active(&sandbox).is_empty());
+    assert!(files(home.path()).is_empty());
+}
+
+#[test]
+fn closed_output_archives() {
+    let sandbox = Sandbox::start(&["--seed", "6"]);
+    let home = new_home();
+    let mut command = std::process::Command::new("sh");
+    let line = format!(
+        "{} listen --listen 127.0.0.1:0 --json --ephemeral --register --events email.sent --api {} | head -n 2",
+        env!("CARGO_BIN_EXE_cmhook"),
+        sandbox.url()
+    );
+    let mut process =
+        crate::support::process::Process::start(command.args(["-c", &line]), home.path());
+    until("made", || active(&sandbox).len() == 1);
+    for _ in 0..2 {
+        process.stdout.next();
+    }
+    sandbox.fire("Email.Sent");
+    until("archived", || active(&sandbox).is_empty());
+    until("gone", || files(home.path()).is_empty());
+}

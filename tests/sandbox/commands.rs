@@ -1,0 +1,276 @@
+//! `cmhook sandbox fire` and `cmhook sandbox deliveries`, and how it starts and stops.
+
+use std::net::TcpListener;
+use std::process::Output;
+use std::rc::Rc;
+
+use serde_json::{Value, json};
+
+use crate::support::listener::{cmhook, home, object};
+use crate::support::process::Process;
+use crate::support::sandbox::Sandbox;
+use crate::support::upstream::Upstream;
+
+fn stdout(output: &Output) -> String {
+    String::from_utf8(output.stdout.clone()).unwrap()
+}
+
+fn stderr(output: &Output) -> String {
+    String::from_utf8(output.stderr.clone()).unwrap()
+}
+
+#[test]
+fn fired_events_are_waited_for() {
+    let sandbox = Sandbox::start(&["--fast", "--retries", "10s"]);
+    let app = Upstream::start();
+    sandbox.register("Email.Opened", &format!("http://{}/", app.address()));
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    sandbox.register("Email.Bounced", &format!("http://{free}/"));
+    let fired = sandbox.command(&["fire", "email.opened", "--count", "3", "--wait"]);
+    assert_eq!(fired.status.code(), Some(0), "{}", stderr(&fired));
+    let lines = stdout(&fired);
+    assert_eq!(
+        lines.lines().next(),
+        Some("Fired 3 events: 3 deliveries to make.")
+    );
+    assert_eq!(
+        lines.matches("delivered  tries 1  200").count(),
+        3,
+        "{lines}"
+    );
+    let failed = sandbox.command(&["fire", "email.bounced", "--wait", "--json"]);
+    assert_eq!(failed.status.code(), Some(1));
+    let object = object(&stdout(&failed));
+    assert_eq!(object["events"][0]["event"], "Email.Bounced");
+    assert_eq!(object["deliveries"][0]["outcome"], "failed");
+    assert_eq!(object["deliveries"][0]["tried"], 2);
+    // Nobody listens to these.
+    let unheard = sandbox.command(&["fire", "List.Created", "campaign.sent"]);
+    assert_eq!(unheard.status.code(), Some(1));
+    let said = stderr(&unheard);
+    for name in ["List.Created", "campaign.sent"] {
+        let line = format!("No active webhook is registered for {name}: nobody hears of it.");
+        assert!(said.contains(&line), "{said}");
+    }
+    let data = r#"{"a":1.0}"#;
+    std::fs::write(sandbox.home().join("data.json"), data).unwrap();
+    sandbox.command(&[
+        "fire",
+        "Email.Opened",
+        "--data",
+        "@data.json",
+        "--envelope",
+        "manual",
+    ]);
+    for _ in 0..3 {
+        app.next();
+    }
+    let sent = String::from_utf8(app.next().body.to_vec()).unwrap();
+    assert!(
+        sent.starts_with(r#"{"event":"email.opened","timestamp""#),
+        "{sent}"
+    );
+    assert!(sent.ends_with(&format!(",\"data\":{data}}}")), "{sent}");
+}
+
+#[test]
+fn deliveries_are_listed_and_shown() {
+    let sandbox = Sandbox::start(&["--seed", "3", "--retries", "none"]);
+    let none = sandbox.command(&["deliveries"]);
+    assert_eq!(none.status.code(), Some(1));
+    assert!(
+        stderr(&none).contains("There are no such deliveries"),
+        "{}",
+        stderr(&none)
+    );
+    let app = Upstream::start();
+    let (webhook, _) = sandbox.register("Email.Opened", &format!("http://{}/", app.address()));
+    let id = sandbox.fire("Email.Opened").remove(0);
+    sandbox.becomes(&id, "delivered");
+    let listed = stdout(&sandbox.command(&["deliveries"]));
+    let values: Vec<_> = listed.trim_end().split('\t').collect();
+    assert_eq!(
+        (values[0], values[2], values[3]),
+        (&*id, "Email.Opened", "delivered")
+    );
+    assert_eq!((values[4], values[5], values[6]), ("200", "1", &*webhook));
+    for (filter, found) in [
+        (["--event", "email.*"], true),
+        (["--outcome", "delivered"], true),
+        (["--webhook", &webhook], true),
+        (["--outcome", "failed"], false),
+        (["--event", "User.Created"], false),
+    ] {
+        let listed = sandbox.command(&[&["deliveries", "--jq", ".[].id"], &filter[..]].concat());
+        assert_eq!(stdout(&listed).trim_end() == id, found, "{filter:?}");
+        assert_eq!(listed.status.success(), found, "{filter:?}");
+    }
+    let some = stdout(&sandbox.command(&["deliveries", "--json", "id,outcome"]));
+    assert_eq!(object(&some), json!([{"id": id, "outcome": "delivered"}]));
+    let shown = stdout(&sandbox.command(&["deliveries", &id]));
+    assert!(
+        shown.contains("try 1") && shown.contains("X-Signature: "),
+        "{shown}"
+    );
+    assert!(shown.ends_with("}\n"), "{shown}");
+    let whole = object(&stdout(&sandbox.command(&["deliveries", &id, "--json"])));
+    assert_eq!(whole["tries"][0]["status"], 200);
+    for id in ["nope", "../webhooks"] {
+        let none = sandbox.command(&["deliveries", id]);
+        assert_eq!(none.status.code(), Some(1));
+        assert_eq!(stderr(&none), format!("There is no delivery `{id}`.\n"));
+    }
+}
+
+#[test]
+fn mistakes_are_told_before_anything_is_asked() {
+    let sandbox = Sandbox::start(&[]);
+    for (args, code, told) in [
+        (
+            &["fire", "emial.opened"][..],
+            2,
+            "did you mean `email.opened`?",
+        ),
+        (
+            &["fire", "email.opened", "--data", "{"],
+            2,
+            "`--data` is not JSON",
+        ),
+        (
+            &["fire", "email.opened", "--data", "@none"],
+            1,
+            "cannot read `none`",
+        ),
+        (
+            &["fire", "email.*", "--count", "1000"],
+            1,
+            "it must be a number from 1 to 769",
+        ),
+        (&["fire"], 2, "required"),
+        (
+            &["deliveries", "--json", "nonsense"],
+            2,
+            "there is no JSON field `nonsense`",
+        ),
+    ] {
+        let output = sandbox.command(args);
+        let said = stderr(&output);
+        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
+        assert!(said.contains(told), "{args:?}: {said}");
+    }
+    assert!(sandbox.deliveries().is_empty());
+}
+
+/// A command in a home of its own; its code and what it says.
+fn alone(args: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
+    let home = home();
+    let mut process =
+        Process::start_with(cmhook().arg("sandbox").args(args), home.path(), variables);
+    let code = process.wait().code();
+    (code, process.stderr.text())
+}
+
+#[test]
+fn what_does_not_run_is_told_with_what_to_do() {
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let free = format!("http://{free}");
+    let (code, said) = alone(&["fire", "email.opened"], &[("CAKEMAIL_API_BASE", &free)]);
+    assert_eq!(code, Some(1));
+    assert!(
+        said.contains(&format!("no sandbox answers at {free}")),
+        "{said}"
+    );
+    assert!(said.contains("start one with `cmhook sandbox`"), "{said}");
+    let app = Upstream::start();
+    let api = format!("http://{}", app.address());
+    let (code, said) = alone(&["deliveries", "--api", &api], &[]);
+    assert_eq!(code, Some(1));
+    assert!(said.contains("is no sandbox of cmhook"), "{said}");
+    for (args, told) in [
+        (&["--listen", "0.0.0.0:0"][..], "--i-know"),
+        (&["--listen", "nonsense"], "is not an address"),
+        (&["--retries", "soon"], "10s,1m,10m"),
+        (&["--timeout", "0"], "--timeout"),
+        (&["--ephemeral", "--data", "x.db"], "--data"),
+        (&["--scheme", "md5"], "api-base64"),
+    ] {
+        let (code, said) = alone(args, &[]);
+        assert_eq!(code, Some(2), "{args:?}: {said}");
+        assert!(said.contains(told), "{args:?}: {said}");
+    }
+    // What only a sandbox that runs takes does not disturb the others.
+    let variables = [
+        ("CMHOOK_SANDBOX_LISTEN", "127.0.0.1:0"),
+        ("CMHOOK_SANDBOX_PASSWORD", "x"),
+    ];
+    let (code, _) = alone(&["fire", "email.opened", "--api", &free], &variables);
+    assert_eq!(code, Some(1));
+}
+
+#[test]
+fn a_state_is_one_sandboxs_and_nobody_elses() {
+    let home = Rc::new(home());
+    let first = Sandbox::start_in(&home, &["--data", "state/a.db"]);
+    let data = first.ready["data"].as_str().unwrap();
+    assert_eq!(data, "state/a.db");
+    let mut second = cmhook();
+    second.args(["sandbox", "--json", "--listen", "0", "--data", "state/a.db"]);
+    let mut second = Process::start(&mut second, home.path());
+    let error = object(&second.stdout.next().unwrap());
+    assert_eq!(
+        (&error["type"], &error["code"]),
+        (&json!("error"), &json!("sandbox_in_use"))
+    );
+    assert_eq!(second.wait().code(), Some(1));
+    let webhook = first.register("Email.Sent", "http://127.0.0.1:9/");
+    drop(first);
+    let again = Sandbox::start_in(&home, &["--data", "state/a.db"]);
+    assert_eq!(again.webhooks()[0]["id"], json!(webhook.0));
+    let shown = again.fine("GET", &format!("/webhooks/{}", webhook.0), &Value::Null);
+    assert_eq!(shown["signature"]["key"], json!(webhook.1));
+    std::fs::write(home.path().join("other.db"), "no database, but some text").unwrap();
+    let mut other = cmhook();
+    other.args(["sandbox", "--listen", "0", "--data", "other.db"]);
+    let mut other = Process::start(&mut other, home.path());
+    assert_eq!(other.wait().code(), Some(1));
+    assert!(
+        other.stderr.text().contains("is not a sandbox's file"),
+        "{}",
+        other.stderr.text()
+    );
+}
+
+#[test]
+fn a_person_is_told_what_it_is_and_what_was_tried() {
+    let home = home();
+    let mut command = cmhook();
+    command.args([
+        "sandbox",
+        "--listen",
+        "0",
+        "--ephemeral",
+        "--retries",
+        "none",
+    ]);
+    let mut process = Process::start(&mut command, home.path());
+    let url = process.stdout.find("the address", |line| {
+        line.strip_prefix("cmhook sandbox at ").map(str::to_owned)
+    });
+    process.stdout.find("what it is", |line| {
+        let plain = line.contains("an emulation") && line.contains("not published");
+        plain.then_some(())
+    });
+    process.stdout.find("what to do", |line| {
+        line.contains("cmhook sandbox fire").then_some(())
+    });
+    let mut ask = cmhook();
+    ask.args(["sandbox", "fire", "Email.Sent", "--api", &url]);
+    assert_eq!(Process::start(&mut ask, home.path()).wait().code(), Some(1));
+    assert_eq!(process.terminate().code(), Some(0));
+}

@@ -1,0 +1,441 @@
+//! Deliveries: signed, paced, tried again, and never lost.
+
+use std::net::TcpListener;
+use std::rc::Rc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use serde_json::{Value, json};
+
+use crate::support::listener::{Listener, home};
+use crate::support::raw::{RawApp, Then, ok};
+use crate::support::sandbox::Sandbox;
+use crate::support::sender::{Scheme, sign};
+use crate::support::upstream::{Answer, Upstream};
+
+fn answer(status: u16) -> Answer {
+    let answer = Response::builder().status(status);
+    answer
+        .body(Full::new(Bytes::from_static(b"said so")))
+        .unwrap()
+}
+
+/// An app that gives these answers in turn, and then the last for ever.
+fn answering(statuses: &'static [u16]) -> Upstream {
+    let next = AtomicUsize::new(0);
+    Upstream::answering(move |_, _| {
+        let at = next.fetch_add(1, Ordering::Relaxed).min(statuses.len() - 1);
+        answer(statuses[at])
+    })
+}
+
+fn url(app: &Upstream) -> String {
+    format!("http://{}/hook?a=b", app.address())
+}
+
+#[test]
+fn what_fails_is_tried_again_until_it_is_taken() {
+    let mut sandbox = Sandbox::start(&["--fast"]);
+    let app = answering(&[500, 302, 404, 204]);
+    let (webhook, key) = sandbox.register("Email.Bounced", &url(&app));
+    let id = sandbox.fire("email.bounced").remove(0);
+    let ended = sandbox.becomes(&id, "delivered");
+    assert_eq!(
+        (&ended["webhook"], &ended["tried"]),
+        (&json!(webhook), &json!(4))
+    );
+    assert_eq!(ended["next_at"], Value::Null);
+    let tries = ended["tries"].as_array().unwrap();
+    let statuses: Vec<_> = tries
+        .iter()
+        .map(|one| one["status"].as_u64().unwrap())
+        .collect();
+    assert_eq!(statuses, [500, 302, 404, 204]);
+    assert_eq!(tries[0]["answer"], "said so");
+    let time = |value: &Value| value.as_str().unwrap().parse::<jiff::Timestamp>().unwrap();
+    for (n, pair) in tries.windows(2).enumerate() {
+        let waited = time(&pair[1]["started_at"]).duration_since(time(&pair[0]["started_at"]));
+        assert!(waited.as_millis() >= 10 << n, "{waited:?} before retry {n}");
+        assert!(time(&pair[1]["started_at"]) >= time(&pair[0]["next_at"]));
+    }
+    let first = app.next();
+    let (name, value) = sign(Scheme::ApiBase64, &key, &first.body);
+    assert_eq!(first.parts.headers[name], value);
+    assert_eq!(first.parts.headers["content-type"], "application/json");
+    assert_eq!(first.parts.uri, "/hook?a=b");
+    assert_eq!(first.parts.method, "POST");
+    assert_eq!(ended["request"]["headers"]["X-Signature"], json!(value));
+    assert_eq!(
+        ended["request"]["body"].as_str().unwrap().as_bytes(),
+        first.body
+    );
+    for _ in 0..3 {
+        let next = app.next();
+        assert_eq!(
+            (next.body, next.parts.headers),
+            (first.body.clone(), first.parts.headers.clone())
+        );
+    }
+    assert!(app.is_idle(), "a redirect is not followed");
+    let body: Value = serde_json::from_slice(&first.body).unwrap();
+    assert_eq!(
+        (&body["event"], &body["account_id"]),
+        (&json!("Email.Bounced"), &json!(17))
+    );
+    for (n, status) in [500, 302, 404, 204].into_iter().enumerate() {
+        let told = sandbox.next("try");
+        assert_eq!(
+            (&told["n"], &told["status"]),
+            (&json!(n + 1), &json!(status))
+        );
+        let outcome = if status == 204 {
+            "delivered"
+        } else {
+            "pending"
+        };
+        assert_eq!(
+            (&told["outcome"], &told["delivery"]),
+            (&json!(outcome), &json!(id))
+        );
+    }
+}
+
+#[test]
+fn every_way_to_fail_is_named_and_there_is_an_end() {
+    let sandbox = Sandbox::start(&["--timeout", "300ms", "--retries", "1ms,1ms"]);
+    let silent = Upstream::serving("127.0.0.1:0", |_, _| Box::pin(std::future::pending()));
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let hangs_up = RawApp::serving(Duration::from_secs(30), |_, _| Ok(Then::Close));
+    let no_http = RawApp::answering(|_| b"220 mail.example ESMTP\r\n".to_vec());
+    let failing = answering(&[503]);
+    for (url, error, status) in [
+        (url(&silent), json!("timeout"), Value::Null),
+        (format!("http://{free}/"), json!("refused"), Value::Null),
+        (
+            format!("http://{}/", hangs_up.address()),
+            json!("closed"),
+            Value::Null,
+        ),
+        (
+            format!("http://{}/", no_http.address()),
+            json!("protocol"),
+            Value::Null,
+        ),
+        (
+            "http://no.such.host.invalid/".to_owned(),
+            json!("dns"),
+            Value::Null,
+        ),
+        (
+            format!("https://{}/", failing.address()),
+            json!("tls"),
+            Value::Null,
+        ),
+        (url(&failing), Value::Null, json!(503)),
+    ] {
+        let (webhook, _) = sandbox.register("List.Created", &url);
+        let id = sandbox.fire("List.Created").remove(0);
+        let ended = sandbox.becomes(&id, "failed");
+        assert_eq!(
+            (&ended["error"], &ended["status"]),
+            (&error, &status),
+            "{url}: {ended}"
+        );
+        assert_eq!(ended["tries"].as_array().unwrap().len(), 3);
+        sandbox.fine(
+            "POST",
+            &format!("/webhooks/{webhook}/archive"),
+            &Value::Null,
+        );
+    }
+}
+
+#[test]
+fn each_scheme_is_one_that_a_listener_verifies() {
+    let sandbox = Sandbox::start(&["--scheme", "cakemail-hex", "--envelope", "manual"]);
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let (_, key) = sandbox.register("Email.Opened", &format!("http://{free}/"));
+    let port = free.port().to_string();
+    let mut listener = Listener::start(&["--ephemeral", "--secret", &key, "--listen", &port]);
+    sandbox.fire("email.opened");
+    let delivery = listener.delivery();
+    assert_eq!(delivery["verdict"]["scheme"], "cakemail-hex", "{delivery}");
+    assert_eq!(delivery["event"], "email.opened");
+    for scheme in Scheme::ALL {
+        for (envelope, event) in [("api", "Email.Opened"), ("manual", "email.opened")] {
+            sandbox.fire_with(&json!({"event": "EMAIL.OPENED", "scheme": scheme.name(),
+                "envelope": envelope}));
+            let delivery = listener.delivery();
+            assert_eq!(delivery["verdict"]["status"], "valid", "{delivery}");
+            assert_eq!(delivery["verdict"]["scheme"], scheme.name());
+            assert_eq!(delivery["event"], event);
+        }
+    }
+}
+
+#[test]
+fn no_second_has_more_than_the_rate() {
+    let sandbox = Sandbox::start(&[]);
+    let app = Upstream::start();
+    sandbox.register_with(&json!({"event": "Email.Sent", "url": url(&app), "rate_limit": 5}));
+    let begin = Instant::now();
+    sandbox.fire_with(&json!({"event": "Email.Sent", "count": 12}));
+    let mut came = Vec::new();
+    for _ in 0..12 {
+        app.next();
+        came.push(begin.elapsed());
+    }
+    for window in came.windows(6) {
+        let spread = window[5].checked_sub(window[0]).unwrap();
+        assert!(spread > Duration::from_millis(900), "six in {spread:?}");
+    }
+    assert!(came[11] >= Duration::from_millis(1900), "{came:?}");
+    println!("12 deliveries at 5 a second took {:?}", came[11]);
+}
+
+#[test]
+fn a_new_rate_counts_at_once() {
+    let sandbox = Sandbox::start(&[]);
+    let app = Upstream::start();
+    let slow = json!({"event": "Email.Sent", "url": url(&app), "rate_limit": 1,
+        "rate_limit_period": "minute"});
+    let (webhook, _) = sandbox.register_with(&slow);
+    sandbox.fire_with(&json!({"event": "Email.Sent", "count": 30}));
+    app.next();
+    let fast = json!({"rate_limit": 1000, "rate_limit_period": "second"});
+    sandbox.fine("PATCH", &format!("/webhooks/{webhook}"), &fast);
+    for _ in 0..29 {
+        app.next();
+    }
+}
+
+#[test]
+fn first_tries_arrive_in_order() {
+    let sandbox = Sandbox::start(&[]);
+    let app = Upstream::start();
+    let limit = json!({"event": "Email.Sent", "url": url(&app), "rate_limit": 10_000});
+    sandbox.register_with(&limit);
+    for n in 0..60 {
+        sandbox.fire_with(&json!({"event": "Email.Sent", "payload": {"n": n}}));
+    }
+    let order: Vec<u64> = (0..60)
+        .map(|_| {
+            serde_json::from_slice::<Value>(&app.next().body).unwrap()["n"]
+                .as_u64()
+                .unwrap()
+        })
+        .collect();
+    assert_eq!(order, (0..60).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_given_is_sent_byte_for_byte() {
+    let sandbox = Sandbox::start(&[]);
+    let app = Upstream::start();
+    sandbox.register("Email.Sent", &url(&app));
+    let whole = r#"{ "a" : 1.0, "b":"\/\u00e9", "big":12345678901234567890123 }"#;
+    let body = format!(r#"{{"event":"Email.Sent","payload":{whole}}}"#);
+    let fired = sandbox.ask_with("POST", "/sandbox/events", &[], body.as_bytes());
+    assert_eq!(fired.status(), 200);
+    assert_eq!(app.next().body, whole);
+    let data = r#"{ "x" : [1.50] }"#;
+    let body = format!(r#"{{"event":"Email.Sent","data":{data},"account_id":17}}"#);
+    sandbox.ask_with("POST", "/sandbox/events", &[], body.as_bytes());
+    let sent = app.next().body;
+    assert!(String::from_utf8_lossy(&sent).ends_with(&format!(",\"data\":{data}}}")));
+}
+
+#[test]
+fn only_active_webhooks_of_the_event_and_account_are_sent_it() {
+    let sandbox = Sandbox::start(&[]);
+    let app = Upstream::start();
+    let (spam, _) = sandbox.register("Email.ReportedAsSpam", &url(&app));
+    sandbox.register("Email.Opened", &url(&app));
+    let fire = |body: &Value| sandbox.fine("POST", "/sandbox/events", body)["events"].clone();
+    // The manual's name means the API's event.
+    let fired = fire(&json!({"event": "email.spam_complaint"}));
+    assert_eq!(
+        (&fired[0]["webhooks"], &fired[0]["event"]),
+        (&json!([spam]), &json!("Email.ReportedAsSpam"))
+    );
+    assert_eq!(
+        fire(&json!({"event": "campaign.sent"}))[0]["webhooks"],
+        json!([])
+    );
+    assert_eq!(
+        fire(&json!({"event": "Email.Opened", "account_id": 5}))[0]["webhooks"],
+        json!([])
+    );
+    let all = fire(&json!({"event": "email.*"}));
+    let all = all.as_array().unwrap();
+    let heard = all
+        .iter()
+        .filter(|event| event["webhooks"] != json!([]))
+        .count();
+    assert_eq!((all.len(), heard), (13, 2));
+    sandbox.fine("POST", &format!("/webhooks/{spam}/archive"), &Value::Null);
+    assert_eq!(
+        fire(&json!({"event": "Email.ReportedAsSpam"}))[0]["webhooks"],
+        json!([])
+    );
+}
+
+#[test]
+fn what_waits_for_a_webhook_that_is_archived_is_dropped() {
+    let sandbox = Sandbox::start(&["--retries", "300ms"]);
+    let app = answering(&[500]);
+    let (webhook, _) = sandbox.register("Email.Sent", &url(&app));
+    let id = sandbox.fire("Email.Sent").remove(0);
+    sandbox.wait(&id, "tried", |one| one["tried"] == 1);
+    sandbox.fine(
+        "POST",
+        &format!("/webhooks/{webhook}/archive"),
+        &Value::Null,
+    );
+    assert_eq!(sandbox.becomes(&id, "archived")["next_at"], Value::Null);
+    sandbox.fine(
+        "POST",
+        &format!("/webhooks/{webhook}/unarchive"),
+        &Value::Null,
+    );
+    std::thread::sleep(Duration::from_millis(400));
+    assert_eq!(sandbox.delivery(&id)["tried"], 1);
+    let again = sandbox.fire("Email.Sent").remove(0);
+    sandbox.becomes(&again, "failed");
+}
+
+#[test]
+fn duplicates_happen_where_they_are_asked_for() {
+    let sandbox = Sandbox::start(&["--duplicates"]);
+    let app = Upstream::start();
+    sandbox.register("Email.Sent", &url(&app));
+    let ids = sandbox.fire("Email.Sent");
+    assert_eq!(ids.len(), 2);
+    assert_eq!(app.next().body, app.next().body);
+    assert_eq!(
+        sandbox
+            .fire_with(&json!({"event": "Email.Sent", "duplicate": false}))
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_webhook_that_leads_to_the_sandbox_fires_nothing() {
+    let sandbox = Sandbox::start(&["--retries", "none"]);
+    sandbox.register("Email.Sent", &format!("{}/sandbox/events", sandbox.url()));
+    let id = sandbox.fire("Email.Sent").remove(0);
+    assert_eq!(sandbox.becomes(&id, "failed")["status"], 508);
+    assert_eq!(sandbox.deliveries().len(), 1);
+}
+
+#[test]
+fn retries_go_on_after_a_kill() {
+    let home = Rc::new(home());
+    let sandbox = Sandbox::start_in(&home, &["--retries", "50ms,100ms,1s,1s,1s,1s,1s,1s,1s"]);
+    assert!(
+        sandbox.ready["data"]
+            .as_str()
+            .unwrap()
+            .ends_with("cmhook/sandbox.db")
+    );
+    let free = TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
+    let (webhook, key) = sandbox.register("Email.Sent", &format!("http://{free}/"));
+    let id = sandbox.fire("Email.Sent").remove(0);
+    sandbox.wait(&id, "tried twice", |one| one["tried"].as_u64() >= Some(2));
+    let sandbox = sandbox.kill_and_restart();
+    let app = Upstream::serving(&free.to_string(), |_, _| Box::pin(async { answer(200) }));
+    let ended = sandbox.becomes(&id, "delivered");
+    assert!(ended["tried"].as_u64() >= Some(3), "{ended}");
+    let seen = app.next();
+    let (name, value) = sign(Scheme::ApiBase64, &key, &seen.body);
+    assert_eq!(seen.parts.headers[name], value);
+    assert_eq!(sandbox.webhooks()[0]["id"], json!(webhook));
+}
+
+#[test]
+fn what_was_fired_is_not_lost_by_a_kill() {
+    let home = Rc::new(home());
+    let sandbox = Sandbox::start_in(&home, &[]);
+    let app = Upstream::start();
+    let limit = json!({"event": "Email.Sent", "url": url(&app), "rate_limit": 20});
+    sandbox.register_with(&limit);
+    let ids = sandbox.fire_with(&json!({"event": "Email.Sent", "count": 50}));
+    let sandbox = sandbox.kill_and_restart();
+    assert_eq!(sandbox.deliveries().len(), 50);
+    for id in &ids {
+        sandbox.becomes(id, "delivered");
+    }
+    for _ in 0..50 {
+        app.next();
+    }
+}
+
+#[test]
+fn a_try_that_is_under_way_at_the_end_is_kept() {
+    let home = Rc::new(home());
+    let mut sandbox = Sandbox::start_in(&home, &[]);
+    let app = Upstream::serving("127.0.0.1:0", |_, _| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_millis(400)).await;
+            answer(200)
+        })
+    });
+    sandbox.register("Email.Sent", &url(&app));
+    let id = sandbox.fire("Email.Sent").remove(0);
+    app.next();
+    assert_eq!(sandbox.process.terminate().code(), Some(0));
+    assert!(sandbox.process.stdout.last().unwrap().contains("stopped"));
+    let sandbox = Sandbox::start_in(&home, &[]);
+    assert_eq!(sandbox.becomes(&id, "delivered")["tried"], 1);
+    assert!(app.is_idle());
+}
+
+#[test]
+fn what_is_kept_is_bounded() {
+    let sandbox = Sandbox::start(&[]);
+    let app = RawApp::answering(|_| ok(b""));
+    let slow = json!({"event": "User.Created", "rate_limit": 1, "rate_limit_period": "minute",
+        "url": format!("http://{}/", app.address())});
+    let (webhook, _) = sandbox.register_with(&slow);
+    let many = json!({"event": "User.Created", "count": 10_000});
+    let begin = Instant::now();
+    let ids = sandbox.fire_with(&many);
+    println!("firing 10,000 deliveries took {:?}", begin.elapsed());
+    sandbox.wait(&ids[0], "delivered", |one| one["outcome"] == "delivered");
+    // One has made room for one.
+    sandbox.fire("User.Created");
+    let full = sandbox.ask("POST", "/sandbox/events", &json!({"event": "User.Created"}));
+    assert_eq!(full.status(), 503, "{}", full.text());
+    sandbox.fine(
+        "POST",
+        &format!("/webhooks/{webhook}/archive"),
+        &Value::Null,
+    );
+    sandbox.register("User.Deleted", &format!("http://{}/", app.address()));
+    let id = sandbox.fire("User.Deleted").remove(0);
+    sandbox.becomes(&id, "delivered");
+    assert_eq!(sandbox.deliveries().len(), 10_000);
+    assert_eq!(
+        sandbox
+            .ask(
+                "GET",
+                &format!("/sandbox/deliveries/{}", ids[0]),
+                &Value::Null
+            )
+            .status(),
+        404
+    );
+}

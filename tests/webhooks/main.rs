@@ -1,0 +1,21 @@
+//! `cmhook webhooks`, `login` and `logout` as processes, against the sandbox, and against
+//! servers that answer what no sandbox would.
+
+#![cfg(unix)]
+
+#[path = "../support/mod.rs"]
+mod support;
+
+mod archive;
+mod create;
+mod errors;
+mod help;
+mod kit;
+mod list;
+mod login;
+#[path = "../relay_outages/pki.rs"]
+mod pki;
+mod sample;
+mod tls;
+mod tokens;
+mod update;

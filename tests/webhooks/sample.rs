@@ -1,0 +1,177 @@
+//! `cmhook webhooks test`.
+
+use std::rc::Rc;
+
+use bytes::Bytes;
+use http::Response;
+use http_body_util::Full;
+use serde_json::Value;
+
+use crate::kit::Place;
+use crate::support::listener::Listener;
+use crate::support::raw::{RawApp, ok};
+use crate::support::sandbox::Sandbox;
+use crate::support::sender::{Scheme, sign};
+use crate::support::upstream::Upstream;
+
+fn app(status: u16, text: &'static str) -> Upstream {
+    Upstream::answering(move |_, _| {
+        let mut answer = Response::new(Full::new(Bytes::from(text)));
+        *answer.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+        answer
+    })
+}
+
+#[test]
+fn the_webhooks_url_gets_a_sample_signed_with_its_key() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let app = app(200, "OK");
+    let url = format!("http://{}/hooks/?token=a%2Fb", app.target());
+    let (id, key) = sandbox.register("Email.Opened", &url);
+    for (scheme, args) in [
+        (Scheme::ApiBase64, &[][..]),
+        (Scheme::CakemailHex, &["--scheme", "cakemail-hex"]),
+        (Scheme::CakemailBase64, &["--scheme", "cakemail-base64"]),
+    ] {
+        let ran = place.webhooks(&[&["test", &id], args].concat()).coded(0);
+        assert!(
+            ran.stdout.starts_with("✓ 200 Email.Opened  "),
+            "{}",
+            ran.stdout
+        );
+        assert!(!ran.stdout.contains("listener"), "{}", ran.stdout);
+        let seen = app.next();
+        assert_eq!(seen.parts.method, "POST");
+        assert_eq!(seen.parts.uri, "/hooks/?token=a%2Fb");
+        assert_eq!(seen.parts.headers["content-type"], "application/json");
+        let (name, value) = sign(scheme, &key, &seen.body);
+        assert_eq!(seen.parts.headers[name.to_ascii_lowercase()], *value);
+        let body: Value = serde_json::from_slice(&seen.body).expect("JSON");
+        assert_eq!(body["event"], "Email.Opened");
+        assert!(
+            body["created_on"].is_i64() && body["account_id"].is_i64(),
+            "{body}"
+        );
+    }
+    place.webhooks(&["test", &id, "--scheme", "x"]).coded(2);
+    place.webhooks(&["test", &id, "--timeout", "x"]).coded(2);
+    place
+        .webhooks(&["test", "nope"])
+        .coded(1)
+        .says("there is no webhook `nope`");
+}
+
+#[test]
+fn what_came_back_is_said_with_what_to_do() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    for (status, text, hint) in [
+        (500, "boom\nat line 3", "the app failed: its log says why"),
+        (404, "Cannot POST /", "the app knows no such path"),
+        (405, "", "takes no POST"),
+        (502, "<html>", "does not reach it: is the app running?"),
+        (401, "Invalid signature", "the app checks something else"),
+        (302, "", "redirects are not followed"),
+    ] {
+        let app = app(status, text);
+        let (id, _) = sandbox.register("Email.Sent", &format!("http://{}/", app.target()));
+        let ran = place.webhooks(&["test", &id]).coded(1).says(hint);
+        let first = text.lines().next().unwrap_or_default();
+        let start = format!("✗ {status} Email.Sent  ");
+        assert!(
+            ran.stdout.starts_with(&start) && ran.stdout.contains(first),
+            "{}",
+            ran.stdout
+        );
+        assert!(!ran.stdout.contains("line 3"), "{}", ran.stdout);
+        let json = place.webhooks(&["test", &id, "--json"]).coded(1).json();
+        assert_eq!(json["status"], status);
+        assert_eq!(json["ok"], false);
+        assert_eq!(json["arrived"], Value::Null);
+        assert!(json["hints"].to_string().contains(hint), "{json}");
+    }
+}
+
+#[test]
+fn an_app_that_does_not_answer_is_told_of() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let silent = RawApp::serving(std::time::Duration::from_secs(30), |_, _| {
+        std::thread::sleep(std::time::Duration::from_secs(20));
+        Ok(crate::support::raw::Then::Close)
+    });
+    let (id, _) = sandbox.register("Email.Sent", &format!("http://{}/", silent.target()));
+    let ran = place
+        .webhooks(&["test", &id, "--timeout", "300ms"])
+        .coded(1);
+    assert!(ran.stdout.contains("300ms"), "{}", ran.stdout);
+    let json = place.webhooks(&["test", &id, "--timeout", "300ms", "--json"]);
+    let json = json.coded(1).json();
+    assert_eq!(json["status"], Value::Null);
+    assert_eq!(json["error"]["code"], "timeout");
+    let (id, _) = sandbox.register("Email.Sent", "http://127.0.0.1:1/");
+    let ran = place.webhooks(&["test", &id]).coded(1);
+    assert!(
+        ran.stdout.contains("nothing listens on 127.0.0.1:1"),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn an_archived_webhook_is_warned_of_and_a_hostile_answer_is_harmless() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let app = RawApp::answering(|_| ok(b"\x1b]0;owned\x07\x1b[2Jyes"));
+    let (id, _) = sandbox.register("Email.Sent", &format!("http://{}/", app.target()));
+    place.webhooks(&["archive", &id]).coded(0);
+    let ran = place.webhooks(&["test", &id]).coded(0);
+    let ran = ran.says(&format!("`cmhook webhooks unarchive {id}` brings it back"));
+    assert!(
+        ran.stdout.contains("yes") && !ran.stdout.contains('\x1b'),
+        "{}",
+        ran.stdout
+    );
+}
+
+#[test]
+fn a_listener_behind_the_url_is_asked_whether_it_arrived() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    // One that knows nothing of the key, then one that has it.
+    for with_key in [false, true] {
+        let app = app(200, "OK");
+        let port = std::net::TcpListener::bind("127.0.0.1:0").expect("a port");
+        let address = port.local_addr().expect("a port");
+        drop(port);
+        // Under another name of this machine.
+        let url = format!("http://localhost:{}/x", address.port());
+        let (id, key) = sandbox.register("Email.Opened", &url);
+        let listen = ["--listen", &address.to_string(), "--forward", &app.target()];
+        let mut args = listen.to_vec();
+        if with_key {
+            args.extend(["--secret", &key]);
+        }
+        let listener = Listener::start_in(&Rc::clone(&place.home), &args);
+        let ran = place.webhooks(&["test", &id]).coded(0);
+        let expected = if with_key {
+            "as #2, and its signature is right (api-base64)"
+        } else {
+            "as #1, and its signature was not checked: the listener knows no secret"
+        };
+        assert!(ran.stdout.contains(expected), "{}", ran.stdout);
+        app.next();
+        if with_key {
+            let json = place.webhooks(&["test", &id, "--json"]).coded(0).json();
+            assert_eq!(json["listener"], true);
+            assert_eq!(json["arrived"]["delivery"], 3);
+            assert_eq!(json["arrived"]["verdict"]["status"], "valid");
+            // The app behind the listener fails: it arrived all the same.
+            let (other, _) = sandbox.register("Email.Sent", "http://127.0.0.1:1/");
+            let ran = place.webhooks(&["test", &other]).coded(1);
+            assert!(!ran.stdout.contains("listener"), "{}", ran.stdout);
+        }
+        listener.stop();
+    }
+}
