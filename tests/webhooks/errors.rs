@@ -376,3 +376,40 @@ fn an_interrupted_creation_leaves_nothing() {
         "{active:?}"
     );
 }
+
+#[track_caller]
+fn interrupt(child: &std::process::Child) {
+    let id = child.id().to_string();
+    let kill = std::process::Command::new("kill")
+        .args(["-INT", &id])
+        .status();
+    assert!(kill.expect("kill starts").success());
+}
+
+#[test]
+fn a_second_signal_ends_the_undoing_too_and_says_what_is_left() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    sandbox.fault(&json!({"path": "*/archive", "status": 500, "delay_ms": 14000, "times": 0}));
+    let began = std::time::Instant::now();
+    let child = place.start(&[
+        "webhooks",
+        "create",
+        "-u",
+        URL,
+        "-e",
+        "email.sent,campaign.sent",
+        "-v",
+    ]);
+    while sandbox.webhooks().is_empty() {
+        assert!(began.elapsed() < Duration::from_secs(20), "it makes none");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    // The second one is refused at once, and the first one's archiving hangs then.
+    std::thread::sleep(Duration::from_millis(500));
+    interrupt(&child);
+    let ran = crate::kit::end(child, began).coded(1);
+    assert!(ran.took < Duration::from_secs(10), "{:?}", ran.took);
+    let id = sandbox.webhooks()[0]["id"].as_str().unwrap().to_owned();
+    ran.says(&format!("`cmhook webhooks archive {id}`"));
+}
