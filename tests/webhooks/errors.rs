@@ -5,6 +5,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::kit::{Place, URL};
+use crate::support::process::Process;
 use crate::support::raw::{Message, RawApp, Then};
 use crate::support::sandbox::Sandbox;
 
@@ -350,26 +351,24 @@ fn an_interrupted_creation_leaves_nothing() {
         &json!({"method": "POST", "path": "/webhooks", "status": 200, "after": true,
         "delay_ms": 8000}),
     );
-    let child = place.start(&[
+    let args = [
         "webhooks",
         "create",
         "-u",
         URL,
         "-e",
         "email.sent,email.opened",
-    ]);
+    ];
+    let mut process = Process::start(&mut place.command(&args), place.path());
     let deadline = std::time::Instant::now() + Duration::from_secs(20);
     while sandbox.webhooks().len() == before.len() {
         assert!(std::time::Instant::now() < deadline, "it makes none");
         std::thread::sleep(Duration::from_millis(10));
     }
-    let id = child.id().to_string();
-    let killed = std::process::Command::new("kill")
-        .args(["-INT", &id])
-        .status();
-    assert!(killed.expect("kill starts").success());
-    let ran = crate::kit::end(child, std::time::Instant::now()).coded(1);
-    ran.says("it was interrupted").says("archived again");
+    assert_eq!(process.terminate().code(), Some(1));
+    let said = process.stderr.text();
+    assert!(said.contains("it was interrupted"), "{said}");
+    assert!(said.contains("archived again"), "{said}");
     let active = sandbox.webhooks();
     assert!(
         active.iter().all(|webhook| webhook["status"] == "archived"),
@@ -377,22 +376,12 @@ fn an_interrupted_creation_leaves_nothing() {
     );
 }
 
-#[track_caller]
-fn interrupt(child: &std::process::Child) {
-    let id = child.id().to_string();
-    let kill = std::process::Command::new("kill")
-        .args(["-INT", &id])
-        .status();
-    assert!(kill.expect("kill starts").success());
-}
-
 #[test]
 fn a_second_signal_ends_the_undoing_too_and_says_what_is_left() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());
     sandbox.fault(&json!({"path": "*/archive", "status": 500, "delay_ms": 14000, "times": 0}));
-    let began = std::time::Instant::now();
-    let child = place.start(&[
+    let args = [
         "webhooks",
         "create",
         "-u",
@@ -400,16 +389,23 @@ fn a_second_signal_ends_the_undoing_too_and_says_what_is_left() {
         "-e",
         "email.sent,campaign.sent",
         "-v",
-    ]);
-    while sandbox.webhooks().is_empty() {
-        assert!(began.elapsed() < Duration::from_secs(20), "it makes none");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    // The second one is refused at once, and the first one's archiving hangs then.
-    std::thread::sleep(Duration::from_millis(500));
-    interrupt(&child);
-    let ran = crate::kit::end(child, began).coded(1);
-    assert!(ran.took < Duration::from_secs(10), "{:?}", ran.took);
+    ];
+    let began = std::time::Instant::now();
+    let mut process = Process::start(&mut place.command(&args), place.path());
+    // The second one is refused, and then the first one's archiving hangs.
+    let is_refused = |line: &str| line.contains(": 422 ").then_some(());
+    process.stderr.find("the refusal", is_refused);
+    process.signal("INT");
+    assert_eq!(process.wait().code(), Some(1));
+    assert!(
+        began.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        began.elapsed()
+    );
     let id = sandbox.webhooks()[0]["id"].as_str().unwrap().to_owned();
-    ran.says(&format!("`cmhook webhooks archive {id}`"));
+    let said = process.stderr.text();
+    assert!(
+        said.contains(&format!("`cmhook webhooks archive {id}`")),
+        "{said}"
+    );
 }
