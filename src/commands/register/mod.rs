@@ -10,11 +10,14 @@ mod url;
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;
+use crate::cakemail::webhook::Webhook;
 use crate::config::Settings;
 use crate::delivery::Warning;
 use crate::store::Store;
@@ -23,7 +26,6 @@ pub use error::RegisterError;
 use ledger::{Found, Ledger, Owner};
 use making::{Made, Making};
 pub(super) use running::{LastWords, Registration};
-use sha2::{Digest as _, Sha256};
 
 /// How long archiving may take where the listener does not start after all.
 const UNDO_WITHIN: Duration = Duration::from_secs(20);
@@ -129,7 +131,7 @@ pub(super) async fn register(
 /// What there was before.
 #[derive(Default)]
 struct Cleared {
-    before: Vec<crate::cakemail::webhook::Webhook>,
+    before: Vec<Webhook>,
     found: Found,
     warnings: Vec<Warning>,
 }
@@ -182,7 +184,6 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
 /// Tells users apart who may have other accounts at the same API. It is neither a name nor
 /// does it open anything.
 fn user_of(credentials: &Credentials) -> String {
-    use secrecy::ExposeSecret as _;
     let text = match credentials {
         Credentials::Token { token, .. } => token.expose_secret(),
         Credentials::Password { email, .. } => email,
@@ -204,7 +205,6 @@ fn secrets(made: &[Made], known: &[Secret]) -> Vec<Secret> {
         while is_taken(&label) {
             label.push_str(" (registered)");
         }
-        use secrecy::ExposeSecret as _;
         // An empty one is none.
         if let Ok(secret) = Secret::new(&label, Some(&one.event), key.expose_secret())
             && !known
