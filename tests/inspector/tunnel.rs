@@ -92,6 +92,7 @@ async fn serve(store: Store, stop: CancellationToken) -> String {
     let tokens = Tokens::new().expect("tokens");
     let link = format!("http://{address}/#token={}", tokens.run().expose());
     let about = About {
+        public_url: None,
         url: LOCAL.into(),
         store: None,
         warnings: Vec::new(),
