@@ -32,6 +32,8 @@ fn they_are_shown_and_archived_at_each_way_out() {
             .to_owned();
         sees(&terminal, &id);
         terminal.press("\u{1b}");
+        // What follows an escape at once belongs to it.
+        terminal.until("the list", |screen| !screen.contents().contains(&id));
         match end {
             "TERM" | "HUP" => terminal.signal(end),
             keys => terminal.press(keys),
