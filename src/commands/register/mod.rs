@@ -117,6 +117,7 @@ pub(super) async fn register(
     }
     warnings.extend(made.skipped);
     warnings.extend(without_key(&made.made));
+    warnings.extend(twice(&ledger));
     let secrets = secrets(&made.made, &settings.secrets);
     for one in &made.made {
         store.tell_registered(one.registration(&url));
@@ -139,7 +140,7 @@ struct Cleared {
 /// Looks what there is, and archives what runs that were killed have left.
 async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
     // Where this works, the rest does.
-    let before = api.all(false).await.map_err(RegisterError::Api)?;
+    let mut before = api.all(false).await.map_err(RegisterError::Api)?;
     let mut found = ledger::look(ledger);
     let mut warnings = Vec::new();
     for (path, why) in &found.broken {
@@ -158,6 +159,7 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
         // What another file knows of is its own; what this one knows of is meant.
         cleaning.run().await;
         let count = cleaning.archived.len();
+        before.retain(|webhook| cleaning.archived.iter().all(|(_, id)| *id != webhook.id));
         if count > 0 {
             warnings.push(Warning {
                 code: "left_behind",
@@ -216,6 +218,26 @@ fn secrets(made: &[Made], known: &[Secret]) -> Vec<Secret> {
         }
     }
     secrets
+}
+
+/// What is said where another webhook sends the same to the same URL: its deliveries are signed
+/// with another key.
+fn twice(ledger: &Ledger) -> Option<Warning> {
+    let entries = ledger.entries();
+    let entries = entries.iter().filter(|entry| entry.id.is_some());
+    let twice = entries.filter(|entry| !entry.before.is_empty());
+    let (events, ids): (Vec<String>, Vec<Vec<String>>) = twice
+        .map(|entry| (entry.event.clone(), entry.before.clone()))
+        .unzip();
+    let ids = ids.concat().join(" ");
+    (!events.is_empty()).then(|| Warning {
+        code: "registered_twice",
+        message: format!(
+            "other webhooks send {} to this URL too, each signed with another key",
+            events.join(", ")
+        ),
+        hint: format!("`cmhook webhooks archive {ids}` archives them, where nobody needs them"),
+    })
 }
 
 fn without_key(made: &[Made]) -> Option<Warning> {
