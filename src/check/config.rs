@@ -13,9 +13,10 @@ pub fn read(files: &[PathBuf], doubts: &[String]) -> Check {
         .iter()
         .map(|file| format!("`{}`", file.display()))
         .collect();
-    let read = match names.is_empty() {
-        true => "no cmhook.toml, flags and environment only".to_owned(),
-        false => format!("read {}", listed(&names)),
+    let read = if names.is_empty() {
+        "no cmhook.toml, flags and environment only".to_owned()
+    } else {
+        format!("read {}", listed(&names))
     };
     match doubts {
         [] => Check::ok(ID, read),

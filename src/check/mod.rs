@@ -232,7 +232,7 @@ mod tests {
 
     #[test]
     fn lists_read_well() {
-        assert_eq!(listed::<&str>(&[]), "");
+        assert_eq!(listed(&[] as &[&str]), "");
         assert_eq!(listed(&["a"]), "a");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
         assert_eq!(counted(1, "webhook"), "1 webhook");

@@ -214,9 +214,9 @@ impl Doctor<'_> {
             return vec![signed, skip("unsigned"), skip("forged")];
         }
         let unsigned = mail.send(None, Scheme::CakemailHex).await;
-        let forger = Secret::new("forger", None, "not the secret of any webhook").ok();
+        let strange = Secret::new("strange", None, "not the secret of any webhook").ok();
         let scheme = self.seen().await.unwrap_or(Scheme::CakemailHex);
-        let forged = mail.send(forger.as_ref(), scheme).await;
+        let forged = mail.send(strange.as_ref(), scheme).await;
         vec![
             signed,
             app::unsigned(target, &unsigned),

@@ -361,7 +361,7 @@ impl Doctor<'_> {
                     Ok(flown) => {
                         let check = judge(url, &flown, secret);
                         let found = format!(
-                            "{}, through a tunnel that was open for this only; no listener runs",
+                            "{}, through a tunnel that was open for this only: no listener has one",
                             check.found
                         );
                         Check { found, ..check }

@@ -1,0 +1,198 @@
+//! The account: the API, its webhooks, their keys.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde_json::Value;
+
+use crate::kit::{Place, SECRET, app, masked, saying};
+use crate::support::raw::RawApp;
+use crate::support::relay::Relay;
+use crate::support::sandbox::Sandbox;
+use crate::support::sender::Scheme;
+use crate::support::upstream::Upstream;
+
+const DEAD: &str = "http://127.0.0.1:9/hook";
+
+/// A set-up that works, in which Cakemail has sent one delivery.
+#[test]
+fn a_set_up_that_works_is_well_from_end_to_end() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&["--seed", "1"]));
+    let relay = Relay::start(&[]);
+    let token = relay.token("ada", &["shop"]);
+    let url = relay.ready["url"].as_str().unwrap().to_owned();
+    let public = format!("{url}/t/shop");
+    let (_, key) = sandbox.register("Email.Opened", &public);
+    let app = app(&key, &Scheme::ALL);
+    let secret = format!("opened={key}");
+    let args = ["-f", &app.target(), "--secret", &secret];
+    let mut listener = relay.agent_in(&place.home, Some(&token), &args);
+    sandbox.fire("Email.Opened");
+    let delivery = listener.delivery();
+    assert_eq!(delivery["verdict"]["status"], "valid", "{delivery}");
+    listener.attempt(&delivery);
+    let args = [
+        "-f",
+        &app.target(),
+        "--secret",
+        &secret,
+        "--relay",
+        &url,
+        "--events",
+        "email.opened",
+        "--api",
+        &sandbox.url(),
+    ];
+    let variables = [("CMHOOK_RELAY_TOKEN", &*token)];
+    let report = place.run_with(&args, &variables);
+    assert_eq!(report.code, Some(0), "{}", report.stdout);
+    assert!(!report.stdout.contains(&key), "{}", report.stdout);
+    insta::assert_snapshot!("healthy", masked(&report.stdout, &place, &[]));
+    let json = place.run_with(&[&args[..], &["--json"]].concat(), &variables);
+    insta::assert_snapshot!("healthy_json", masked(&json.stdout, &place, &[]));
+    // Nothing of it is kept.
+    let fired = sandbox.fire("Email.Opened");
+    assert_eq!(listener.delivery()["id"], 2, "{fired:?}");
+}
+
+#[test]
+fn nobody_logged_in_is_no_mistake() {
+    let place = Place::new();
+    let checks = place.checks_with(&[], &[("CAKEMAIL_EMAIL", "me@example.com")], 1);
+    checks
+        .is("api", "fail", "https://api.cakemail.dev")
+        .cure("api", "CAKEMAIL_PASSWORD");
+}
+
+#[test]
+fn an_api_that_says_no_is_quoted() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let wrong = format!("ck_pat_{}", "0".repeat(40));
+    let api = ["--api", &sandbox.url()];
+    place
+        .checks_with(&api, &[("CAKEMAIL_ACCESS_TOKEN", &wrong)], 1)
+        .is("api", "fail", "does not accept the token (401)")
+        .is("webhooks", "skip", "the API has not told");
+    let html =
+        saying("HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\n\r\n<html>");
+    place
+        .checks(&["--api", &format!("http://{}", html.address())], 1)
+        .is("api", "fail", "HTML where JSON was due")
+        .is("clock", "skip", "");
+    place
+        .checks(&["--api", "http://127.0.0.1:9"], 1)
+        .is("api", "fail", "refuses connections");
+}
+
+#[test]
+fn a_clock_that_is_off_is_told_by_how_much() {
+    let place = Place::new();
+    for (behind, status, code) in [(0, "ok", 0), (20, "warn", 0), (3600, "fail", 1)] {
+        let api = RawApp::answering(move |_| {
+            let then = Timestamp::now() - Duration::from_secs(behind);
+            let date = then.strftime("%a, %d %b %Y %H:%M:%S GMT");
+            let body = r#"{"pagination":{"count":0},"data":[]}"#;
+            format!(
+                "HTTP/1.1 200 OK\r\nDate: {date}\r\nContent-Length: {}\r\n\r\n{body}",
+                body.len()
+            )
+            .into_bytes()
+        });
+        let args = ["--api", &format!("http://{}", api.address())];
+        let checks = place.checks(&args, code);
+        checks
+            .is("clock", status, "")
+            .is("webhooks", "warn", "0 active");
+    }
+}
+
+#[test]
+fn events_that_are_not_sent_have_the_command_that_makes_them() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let alive = Upstream::start();
+    let public = format!("http://{}", alive.address());
+    let (archived, _) = sandbox.register("Email.Clicked", &public);
+    sandbox.fine(
+        "POST",
+        &format!("/webhooks/{archived}/archive"),
+        &Value::Null,
+    );
+    sandbox.register("Email.Sent", DEAD);
+    let api = sandbox.url();
+    let args = |events: &'static str| {
+        [
+            "--api",
+            &*api,
+            "--public-url",
+            &*public,
+            "--secret",
+            "x=y",
+            "--no-send",
+            "--events",
+            events,
+        ]
+        .map(str::to_owned)
+    };
+    let run = |events, code| {
+        let args = args(events);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        place.checks(&args, code)
+    };
+    run("email.opened,email.clicked", 1)
+        .is("webhooks", "warn", "1 active, 1 archived; none points to")
+        .is(
+            "events",
+            "fail",
+            "no active webhook sends Email.Opened and Email.Clicked",
+        )
+        .cure("events", &format!("`cmhook webhooks unarchive {archived}`"))
+        .cure(
+            "events",
+            &format!("`cmhook webhooks create -u {public} -e Email.Opened`"),
+        )
+        .is("urls", "warn", "127.0.0.1:9 refuses connections");
+    run("campaign.sent", 0).is("events", "warn", "campaign.sent");
+    sandbox.register("Email.Opened", &public);
+    let (twice, _) = sandbox.register("Email.Opened", &format!("{public}/"));
+    run("email.opened", 1)
+        .is("events", "ok", "Email.Opened is sent")
+        .is("duplicates", "warn", "Email.Opened is sent to")
+        .cure("duplicates", &twice)
+        .is("secrets", "fail", "Email.Opened")
+        .cure("secrets", "--show-secrets");
+}
+
+#[test]
+fn keys_are_compared_with_the_secrets_and_with_the_listeners() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let alive = Upstream::start();
+    let (_, key) = sandbox.register("Email.Opened", &format!("http://{}/", alive.address()));
+    let api = sandbox.url();
+    let known = format!("opened={key}");
+    let old = format!("old={SECRET}");
+    let args = ["--api", &*api, "--secret"];
+    let with = |secrets: &[&str], code| place.checks(&[&args[..], secrets].concat(), code);
+    with(&[&known], 0).is("secrets", "ok", "the keys of 1 webhook are known");
+    with(&[&known, "--secret", &old], 0).is(
+        "secrets",
+        "warn",
+        "`old` belongs to no active webhook",
+    );
+    with(&[&old], 1).is("secrets", "fail", "do not verify");
+    // What was registered while listening is known to the listener alone.
+    let _listener = place.listener(&["--secret", &known]);
+    place
+        .checks(&["--api", &*api], 0)
+        .is("secrets", "ok", "are known");
+}
+
+#[test]
+fn the_app_is_sent_samples_that_are_signed_with_the_webhooks_key() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let alive = Upstream::start();
+    let (_, key) = sandbox.register("Email.Opened", &format!("http://{}/", alive.address()));
+    let app = app(&key, &Scheme::ALL);
+    let checks = place.checks(&["-f", &app.target(), "--api", &sandbox.url()], 1);
+    checks.is("signed", "ok", "secret `Email.Opened ");
+    checks.is("secrets", "fail", "no secret is known here");
+}

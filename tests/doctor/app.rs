@@ -1,0 +1,240 @@
+//! The app: there, away, slow, too trusting, too strict.
+
+use std::net::TcpListener;
+use std::time::Duration;
+
+use crate::kit::{Place, SECRET, answer, app};
+use crate::support::sandbox::Sandbox;
+use crate::support::sender::{Scheme, post, sign};
+use crate::support::upstream::Upstream;
+
+const BODY: &str = r#"{"event":"email.opened","data":{}}"#;
+
+fn secret() -> String {
+    format!("main={SECRET}")
+}
+
+#[test]
+fn an_app_that_does_it_right_is_well() {
+    let (place, app) = (Place::new(), app(SECRET, &Scheme::ALL));
+    let checks = place.checks(&["-f", &app.target(), "--secret", &secret()], 0);
+    checks
+        .is("target", "ok", "takes connections at 127.0.0.1")
+        .is("signed", "ok", "answers 200 to a signed email.opened")
+        .is(
+            "signed",
+            "ok",
+            "cakemail-hex, cakemail-base64 and api-base64; secret `main`",
+        )
+        .is("unsigned", "ok", "401")
+        .is("forged", "ok", "401");
+    let seen = app.next();
+    let agent = seen.parts.headers["user-agent"].to_str().unwrap();
+    assert_eq!(agent, "Cakemail-Webhooks (cmhook doctor)");
+    assert_eq!(seen.parts.uri, "/");
+    let summary = checks.0.last().unwrap();
+    assert_eq!(summary["type"], "summary");
+    assert_eq!((&summary["fail"], &summary["warn"]), (&0.into(), &0.into()));
+}
+
+#[test]
+fn the_event_and_the_path_are_those_that_were_asked_for() {
+    let (place, app) = (Place::new(), app(SECRET, &Scheme::ALL));
+    let target = format!("{}/webhooks/cakemail", app.target());
+    let args = [&*target, "--events", "email.bounced", "--secret", &secret()];
+    place.checks(&args, 0).is("signed", "ok", "email.bounced");
+    let seen = app.next();
+    assert_eq!(seen.parts.uri, "/webhooks/cakemail");
+    assert!(seen.body.starts_with(br#"{"event":"email.bounced""#));
+}
+
+#[test]
+fn an_app_that_is_away_is_said_to_be() {
+    let place = Place::new();
+    let port = {
+        let socket = TcpListener::bind("127.0.0.1:0").unwrap();
+        socket.local_addr().unwrap().port()
+    };
+    let target = format!("localhost:{port}");
+    let checks = place.checks(&["-f", &target, "--secret", &secret()], 1);
+    checks
+        .is(
+            "target",
+            "fail",
+            &format!("nothing listens on localhost:{port}"),
+        )
+        .is("target", "fail", "127.0.0.1")
+        .cure("target", "start your app")
+        .is("signed", "skip", "it takes no connection");
+}
+
+#[test]
+fn an_app_on_one_family_of_addresses_is_found() {
+    let place = Place::new();
+    let app = Upstream::serving("[::1]:0", |_, _| Box::pin(async { answer(401) }));
+    let target = format!("localhost:{}", app.address().port());
+    let checks = place.checks(&["-f", &target, "--no-send"], 0);
+    checks.is("target", "ok", "at ::1 only, and not at 127.0.0.1");
+    checks.is("signed", "skip", "--no-send");
+    assert!(app.is_idle());
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn who_has_the_port_on_another_address_is_named() {
+    let place = Place::new();
+    let app = Upstream::serving("127.0.0.2:0", |_, _| Box::pin(async { answer(200) }));
+    let target = format!("localhost:{}", app.address().port());
+    let checks = place.checks(&["-f", &target], 1);
+    let pid = format!("(process {})", std::process::id());
+    checks
+        .cure("target", &pid)
+        .cure("target", "another address");
+}
+
+#[test]
+fn an_app_that_is_slow_is_too_slow_for_cakemail() {
+    let place = Place::new();
+    let app = Upstream::serving("127.0.0.1:0", |_, _| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            answer(200)
+        })
+    });
+    let args = [
+        "-f",
+        &app.target(),
+        "--secret",
+        &secret(),
+        "--timeout",
+        "300ms",
+    ];
+    let checks = place.checks(&args, 1);
+    checks
+        .is("signed", "fail", "did not answer within 300 ms")
+        .cure("signed", "Cakemail waits 5 s")
+        .is("unsigned", "skip", "does not answer");
+}
+
+#[test]
+fn an_app_that_believes_anything_is_warned_of() {
+    let (place, app) = (Place::new(), Upstream::start());
+    let checks = place.checks(&["-f", &app.target(), "--secret", &secret()], 0);
+    checks
+        .is("signed", "ok", "200")
+        .is("unsigned", "warn", "accepts forged deliveries")
+        .is("forged", "warn", "accepts forged deliveries")
+        .cure("forged", "answer 401");
+}
+
+#[test]
+fn an_app_that_throws_at_a_wrong_signature_is_told_so() {
+    let place = Place::new();
+    let app = Upstream::answering(|parts, _| {
+        let hex = parts.headers.get("x-cakemail-signature");
+        answer(if hex.is_some_and(|hex| hex.len() == 64) {
+            200
+        } else {
+            500
+        })
+    });
+    let checks = place.checks(&["-f", &app.target()], 0);
+    checks.is("signed", "skip", "no secret is known");
+    checks
+        .is("unsigned", "warn", "answers 500")
+        .cure("unsigned", "timingSafeEqual");
+}
+
+#[test]
+fn an_app_that_knows_one_scheme_only_is_named_which() {
+    let (place, app) = (Place::new(), app(SECRET, &[Scheme::CakemailHex]));
+    let checks = place.checks(&["-f", &app.target(), "--secret", &secret()], 0);
+    checks
+        .is(
+            "signed",
+            "warn",
+            "in X-Cakemail-Signature in hex, and 401 to one in X-Cakemail-Signature in base64",
+        )
+        .cure("signed", "X-Signature in base64");
+}
+
+#[test]
+fn an_app_that_wants_hex_fails_where_base64_comes() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let sink = Upstream::start();
+    let mut listener = place.listener(&["-f", &sink.target(), "--secret", &secret()]);
+    // What cmhook makes itself says nothing of how Cakemail signs.
+    let header = sign(Scheme::ApiBase64, SECRET, BODY);
+    post(listener.address(), Some(&header), BODY);
+    let delivery = listener.delivery();
+    listener.attempt(&delivery);
+    let app = app(SECRET, &[Scheme::CakemailHex]);
+    let args = [
+        "-f",
+        &app.target(),
+        "--secret",
+        &secret(),
+        "--api",
+        &sandbox.url(),
+    ];
+    place
+        .checks(&args, 1)
+        .is("signed", "fail", "which is how deliveries come")
+        .cure("signed", "have the app read X-Signature in base64");
+}
+
+#[test]
+fn an_app_with_another_secret_is_told_what_to_compare() {
+    let (place, app) = (Place::new(), app("another", &Scheme::ALL));
+    let checks = place.checks(&["-f", &app.target(), "--secret", &secret()], 1);
+    checks
+        .is(
+            "signed",
+            "fail",
+            "answers 401 to a right signature (secret `main`)",
+        )
+        .cure("signed", "this very secret");
+}
+
+#[test]
+fn what_else_an_app_may_say_has_its_cure() {
+    let place = Place::new();
+    for (status, cure) in [
+        (404, "the path of the app's webhook"),
+        (405, "the path of the app's webhook"),
+        (302, "have the app answer at this very path"),
+        (500, "the app's own log"),
+        (422, "a 2xx is what Cakemail takes for success"),
+    ] {
+        let app = Upstream::answering(move |_, _| answer(status));
+        let checks = place.checks(&["-f", &app.target(), "--secret", &secret()], 1);
+        checks
+            .is("signed", "fail", &status.to_string())
+            .cure("signed", cure);
+    }
+}
+
+#[test]
+fn a_name_that_there_is_not_and_cmhook_itself_are_no_targets() {
+    let place = Place::new();
+    place.checks(&["-f", "nowhere.invalid:3000"], 1).is(
+        "target",
+        "fail",
+        "no host called `nowhere.invalid`",
+    );
+    let listener = place.listener(&[]);
+    let own = listener.address().to_string();
+    place
+        .checks(&["-f", &own], 1)
+        .is("target", "fail", "is cmhook itself");
+}
+
+#[test]
+fn the_listeners_targets_are_looked_at_where_none_is_named() {
+    let (place, app) = (Place::new(), app(SECRET, &Scheme::ALL));
+    let _listener = place.listener(&["-f", &app.target(), "--secret", &secret()]);
+    let checks = place.checks(&["--secret", &secret()], 0);
+    checks.is("listener", "ok", "knows the secret `main`");
+    checks.is("signed", "ok", &app.target());
+    assert_eq!(app.next().parts.method, "POST");
+}

@@ -1,0 +1,12 @@
+//! `cmhook doctor`, through the built binary: a set-up that works, and each thing that can be
+//! wrong with one, made wrong for real.
+
+#![cfg(unix)]
+
+mod account;
+mod app;
+mod kit;
+mod machine;
+mod public;
+#[path = "../support/mod.rs"]
+mod support;
