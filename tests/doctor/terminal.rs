@@ -41,7 +41,7 @@ fn on_a_terminal_checks_are_grouped_and_coloured() {
         "\n\n␛[1mYour app␛[0m\n  ␛[32m✓␛[0m Takes connections: ",
         "\n  ␛[33m!␛[0m ␛[33mRefuses an unsigned one: ",
         "\n      cure: anybody who knows the URL can send it anything: ",
-        "\n            signature over the raw body, ",
+        "\n            raw body, and answer 401 ",
         "\n  ␛[2m–␛[0m ␛[2mRelay: no relay was given␛[0m\n",
         "\n\n␛[33m2 warnings, 4 ok, 10 skipped␛[0m\n",
     ] {
