@@ -1057,6 +1057,7 @@ function buildTop() {
   top.targetText = h('bdi', { class: 'captured mono url' });
   top.reach = h('span', { class: 'reach' });
   top.tunnel = h('span', { class: 'reach', hidden: true, data: { testid: 'tunnel' } });
+  top.registered = h('span', { class: 'reach good', hidden: true, data: { testid: 'registered' } });
   top.kept = countOf('count-kept', 'kept');
   top.failed = countOf('count-failed', 'failed');
   top.invalid = countOf('count-invalid', 'invalid');
@@ -1072,7 +1073,7 @@ function buildTop() {
   fill($('top'),
     h('h1', { class: 'brand' }, h('img', { src: '/icon.svg', alt: '', width: 22, height: 22 }), h('span', null, 'cmhook'), h('span', { class: 'hidden-text' }, ' web inspector')),
     h('div', { class: 'way' },
-      h('div', { class: 'end' }, h('span', { class: 'hidden-text' }, 'Deliveries arrive at '), top.url, top.tunnel,
+      h('div', { class: 'end' }, h('span', { class: 'hidden-text' }, 'Deliveries arrive at '), top.url, top.tunnel, top.registered,
         button('Copy the URL where deliveries arrive', { icononly: true, class: 'quiet small', title: 'Copy the URL where deliveries arrive (u)', data: { testid: 'copy-url' }, onclick: copyUrl }, 'copy')),
       icon('arrow', 'to'),
       h('div', { class: 'end' }, h('span', { class: 'hidden-text' }, 'and go to '), top.targetText, top.reach,
@@ -1096,11 +1097,13 @@ function setCount(el, n, title) {
   if (el.title !== title) el.title = title;
 }
 
-/** Where deliveries arrive: from elsewhere, where the relay has named a URL for that. */
-const arrival = () => state.status?.tunnel?.public_url ?? state.status?.url ?? '';
+/** Where deliveries arrive from elsewhere: while the tunnel is broken, too. */
+const publicUrl = () => state.status?.public_url ?? state.status?.tunnel?.public_url ?? null;
+
+const arrival = () => publicUrl() ?? state.status?.url ?? '';
 
 function copyUrl() {
-  if (arrival()) copy(arrival(), state.status.tunnel?.public_url ? 'The public URL' : 'The URL');
+  if (arrival()) copy(arrival(), publicUrl() ? 'The public URL' : 'The URL');
 }
 
 const TUNNEL = {
@@ -1120,6 +1123,12 @@ function drawTunnel(tunnel) {
   top.tunnel.title = `${title}, ${plain(tunnel.relay)}, since ${clock(Date.parse(tunnel.since))}${tunnel.waiting ? `; ${grouped(tunnel.waiting)} had waited` : ''}`;
 }
 
+function drawRegistered(registered) {
+  top.registered.hidden = !registered.length;
+  setText(top.registered, registered.length === 1 ? '1 event registered' : `${registered.length} events registered`);
+  top.registered.title = ['Registered at Cakemail, and archived when cmhook stops:', ...registered.map(({ event, id }) => `${plain(event)} (${plain(id)})`)].join('\n');
+}
+
 const REACH = {
   reachable: ['good', 'reachable', 'It takes connections'],
   unreachable: ['bad', 'down', 'It takes no connections'],
@@ -1134,8 +1143,9 @@ function drawTop() {
   applyLive($('top'));
   if (!status) return;
   setText(top.url, plain(arrival()));
-  top.url.title = status.tunnel?.public_url ? `Deliveries arrive here, and at ${plain(status.url)} on this machine` : 'Deliveries arrive here';
+  top.url.title = publicUrl() ? `Deliveries arrive here, and at ${plain(status.url)} on this machine` : 'Deliveries arrive here';
   drawTunnel(status.tunnel);
+  drawRegistered(status.registered);
   const more = status.targets.length > 1 ? ` +${status.targets.length - 1}` : '';
   const target = status.target ?? (status.targets[0] ? { url: status.targets[0], state: 'unknown', since: null } : null);
   setText(top.targetText, target ? plain(target.url) + more : 'no target');

@@ -213,7 +213,7 @@ impl Http {
 #[derive(Debug, Clone)]
 pub struct Api {
     http: Http,
-    api: Uri,
+    base: Uri,
     account: Option<u64>,
     pass: Arc<tokio::sync::Mutex<Pass>>,
 }
@@ -268,7 +268,7 @@ impl Api {
     pub fn new(settings: &AccountSettings, credentials: Credentials) -> Self {
         Self {
             http: Http::new(&settings.api),
-            api: settings.api.clone(),
+            base: settings.api.clone(),
             account: settings.account,
             pass: Arc::new(tokio::sync::Mutex::new(Pass {
                 credentials,
@@ -574,7 +574,7 @@ impl Api {
         };
         let renewing = tokio::task::spawn_blocking(Renewing::begin).await;
         let renewing = renewing.map_err(|error| Trouble::Logins(error.to_string()))??;
-        let kept = logins::read(&self.api)?.unwrap_or_else(|| login.clone());
+        let kept = logins::read(&self.base)?.unwrap_or_else(|| login.clone());
         let granted = granted_of(&kept);
         let is_refused =
             refused.is_some_and(|r| r.expose_secret() == granted.access.expose_secret());
@@ -587,7 +587,7 @@ impl Api {
         };
         let granted = tokens::refresh(&self.http, refresh).await?;
         let granted = granted.ok_or_else(over)?;
-        renewing.end(&self.api, &Login::of(kept.email, granted.clone()))?;
+        renewing.end(&self.base, &Login::of(kept.email, granted.clone()))?;
         Ok(granted)
     }
 

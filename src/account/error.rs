@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::delivery::words::span;
 use crate::http::line::Unconnected;
 
 /// What was asked did not happen.
@@ -41,7 +42,7 @@ pub enum Trouble {
         may_be_done: bool,
     },
     /// No answer came in time.
-    #[error("{api} has not answered for {} seconds", .after.as_secs())]
+    #[error("{api} has not answered for {}", span(*.after))]
     Silent {
         /// The API's URL.
         api: String,
@@ -247,7 +248,7 @@ impl Trouble {
             }
             Self::Invalid { .. } => String::new(),
             Self::TooMany { retry_after: Some(after) } => {
-                format!("try again in {} seconds", after.as_secs().max(1))
+                format!("try again in {}", span((*after).max(Duration::from_secs(1))))
             }
             Self::TooMany { retry_after: None } => "try again in a minute".into(),
             Self::Server { .. } => "that is Cakemail's to mend: try again in a while".into(),

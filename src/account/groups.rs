@@ -80,7 +80,7 @@ impl Groups {
     }
 
     /// Puts webhooks into one group with that name, out of all others, and keeps that. A
-    /// group that has no webhook any more is gone.
+    /// group that has no webhook any more is gone, and one without a name has two at least.
     ///
     /// # Errors
     /// Where the file cannot be written.
@@ -99,8 +99,13 @@ impl Groups {
                 entry.group.name = None;
             }
         }
-        self.all.retain(|entry| !entry.group.ids.is_empty());
-        if !ids.is_empty() {
+        // What is left of one without a name says nothing of any webhook.
+        self.all.retain(|entry| match &entry.group {
+            Group { ids, .. } if ids.is_empty() => false,
+            Group { name: None, ids } => entry.of != own || ids.len() > 1,
+            _ => true,
+        });
+        if ids.len() > usize::from(name.is_none()) {
             self.all.push(Entry {
                 of: own,
                 group: Group {
@@ -142,7 +147,7 @@ mod tests {
         groups.put(Some("shop"), &ids(&["a", "b"])).unwrap();
         let mut other = Groups::open_at(path(), &api, Some(17)).unwrap();
         assert!(other.of("a").is_none());
-        other.put(None, &ids(&["a"])).unwrap();
+        other.put(None, &ids(&["a", "z"])).unwrap();
         let mut groups = Groups::open_at(path(), &api, None).unwrap();
         assert_eq!(groups.named("shop").unwrap().ids, ["a", "b"]);
         groups.put(Some("new"), &ids(&["b", "c"])).unwrap();

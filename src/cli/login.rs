@@ -10,7 +10,9 @@ use super::webhooks::AccountArgs;
 Examples:
   cmhook login                            asks for e-mail address and password
   cmhook login --token < token.txt        keeps a personal access token
+  cmhook login --email me@example.com < password.txt
 
+In a pipe the first line is the password, and the second the code of a second factor (MFA).
 The password is not kept: what Cakemail gives for it is, in a file of your own, readable by you
 alone. CAKEMAIL_ACCESS_TOKEN, and CAKEMAIL_EMAIL with CAKEMAIL_PASSWORD, go before it.")]
 pub struct LoginArgs {

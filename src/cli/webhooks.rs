@@ -83,6 +83,9 @@ pub struct LimitArgs {
 
 /// `cmhook webhooks list`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Exit codes: 0 when there are some, 1 when there are none or it could not be done, 2 for a mistake
+in flags.")]
 pub struct WebhooksListArgs {
     /// Archived ones too
     #[arg(long)]
@@ -98,21 +101,22 @@ pub struct WebhooksListArgs {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
-    pub account: AccountArgs,
-
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub json: JsonArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub color: ColorArgs,
+
+    // Last, since its heading goes on to what stands behind it.
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub account: AccountArgs,
 }
 
 /// `cmhook webhooks get`.
 #[derive(Debug, Args)]
 pub struct WebhooksGetArgs {
-    /// The webhook
+    /// The webhook, or the name of one
     #[arg(value_name = "ID")]
     pub id: String,
 
@@ -122,15 +126,16 @@ pub struct WebhooksGetArgs {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
-    pub account: AccountArgs,
-
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub json: JsonArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub color: ColorArgs,
+
+    // Last, since its heading goes on to what stands behind it.
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub account: AccountArgs,
 }
 
 /// `cmhook webhooks create`.
@@ -171,15 +176,16 @@ pub struct WebhooksCreateArgs {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
-    pub account: AccountArgs,
-
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub json: JsonArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub color: ColorArgs,
+
+    // Last, since its heading goes on to what stands behind it.
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub account: AccountArgs,
 }
 
 /// `cmhook webhooks update`.
@@ -214,15 +220,16 @@ pub struct WebhooksUpdateArgs {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
-    pub account: AccountArgs,
-
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub json: JsonArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub color: ColorArgs,
+
+    // Last, since its heading goes on to what stands behind it.
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub account: AccountArgs,
 }
 
 /// `cmhook webhooks archive` and `unarchive`.
@@ -234,27 +241,31 @@ pub struct WebhooksIdsArgs {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
-    pub account: AccountArgs,
-
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub json: JsonArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub color: ColorArgs,
+
+    // Last, since its heading goes on to what stands behind it.
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub account: AccountArgs,
 }
 
 /// `cmhook webhooks delete`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Cakemail's API has no way to delete a webhook. An archived one is sent nothing any more, and
+`cmhook webhooks unarchive` brings it back. Without a terminal to ask on, --force is needed.")]
 pub struct WebhooksDeleteArgs {
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
-    pub of: WebhooksIdsArgs,
-
     /// Without asking first
     #[arg(short, long, visible_alias = "yes")]
     pub force: bool,
+
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub of: WebhooksIdsArgs,
 }
 
 /// `cmhook webhooks test`.
@@ -266,7 +277,7 @@ arrived there, too.
 
 Exit codes: 0 when it was answered 2xx, 1 when not, 2 for a mistake in flags.")]
 pub struct WebhooksTestArgs {
-    /// The webhook
+    /// The webhook, or the name of one
     #[arg(value_name = "ID")]
     pub id: String,
 
@@ -280,10 +291,6 @@ pub struct WebhooksTestArgs {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
-    pub account: AccountArgs,
-
-    #[command(flatten)]
-    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub store: StoreArgs,
 
     #[command(flatten)]
@@ -293,4 +300,9 @@ pub struct WebhooksTestArgs {
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub color: ColorArgs,
+
+    // Last, since its heading goes on to what stands behind it.
+    #[command(flatten)]
+    #[expect(missing_docs, reason = "a doc comment would become the help's text")]
+    pub account: AccountArgs,
 }

@@ -26,11 +26,11 @@ const TRIES: u32 = 3;
 
 pub(super) fn login(args: &LoginArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let settings = account::settings(&args.account, config)?;
-    let mut input = Input::new();
+    let input = Input::new();
     let login = if args.token {
-        with_token(&settings, &mut input)?
+        with_token(&settings, &input)?
     } else {
-        with_password(args, &settings, &mut input)?
+        with_password(args, &settings, &input)?
     };
     let path = logins::write(&settings.api, &login)?;
     say(&format!("It is kept in {}, for you alone.", path.display()));
@@ -43,7 +43,7 @@ pub(super) fn login(args: &LoginArgs, config: Option<&Path>) -> anyhow::Result<O
 }
 
 /// A personal access token, which is kept once the API has taken it.
-fn with_token(settings: &AccountSettings, input: &mut Input) -> anyhow::Result<Login> {
+fn with_token(settings: &AccountSettings, input: &Input) -> anyhow::Result<Login> {
     let shown = shown_url(&settings.api);
     let token = input.hidden(&format!("personal access token for {shown}"))?;
     let token = SecretString::from(token.expose_secret().trim());
@@ -76,7 +76,7 @@ fn with_token(settings: &AccountSettings, input: &mut Input) -> anyhow::Result<L
 fn with_password(
     args: &LoginArgs,
     settings: &AccountSettings,
-    input: &mut Input,
+    input: &Input,
 ) -> anyhow::Result<Login> {
     let shown = shown_url(&settings.api);
     let email = match &args.email {
@@ -113,7 +113,7 @@ async fn sign_in(
     api: &Uri,
     email: &str,
     password: &SecretString,
-    input: &mut Input,
+    input: &Input,
 ) -> anyhow::Result<Granted> {
     let sign_in = SignIn::new(api);
     match sign_in.password(email, password, input.name()).await {
@@ -126,7 +126,7 @@ async fn sign_in(
 async fn answered(
     sign_in: &SignIn,
     challenge: &Challenge,
-    input: &mut Input,
+    input: &Input,
 ) -> anyhow::Result<Granted> {
     let mut tries = 0;
     loop {
@@ -173,14 +173,12 @@ fn say(line: &str) {
 /// What is typed on a terminal, or comes line by line through a pipe.
 struct Input {
     terminal: bool,
-    lines: Option<Vec<SecretString>>,
 }
 
 impl Input {
     fn new() -> Self {
         Self {
             terminal: io::stdin().is_terminal(),
-            lines: None,
         }
     }
 
@@ -206,19 +204,19 @@ impl Input {
     }
 
     /// What nobody else is to see.
-    fn hidden(&mut self, question: &str) -> anyhow::Result<SecretString> {
+    fn hidden(&self, question: &str) -> anyhow::Result<SecretString> {
         if self.terminal {
             return ask_hidden(question).context("cannot read from the terminal");
         }
-        Ok(self.line()?.unwrap_or_default())
+        Ok(Self::line()?.unwrap_or_default())
     }
 
     /// The code of the second factor; `None` where none comes.
-    fn code(&mut self) -> anyhow::Result<Option<String>> {
+    fn code(&self) -> anyhow::Result<Option<String>> {
         let code = if self.terminal {
             Some(ask("code of your second factor (MFA)")?)
         } else {
-            let line = self.line()?;
+            let line = Self::line()?;
             line.map(|line| line.expose_secret().to_owned())
         };
         let code = code.map(|code| code.trim().to_owned());
@@ -226,17 +224,13 @@ impl Input {
     }
 
     /// The next line of the pipe.
-    fn line(&mut self) -> anyhow::Result<Option<SecretString>> {
-        if self.lines.is_none() {
-            let mut text = String::new();
-            let mut stdin = io::stdin().lock().take(LONGEST);
-            stdin
-                .read_to_string(&mut text)
-                .context("cannot read standard input")?;
-            let lines = text.lines().rev().map(SecretString::from);
-            self.lines = Some(lines.collect());
-        }
-        Ok(self.lines.as_mut().and_then(Vec::pop))
+    fn line() -> anyhow::Result<Option<SecretString>> {
+        // Whoever pipes it in may leave the pipe open behind what was asked for.
+        let mut text = String::new();
+        let read = io::BufRead::read_line(&mut io::stdin().lock().take(LONGEST), &mut text)
+            .context("cannot read standard input")?;
+        let line = text.trim_end_matches(['\r', '\n']);
+        Ok((read > 0).then(|| SecretString::from(line)))
     }
 }
 

@@ -16,6 +16,7 @@ fn told(style: Style, phases: &[Phase]) -> Vec<String> {
         last_delivery: 0,
         pending: HashMap::new(),
         tunnel: None,
+        registered: Vec::new(),
         written: Arc::default(),
     };
     let mut out = Vec::new();

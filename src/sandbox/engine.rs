@@ -10,21 +10,16 @@ use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::book::Book;
-use super::queue::{Due, Pace, Try};
-use super::report::Report;
-use super::schedule::Schedule;
-use super::{now, send};
+use super::one_try::Means;
+use super::queue::{Due, Pace};
+use super::{now, one_try};
 use crate::cakemail::webhook::{RatePeriod, Webhook};
-use crate::http::client::Connector;
 
 /// Tries at the same time, of one webhook and of all.
 const AT_ONCE: usize = 8;
 const ALL_AT_ONCE: usize = 64;
 /// So many starts are remembered of a webhook; a higher rate is no limit any more.
 const MOST_STARTS: usize = 10_000;
-/// How long one is on its way before the next is begun, unless it is answered before that.
-const HEAD_START: Duration = Duration::from_millis(50);
 /// The longest sleep, so that a clock that was set is noticed.
 const NAP: Duration = Duration::from_secs(1);
 
@@ -70,21 +65,20 @@ impl Engine {
         self.tell(Note::Reset);
     }
 
+    /// The request of a try has been on its way for a while.
+    pub(super) fn sent(&self, webhook: String, n: i64) {
+        self.tell(Note::Sent(webhook, n));
+    }
+
+    /// A try has ended, and the next is at that time.
+    pub(super) fn done(&self, webhook: String, n: i64, next: Option<i64>) {
+        self.tell(Note::Done(webhook, n, next));
+    }
+
     fn tell(&self, note: Note) {
         // It is gone where the sandbox stops, and then the next one reads what was kept.
         let _ = self.0.send(note);
     }
-}
-
-/// What a try takes.
-#[derive(Debug)]
-pub(super) struct Means {
-    pub(super) book: Book,
-    pub(super) connector: Connector,
-    pub(super) schedule: Schedule,
-    pub(super) patience: Duration,
-    /// Tries that nobody reads about in time are not reported.
-    pub(super) reports: mpsc::Sender<Report>,
 }
 
 /// What is to be tried of one webhook.
@@ -243,7 +237,7 @@ impl Loop {
         for (webhook, n) in starts {
             self.in_flight += 1;
             let (means, engine) = (Arc::clone(&self.means), self.engine.clone());
-            self.tasks.spawn(attempt(means, engine, webhook, n));
+            self.tasks.spawn(one_try::make(means, engine, webhook, n));
         }
         next
     }
@@ -290,91 +284,6 @@ impl Loop {
                 let instant = Instant::now();
                 self.lanes.retain(|_, lane| !lane.is_idle(instant));
             }
-        }
-    }
-}
-
-/// Says that a try has ended, whatever becomes of its task.
-struct Ending {
-    engine: Engine,
-    webhook: String,
-    n: i64,
-    next: Option<i64>,
-}
-
-impl Ending {
-    /// The request is on its way. An app that hands connections to tasks of its own may come
-    /// to the next one first, unless it has a head start.
-    fn sent(&self) {
-        let (engine, webhook, n) = (self.engine.clone(), self.webhook.clone(), self.n);
-        tokio::spawn(async move {
-            tokio::time::sleep(HEAD_START).await;
-            engine.tell(Note::Sent(webhook, n));
-        });
-    }
-}
-
-impl Drop for Ending {
-    fn drop(&mut self) {
-        let webhook = std::mem::take(&mut self.webhook);
-        self.engine.tell(Note::Done(webhook, self.n, self.next));
-    }
-}
-
-async fn attempt(means: Arc<Means>, engine: Engine, webhook: String, n: i64) {
-    let mut ending = Ending {
-        engine,
-        webhook,
-        n,
-        next: None,
-    };
-    let job = match means.book.with(move |book| book.job(n)).await {
-        Ok(Some(job)) => job,
-        Ok(None) => return,
-        Err(error) => {
-            tracing::error!("cannot read a delivery: {error}");
-            ending.next = Some(now() + 1000);
-            return;
-        }
-    };
-    let signature = send::signature(&job);
-    let (started_at, begin) = (now(), Instant::now());
-    let connector = means.connector.clone();
-    let sending = send::send(connector, &job, &signature, means.patience, || {
-        ending.sent();
-    });
-    let outcome = sending.await;
-    let (error, message) = outcome.failure.unzip();
-    let mut tried = Try {
-        n: job.tried + 1,
-        url: job.url.clone(),
-        signature,
-        started_at,
-        took: i64::try_from(begin.elapsed().as_micros()).unwrap_or(i64::MAX),
-        status: outcome.status,
-        error: error.map(|code| code.name().to_owned()),
-        message,
-        answer: outcome.answer,
-        next_at: None,
-        wait: None,
-    };
-    let schedule = means.schedule.clone();
-    let recorded = means.book.with(move |book| {
-        let became = book.record(n, &mut tried, now(), &schedule)?;
-        Ok((became, tried))
-    });
-    match recorded.await {
-        Ok((Some(became), tried)) => {
-            ending.next = tried.next_at;
-            let report = Report::new(&job, &tried, became);
-            if means.reports.try_send(report).is_err() {
-                tracing::debug!("nobody reads what came of tries");
-            }
-        }
-        Ok((None, _)) => {}
-        Err(error) => {
-            tracing::error!("cannot keep what came of a try: {error}");
-            ending.next = Some(now() + 1000);
         }
     }
 }

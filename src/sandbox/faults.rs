@@ -8,7 +8,8 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, header};
 use serde_json::{Map, Value, json};
 use wildmatch::WildMatch;
 
-use super::answer::{Mistakes, No};
+use super::answer::No;
+use super::fields::Fields;
 
 /// More of them at a time are refused.
 const MOST: usize = 1000;
@@ -72,89 +73,48 @@ impl Fault {
     /// # Errors
     /// The answer where it makes no sense.
     pub(super) fn read(fields: &Map<String, Value>) -> Result<Self, No> {
-        let mut mistakes = Mistakes::default();
-        let fault = Self::read_with(fields, &mut mistakes);
-        mistakes.check()?;
-        fault.ok_or_else(|| No::new(StatusCode::UNPROCESSABLE_ENTITY, "Unprocessable Entity"))
-    }
-
-    fn read_with(fields: &Map<String, Value>, mistakes: &mut Mistakes) -> Option<Self> {
-        let of = |name: &str| fields.get(name).filter(|value| !value.is_null());
-        let mut bad = |name: &str, message: &str| {
-            mistakes.add(&["body", name], "value_error", message);
-        };
-        let mut number = |name: &str, most: u64| {
-            let value = of(name)?;
-            let number = value.as_u64().filter(|number| *number <= most);
-            if number.is_none() {
-                bad(name, &format!("it must be a number from 0 to {most}"));
-            }
-            number
-        };
-        let delay = number("delay_ms", u64::try_from(LONGEST.as_millis()).unwrap_or(0));
-        let times = match number("times", u64::MAX) {
-            None => Some(1),
-            Some(0) => None,
-            times => times,
-        };
-        let status = number("status", 599).and_then(|status| {
-            let status = u16::try_from(status).ok().filter(|status| *status >= 200);
-            status.and_then(|status| StatusCode::from_u16(status).ok())
-        });
-        if status.is_none() {
-            bad("status", "it must be a status from 200 to 599");
+        let mut fields = Fields::new(fields);
+        let method = fields.text(
+            "method",
+            |text| Method::from_bytes(text.to_ascii_uppercase().as_bytes()).ok(),
+            "it must be a method such as `POST`",
+        );
+        let path = fields.text(
+            "path",
+            |text| Some(WildMatch::new(text)),
+            "it must be a text such as `/webhooks*`",
+        );
+        if fields.of("status").is_none() {
+            fields.bad("status", "it must be there, from 200 to 599");
         }
-        let method = of("method").map(|value| {
-            let text = value.as_str().unwrap_or_default().to_ascii_uppercase();
-            Method::from_bytes(text.as_bytes())
-        });
-        if matches!(method, Some(Err(_))) {
-            bad("method", "it must be a method such as `POST`");
-        }
-        let path = of("path").map(|value| value.as_str().map(WildMatch::new));
-        if matches!(path, Some(None)) {
-            bad("path", "it must be a text such as `/webhooks*`");
-        }
-        let after = of("after").map(Value::as_bool);
-        if matches!(after, Some(None)) {
-            bad("after", "it must be true or false");
-        }
-        let mut headers = HeaderMap::new();
-        match of("headers").map(Value::as_object) {
-            None => {}
-            Some(None) => bad("headers", "it must be an object of texts"),
-            Some(Some(given)) => {
-                for (name, value) in given {
-                    let text = value
-                        .as_str()
-                        .map_or_else(|| value.to_string(), str::to_owned);
-                    let name = HeaderName::from_bytes(name.as_bytes()).ok();
-                    match name.zip(HeaderValue::from_str(&text).ok()) {
-                        Some((name, value)) if !is_framing(&name) => {
-                            headers.append(name, value);
-                        }
-                        _ => bad("headers", "one of them cannot be sent"),
-                    }
-                }
-            }
-        }
-        let (kind, body) = match of("body") {
-            None => ("application/json", status.map(detail)?),
+        let status = u16::try_from(fields.number("status", 500, 200..=599));
+        let status = status
+            .ok()
+            .and_then(|status| StatusCode::from_u16(status).ok());
+        let status = status.unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        let longest = u64::try_from(LONGEST.as_millis()).unwrap_or(u64::MAX);
+        let delay = fields.number("delay_ms", 0, 0..=longest);
+        let times = fields.number("times", 1, 0..=u64::MAX);
+        let after = fields.switch("after", false);
+        let mut headers = headers(&mut fields);
+        let (kind, body) = match fields.of("body") {
+            None => ("application/json", detail(status)),
             Some(Value::String(text)) => ("text/html; charset=utf-8", text.clone()),
             Some(value) => ("application/json", value.to_string()),
         };
         headers
             .entry(header::CONTENT_TYPE)
             .or_insert(HeaderValue::from_static(kind));
-        Some(Self {
-            method: method.and_then(Result::ok),
-            path: path.flatten(),
-            status: status?,
+        fields.mistakes().check()?;
+        Ok(Self {
+            method,
+            path,
+            status,
             headers,
             body: body.into_bytes(),
-            delay: Duration::from_millis(delay.unwrap_or(0)),
-            after: after.flatten().unwrap_or(false),
-            times,
+            delay: Duration::from_millis(delay),
+            after,
+            times: (times > 0).then_some(times),
         })
     }
 
@@ -167,6 +127,31 @@ impl Fault {
     pub(super) fn response(self) -> Response {
         (self.status, self.headers, self.body).into_response()
     }
+}
+
+/// Those of the answer.
+fn headers(fields: &mut Fields<'_>) -> HeaderMap {
+    let mut headers = HeaderMap::new();
+    let Some(given) = fields.of("headers") else {
+        return headers;
+    };
+    let Some(given) = given.as_object() else {
+        fields.bad("headers", "it must be an object of texts");
+        return headers;
+    };
+    for (name, value) in given {
+        let text = value
+            .as_str()
+            .map_or_else(|| value.to_string(), str::to_owned);
+        let known = HeaderName::from_bytes(name.as_bytes()).ok();
+        match known.zip(HeaderValue::from_str(&text).ok()) {
+            Some((name, value)) if !is_framing(&name) => {
+                headers.append(name, value);
+            }
+            _ => fields.bad("headers", "one of them cannot be sent"),
+        }
+    }
+    headers
 }
 
 /// What FastAPI says with that status.

@@ -12,14 +12,18 @@ mod checks;
 mod db;
 mod engine;
 mod faults;
+mod fields;
 mod guard;
 mod mint;
+mod one_try;
 mod payload;
 mod queue;
 mod report;
 mod routes;
 mod schedule;
 mod send;
+mod socket;
+mod tries;
 
 use std::net::SocketAddr;
 use std::path::Path;
@@ -144,7 +148,7 @@ impl Sandbox {
         let (sender, reports) = mpsc::channel(REPORTS);
         let tasks = TaskTracker::new();
         let pending = self.book.now(book::Inner::pending)?;
-        let means = engine::Means {
+        let means = one_try::Means {
             book: self.book.clone(),
             connector: connector(Trust::System),
             schedule: self.options.schedule.clone(),
@@ -214,7 +218,7 @@ async fn accept(
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
                 .header_read_timeout(HEADERS_WITHIN)
-                .serve_connection(TokioIo::new(stream), service);
+                .serve_connection(TokioIo::new(socket::Socket::new(stream)), service);
             tokio::pin!(connection);
             tokio::select! {
                 _ = connection.as_mut() => return,

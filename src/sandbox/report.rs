@@ -3,7 +3,8 @@
 use jiff::Timestamp;
 use serde::Serialize;
 
-use super::queue::{Job, Status, Try};
+use super::queue::Status;
+use super::tries::{Job, Try};
 
 /// A try, for those who watch.
 #[derive(Debug, Clone, Serialize)]

@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::future::{Future as _, poll_fn};
 use std::io;
-use std::pin::pin;
-use std::task::Poll;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use base64::Engine as _;
@@ -18,7 +18,7 @@ use tokio::time::{Instant, timeout_at};
 use tower_service::Service as _;
 
 use super::guard::AGENT;
-use super::queue::Job;
+use super::tries::Job;
 use crate::delivery::FailureCode;
 use crate::http::client::{Connector, NoSuchHost};
 
@@ -52,9 +52,9 @@ pub(super) fn signature(job: &Job) -> String {
         .unwrap_or_default()
 }
 
-/// Sends it. `sent` is called when the request is on its way, or cannot be.
+/// Sends it. `sent` is called when the request is on its way.
 pub(super) async fn send(
-    mut connector: Connector,
+    connector: Connector,
     job: &Job,
     signature: &str,
     patience: Duration,
@@ -68,37 +68,21 @@ pub(super) async fn send(
     let Some((uri, request)) = request(job, signature) else {
         return Outcome::failed(FailureCode::Protocol, "the URL cannot be asked for");
     };
-    let connected = async {
-        poll_fn(|cx| connector.poll_ready(cx)).await?;
-        connector.call(uri).await
-    };
-    let stream = match timeout_at(end, connected).await {
+    let (mut requests, mut connection) = match timeout_at(end, connect(connector, uri)).await {
         Err(_) => return late(),
         Ok(Err(error)) => return because(&*error),
-        Ok(Ok(stream)) => stream,
+        Ok(Ok(both)) => both,
     };
-    let mut builder = http1::Builder::new();
-    builder.title_case_headers(true).max_buf_size(128 << 10);
-    let handshake = builder.handshake::<_, Full<Bytes>>(stream).await;
-    let (mut requests, connection) = match handshake {
-        Ok(both) => both,
-        Err(error) => return because(&error),
-    };
-    let mut connection = pin!(connection);
-    let mut is_open = true;
-    let answer = async {
-        let head = requests.send_request(request).await?;
-        let status = head.status().as_u16();
-        Ok::<_, hyper::Error>((status, head.into_body()))
-    };
-    let mut answer = pin!(answer);
+    let mut answer = pin!(requests.send_request(request));
     let mut sent = Some(sent);
-    let asked = poll_fn(|cx| {
+    let mut is_open = true;
+    let mut go_on = |cx: &mut Context<'_>| {
+        is_open = is_open && Pin::new(&mut connection).poll(cx).is_pending();
+    };
+    let head = poll_fn(|cx| {
         let polled = answer.as_mut().poll(cx);
         // This is what writes; a small body is in the system's hands after the first time.
-        if is_open && connection.as_mut().poll(cx).is_ready() {
-            is_open = false;
-        }
+        go_on(cx);
         if let Some(sent) = sent.take() {
             sent();
         }
@@ -107,28 +91,42 @@ pub(super) async fn send(
             ready @ Poll::Ready(_) => ready,
         }
     });
-    let (status, body) = match timeout_at(end, asked).await {
+    let head = match timeout_at(end, head).await {
         Err(_) => return late(),
         Ok(Err(error)) => return because(&error),
         Ok(Ok(head)) => head,
     };
+    let status = Some(head.status().as_u16());
     let mut start = Vec::new();
-    // Whether the rest comes does not matter: the status says whether it was taken.
     {
-        let mut reading = pin!(read(body, &mut start));
+        let mut reading = pin!(read(head.into_body(), &mut start));
         let whole = poll_fn(|cx| {
-            if is_open && connection.as_mut().poll(cx).is_ready() {
-                is_open = false;
-            }
+            go_on(cx);
             reading.as_mut().poll(cx)
         });
+        // Whether the rest comes does not matter: the status says whether it was taken.
         let _ = timeout_at(end, whole).await;
     }
     Outcome {
-        status: Some(status),
+        status,
         failure: None,
         answer: start,
     }
+}
+
+type Connection =
+    http1::Connection<<Connector as tower_service::Service<Uri>>::Response, Full<Bytes>>;
+
+/// A connection of its own.
+async fn connect(
+    mut connector: Connector,
+    to: Uri,
+) -> Result<(http1::SendRequest<Full<Bytes>>, Connection), Box<dyn Error + Send + Sync>> {
+    poll_fn(|cx| connector.poll_ready(cx)).await?;
+    let stream = connector.call(to).await?;
+    let mut builder = http1::Builder::new();
+    builder.title_case_headers(true).max_buf_size(128 << 10);
+    Ok(builder.handshake(stream).await?)
 }
 
 async fn read(mut body: Incoming, start: &mut Vec<u8>) {

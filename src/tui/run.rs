@@ -289,9 +289,7 @@ impl Screen {
             reach: shown(&self.sources.reach.borrow()),
             tunnel: store.tunnel(),
             own_url: self.model.about.public_url.clone(),
-            registered: (store.registrations().iter())
-                .map(|one| one.event.to_string())
-                .collect(),
+            registered: store.registrations(),
             in_flight: self.worker.in_flight(),
             failing: store.is_failing(),
         }))

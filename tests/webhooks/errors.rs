@@ -46,8 +46,6 @@ fn told(bytes: Vec<u8>, args: &[&str]) -> (String, Value) {
     let error = ran.json();
     assert!(!ran.stderr.contains("sentinel"), "{}", ran.stderr);
     assert_eq!(error["type"], "error");
-    let message = error["message"].as_str().unwrap();
-    assert!(said.contains(message), "{said} {error}");
     (said, error)
 }
 

@@ -68,6 +68,22 @@ fn a_password_may_hold_anything_but_a_line_end() {
 }
 
 #[test]
+fn a_pipe_that_stays_open_holds_up_nothing() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let began = std::time::Instant::now();
+    let mut child = place
+        .command(&["login", "--email", EMAIL])
+        .stdin(std::process::Stdio::piped())
+        .spawn()
+        .expect("cmhook starts");
+    let mut stdin = child.stdin.take().expect("stdin is piped");
+    std::io::Write::write_all(&mut stdin, b"sandbox\n").expect("it reads");
+    crate::kit::end(child, began).coded(0);
+    drop(stdin);
+}
+
+#[test]
 fn a_second_factor_is_asked_for() {
     let sandbox = Sandbox::start(&["--mfa", "123456"]);
     let place = Place::new(sandbox.url());

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::kit::Place;
 use crate::support::listener::Listener;
 use crate::support::raw::{RawApp, ok};
+use crate::support::relay::Relay;
 use crate::support::sandbox::Sandbox;
 use crate::support::sender::{Scheme, sign};
 use crate::support::upstream::Upstream;
@@ -105,7 +106,11 @@ fn an_app_that_does_not_answer_is_told_of() {
     let ran = place
         .webhooks(&["test", &id, "--timeout", "300ms"])
         .coded(1);
-    assert!(ran.stdout.contains("300ms"), "{}", ran.stdout);
+    assert!(
+        ran.stdout.contains("did not answer within 300 ms"),
+        "{}",
+        ran.stdout
+    );
     let json = place.webhooks(&["test", &id, "--timeout", "300ms", "--json"]);
     let json = json.coded(1).json();
     assert_eq!(json["status"], Value::Null);
@@ -174,4 +179,23 @@ fn a_listener_behind_the_url_is_asked_whether_it_arrived() {
         }
         listener.stop();
     }
+}
+
+#[test]
+fn a_listener_behind_a_relay_is_asked_too() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let relay = Relay::start(&["--open"]);
+    let url = relay.ready["url"].as_str().expect("a URL").to_owned();
+    let listener = Listener::start_in(&place.home, &["--relay", &url]);
+    let public = listener.ready["public_url"].as_str().expect("a URL");
+    let (id, _) = sandbox.register("Email.Opened", &format!("{public}/hooks"));
+    let ran = place.webhooks(&["test", &id]).coded(0);
+    assert!(
+        ran.stdout
+            .contains("It arrived at the listener of this machine as #1"),
+        "{}",
+        ran.stdout
+    );
+    listener.stop();
 }

@@ -224,3 +224,36 @@ fn one_that_is_gone_is_left_out() {
     let kept: Value = serde_json::from_str(&std::fs::read_to_string(&file).unwrap()).unwrap();
     assert!(!kept.to_string().contains("gone"), "{kept}");
 }
+
+#[test]
+fn a_broken_file_with_names_is_said_and_left_alone() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    place.create("email.sent", &["-n", "shop"]);
+    let file = place.path().join("data/cmhook/webhooks.json");
+    std::fs::write(&file, "[{").expect("a file");
+    let ran = place.webhooks(&["create", "-u", URL, "-e", "email.sent", "--json"]);
+    let ran = ran.coded(1);
+    assert_eq!(ran.json()["code"], "file");
+    ran.says("webhooks.json`: ")
+        .says("mend the file, or delete it");
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), "[{");
+    assert_eq!(sandbox.webhooks().len(), 1);
+}
+
+#[test]
+fn what_is_dropped_belongs_to_them_no_more() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let ids = place.create("email.sent,email.opened", &[]);
+    place
+        .webhooks(&["update", &ids[0], "-e", "email.sent"])
+        .coded(0);
+    let ran = place.webhooks(&["update", &ids[0], "-e", "email.sent,email.opened"]);
+    let ran = ran.coded(0);
+    assert_eq!(
+        changes(&ran.rows()),
+        pairs(&[("unchanged", "Email.Sent"), ("created", "Email.Opened")])
+    );
+    assert_ne!(ran.rows()[1][1], ids[1]);
+}

@@ -29,11 +29,11 @@ impl Doing {
 }
 
 pub(super) fn archive(args: &WebhooksIdsArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    run(args, Doing::Archive, config, |_, _| Ok(true)).map(outcome)
+    run(args, Doing::Archive, config, |_, _| Ok(true)).map(|done| outcome(done.as_ref()))
 }
 
 pub(super) fn unarchive(args: &WebhooksIdsArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    run(args, Doing::Unarchive, config, |_, _| Ok(true)).map(outcome)
+    run(args, Doing::Unarchive, config, |_, _| Ok(true)).map(|done| outcome(done.as_ref()))
 }
 
 pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
@@ -48,20 +48,20 @@ pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow
     };
     let done = run(&args.of, Doing::Archive, config, ask)?;
     if let Some((account, ids)) = &done {
-        let (they, them) = match ids.len() {
+        let (they_are, them) = match ids.len() {
             1 => ("it is", "it"),
             _ => ("they are", "them"),
         };
         say(&format!(
-            "Cakemail's API cannot delete, so {they} archived and sent nothing any more; `cmhook webhooks unarchive {}{}` brings {them} back.",
+            "Cakemail's API cannot delete, so {they_are} archived and sent nothing any more; `cmhook webhooks unarchive {}{}` brings {them} back.",
             ids.join(" "),
             account.flags
         ));
     }
-    Ok(outcome(done))
+    Ok(outcome(done.as_ref()))
 }
 
-fn outcome(done: Option<(Account, Vec<String>)>) -> Outcome {
+fn outcome(done: Option<&(Account, Vec<String>)>) -> Outcome {
     match done {
         Some(_) => Outcome::Fine,
         None => Outcome::No,

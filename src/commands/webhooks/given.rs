@@ -12,6 +12,7 @@ use crate::config::ConfigError;
 /// # Errors
 /// Where it is none at all.
 pub(super) fn url(text: &str) -> Result<&str, ConfigError> {
+    const WRITE: &str = "write the whole URL: `https://shop.example.com/webhooks/cakemail`";
     let text = text.trim();
     let bad = |problem: &str, hint: &str| {
         // A password may stand before the `@`, a token behind the `?`.
@@ -23,7 +24,6 @@ pub(super) fn url(text: &str) -> Result<&str, ConfigError> {
             hint: hint.into(),
         }
     };
-    const WRITE: &str = "write the whole URL: `https://shop.example.com/webhooks/cakemail`";
     if text.chars().count() > LONGEST_URL {
         let problem = format!("… is longer than {LONGEST_URL} characters");
         return Err(bad(&problem, "Cakemail takes no longer one"));

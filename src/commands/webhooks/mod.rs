@@ -13,9 +13,11 @@ mod test;
 mod undo;
 mod update;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
+use super::listener_client::ApiError;
 use super::{Outcome, account};
 use crate::account::Api;
 use crate::account::groups::Groups;
@@ -23,6 +25,7 @@ use crate::cakemail::webhook::Webhook;
 use crate::cli::{AccountArgs, ColorArgs, JsonArgs, WebhooksCommand};
 use crate::config::ConfigError;
 use crate::delivery::escape_for_terminal;
+use crate::files::FileError;
 use shown::{Item, Output};
 
 pub(super) fn run(command: &WebhooksCommand, config: Option<&Path>) -> anyhow::Result<Outcome> {
@@ -81,7 +84,7 @@ impl Account {
     /// As [`Account::open`].
     fn with_output(args: &AccountArgs, out: Output, config: Option<&Path>) -> anyhow::Result<Self> {
         let settings = account::settings(args, config)?;
-        let groups = Groups::open(&settings.api, settings.account)?;
+        let groups = Groups::open(&settings.api, settings.account).map_err(unreadable)?;
         Ok(Self {
             api: account::api(args, config)?,
             groups,
@@ -129,7 +132,8 @@ impl Account {
     /// Puts webhooks into a group, which is kept on this machine alone: where that fails,
     /// what was done at the API is done all the same.
     fn put(&mut self, name: Option<&str>, ids: &[String]) {
-        if name.is_none() && ids.len() < 2 {
+        let is_in_none = ids.iter().all(|id| self.groups.of(id).is_none());
+        if name.is_none() && ids.len() < 2 && is_in_none {
             return;
         }
         if let Err(error) = self.groups.put(name, ids) {
@@ -142,13 +146,21 @@ impl Account {
     }
 }
 
+fn unreadable(error: FileError) -> ApiError {
+    ApiError {
+        code: "file".into(),
+        message: format!("{:#}", anyhow::Error::from(error)),
+        hint: "mend the file, or delete it: nothing but names of webhooks is in it, and which were made together".into(),
+    }
+}
+
 /// Those flags that are not in the environment anyway.
 fn flags(args: &AccountArgs) -> String {
     let mut flags = String::new();
     let mut add = |flag: &str, value: Option<String>, variable: &str| {
         let value = value.filter(|value| std::env::var(variable).ok().as_ref() != Some(value));
         if let Some(value) = value {
-            flags.push_str(&format!(" {flag} {value}"));
+            let _ = write!(flags, " {flag} {value}");
         }
     };
     add("--api", args.api.clone(), "CAKEMAIL_API_BASE");

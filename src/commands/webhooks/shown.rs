@@ -54,7 +54,7 @@ impl Item {
         Object {
             webhook: &self.webhook,
             name: self.name.as_deref(),
-            key: self.key.as_ref().map(|key| key.expose_secret()),
+            key: self.key.as_ref().map(SecretString::expose_secret),
             change: self.change,
         }
     }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
@@ -153,21 +154,7 @@ async fn try_it(
         Err(failure) if failure.hint.is_empty() => Vec::new(),
         Err(failure) => vec![failure.hint.to_string()],
         Ok(answer) => {
-            let received = Received {
-                received_at: Timestamp::now(),
-                peer: "".into(),
-                method: "POST".into(),
-                path_and_query: path.as_str().into(),
-                headers: to_kept(&http::HeaderMap::new()),
-                body,
-                event: Some(sample.name().into()),
-                verdict: Verdict::Valid {
-                    scheme,
-                    secret: Arc::from(&*webhook.id),
-                },
-                original: None,
-                relayed: None,
-            };
+            let received = received(body, sample, &path, scheme, &webhook.id);
             hints(answer, &received, sent.took)
         }
     };
@@ -179,6 +166,25 @@ async fn try_it(
     })
 }
 
+/// What was sent, as a listener would have taken it in.
+fn received(body: Bytes, sample: &Sample, path: &str, scheme: Scheme, id: &str) -> Received {
+    Received {
+        received_at: Timestamp::now(),
+        peer: "".into(),
+        method: "POST".into(),
+        path_and_query: path.into(),
+        headers: to_kept(&http::HeaderMap::new()),
+        body,
+        event: Some(sample.name().into()),
+        verdict: Verdict::Valid {
+            scheme,
+            secret: Arc::from(id),
+        },
+        original: None,
+        relayed: None,
+    }
+}
+
 /// The webhook's URL as a target, and its path and query, which are sent as they are.
 fn target(url: &str) -> Result<(Target, String), ConfigError> {
     let bad = |why: String| ConfigError {
@@ -188,7 +194,9 @@ fn target(url: &str) -> Result<(Target, String), ConfigError> {
     let whole = url.split('#').next().unwrap_or_default();
     let uri: http::Uri = whole.parse().map_err(|_| bad("it is no URL".into()))?;
     let path = uri.path_and_query().map_or("/", |path| path.as_str());
-    let scheme = uri.scheme_str().unwrap_or("https");
+    let scheme = uri
+        .scheme_str()
+        .ok_or_else(|| bad("it is not whole".into()))?;
     let authority = uri.authority().map_or("", |authority| authority.as_str());
     let target = format!("{scheme}://{authority}").parse::<Target>();
     let target = target.map_err(|error| bad(error.to_string()))?;
@@ -213,7 +221,6 @@ fn hints(answer: &Answer, received: &Received, took: Duration) -> Vec<String> {
         200..=299 if took > CAKEMAIL_WAITS => {
             one("Cakemail waits for 5 seconds only: answer first, and do the work behind it")
         }
-        200..=299 => Vec::new(),
         300..=399 => {
             let to = answer.headers.get(http::header::LOCATION);
             let to = to.and_then(|to| to.to_str().ok()).unwrap_or("elsewhere");
@@ -242,32 +249,36 @@ fn hints(answer: &Answer, received: &Received, took: Duration) -> Vec<String> {
 }
 
 impl Told {
-    fn say(&self, account: &Account, webhook: &Webhook, scheme: Scheme) -> anyhow::Result<()> {
+    fn object<'a>(&'a self, webhook: &'a Webhook, scheme: Scheme) -> Object<'a> {
         let answer = self.sent.answer.as_ref();
-        if let Some(json) = account.out.json() {
-            let object = Object {
-                webhook: &webhook.id,
-                event: &webhook.event,
-                url: &webhook.url,
-                scheme: scheme.name(),
-                ok: self.sent.is_fine(),
-                status: answer.ok().map(|answer| answer.status),
-                took_ms: self.sent.took.as_secs_f64() * 1000.0,
-                body: answer.ok().map(start),
-                error: answer.err().map(|failure| Failed {
-                    code: failure.code.name(),
-                    message: &failure.message,
-                    hint: &failure.hint,
-                }),
-                hints: &self.hints,
-                listener: self.listener,
-                arrived: self.arrived.as_ref().map(|arrived| ArrivedObject {
-                    delivery: arrived.id,
-                    verdict: &arrived.verdict,
-                }),
-            };
-            return json.write_one(object);
+        Object {
+            webhook: &webhook.id,
+            event: &webhook.event,
+            url: &webhook.url,
+            scheme: scheme.name(),
+            ok: self.sent.is_fine(),
+            status: answer.ok().map(|answer| answer.status),
+            took_ms: self.sent.took.as_secs_f64() * 1000.0,
+            body: answer.ok().map(start),
+            error: answer.err().map(|failure| Failed {
+                code: failure.code.name(),
+                message: &failure.message,
+                hint: &failure.hint,
+            }),
+            hints: &self.hints,
+            listener: self.listener,
+            arrived: self.arrived.as_ref().map(|arrived| ArrivedObject {
+                delivery: arrived.id,
+                verdict: &arrived.verdict,
+            }),
         }
+    }
+
+    fn say(&self, account: &Account, webhook: &Webhook, scheme: Scheme) -> anyhow::Result<()> {
+        if let Some(json) = account.out.json() {
+            return json.write_one(self.object(webhook, scheme));
+        }
+        let answer = self.sent.answer.as_ref();
         let ink = &account.out.ink;
         let mut out = io::stdout().lock();
         let (style, mark) = if self.sent.is_fine() {

@@ -8,8 +8,9 @@ use serde_json::{Value, json};
 
 use super::super::answer::{Mistakes, No, fine};
 use super::super::guard::AGENT;
-use super::super::queue::{Kept, Status, Try, Which};
+use super::super::queue::Status;
 use super::super::report::{milliseconds, time};
+use super::super::tries::{Kept, Try, Which};
 use super::App;
 use super::request::{Query, id};
 use crate::cakemail::event::EventPattern;

@@ -12,6 +12,7 @@ use serde_json::{Map, Value, json};
 
 use super::super::answer::{Mistakes, No, fine};
 use super::super::book::Inner;
+use super::super::fields::Fields;
 use super::super::queue::{Due, Fired, NewEvent};
 use super::super::{Shared, checks, mint, now, payload};
 use super::{App, request};
@@ -68,9 +69,8 @@ impl Asked {
         let mut mistakes = Mistakes::default();
         // What kind of body it says to be does not matter here.
         let fields = checks::fields(body, &HeaderMap::new(), &mut mistakes)?;
-        let asked = fields.and_then(|fields| Self::of(shared, &fields, &mut mistakes));
         mistakes.check()?;
-        let mut asked = asked.ok_or_else(No::not_found)?;
+        let mut asked = Self::of(shared, &fields.unwrap_or_default())?;
         // The same once more, for the bytes of what is to be sent as it stands.
         let mut raw: HashMap<String, Box<RawValue>> =
             serde_json::from_slice(body).unwrap_or_default();
@@ -80,70 +80,29 @@ impl Asked {
         Ok(asked)
     }
 
-    fn of(shared: &Shared, fields: &Map<String, Value>, mistakes: &mut Mistakes) -> Option<Self> {
-        let of = |name: &str| fields.get(name).filter(|value| !value.is_null());
-        let mut bad = |name: &str, message: &str| {
-            mistakes.add(&["body", name], "value_error", message);
-        };
+    fn of(shared: &Shared, fields: &Map<String, Value>) -> Result<Self, No> {
         let options = &shared.options;
-        let envelope = match of("envelope").map(|value| value.as_str().unwrap_or_default()) {
-            None => Some(options.envelope),
-            Some(name) => name.parse::<Envelope>().ok(),
-        };
-        if envelope.is_none() {
-            bad("envelope", "it must be `api` or `manual`");
-        }
-        let scheme = match of("scheme").map(|value| value.as_str().unwrap_or_default()) {
-            None => Some(options.scheme),
-            Some(name) => Scheme::from_name(name),
-        };
-        if scheme.is_none() {
-            let message = "it must be `cakemail-hex`, `cakemail-base64` or `api-base64`";
-            bad("scheme", message);
-        }
-        let pattern = of("event").and_then(|value| value.as_str()?.parse::<EventPattern>().ok());
-        let names = pattern.as_ref().zip(envelope);
-        let names = names.map_or_else(Vec::new, |(pattern, envelope)| {
-            payload::names(pattern, envelope)
-        });
-        match &pattern {
-            None => bad("event", "it must be the name of an event or a glob"),
-            Some(pattern) if names.is_empty() && envelope.is_some() => {
-                let meant = pattern.suggestion();
-                let meant = meant.map(|name| format!("; did you mean `{name}`?"));
-                let shown = pattern.to_string().escape_debug().to_string();
-                let message = format!("there is no event `{shown}`{}", meant.unwrap_or_default());
-                bad("event", &message);
-            }
-            Some(_) => {}
-        }
-        let number = |name: &str, usual: u64| match of(name) {
-            None => Some(usual),
-            Some(value) => value.as_u64().filter(|number| *number > 0),
-        };
+        let mut fields = Fields::new(fields);
+        let message = "it must be `api` or `manual`";
+        let envelope = fields.text("envelope", |name| name.parse().ok(), message);
+        let envelope = envelope.unwrap_or(options.envelope);
+        let message = "it must be `cakemail-hex`, `cakemail-base64` or `api-base64`";
+        let scheme = fields.text("scheme", Scheme::from_name, message);
+        let (pattern, names) = event(&mut fields, envelope);
         let most = MOST / (names.len().max(1) as u64);
-        let count = number("count", 1).filter(|count| *count <= most);
-        if count.is_none() {
-            bad("count", &format!("it must be a number from 1 to {most}"));
-        }
-        let account = number("account_id", u64::from(ACCOUNT));
-        let account = account.and_then(|id| u32::try_from(id).ok());
-        let account = account.filter(|id| i32::try_from(*id).is_ok());
-        if account.is_none() {
-            bad("account_id", "it must be the id of an account");
-        }
-        let twice = of("duplicate").map_or(Some(options.duplicates), Value::as_bool);
-        if twice.is_none() {
-            bad("duplicate", "it must be true or false");
-        }
-        Some(Self {
-            pattern: pattern?,
+        let count = fields.number("count", 1, 1..=most);
+        let accounts = 1..=u64::from(i32::MAX.unsigned_abs());
+        let account = fields.number("account_id", u64::from(ACCOUNT), accounts);
+        let twice = fields.switch("duplicate", options.duplicates);
+        fields.mistakes().check()?;
+        Ok(Self {
+            pattern: pattern.ok_or_else(No::not_found)?,
             names,
-            envelope: envelope?,
-            scheme: scheme?,
-            count: count?,
-            account: account?,
-            twice: twice?,
+            envelope,
+            scheme: scheme.unwrap_or(options.scheme),
+            count,
+            account: u32::try_from(account).unwrap_or(ACCOUNT),
+            twice,
             data: None,
             payload: None,
             is_seeded: options.seed.is_some(),
@@ -199,4 +158,25 @@ impl Asked {
             at,
         ))
     }
+}
+
+/// The event that is meant, and the names under which it is sent in that envelope.
+fn event(fields: &mut Fields<'_>, envelope: Envelope) -> (Option<EventPattern>, Vec<&'static str>) {
+    const WANTED: &str = "it must be the name of an event or a glob";
+    let pattern = fields.text("event", |text| text.parse::<EventPattern>().ok(), WANTED);
+    let Some(pattern) = pattern else {
+        if fields.of("event").is_none() {
+            fields.bad("event", WANTED);
+        }
+        return (None, Vec::new());
+    };
+    let names = payload::names(&pattern, envelope);
+    if names.is_empty() {
+        let meant = pattern.suggestion();
+        let meant = meant.map(|name| format!("; did you mean `{name}`?"));
+        let shown = pattern.to_string().escape_debug().to_string();
+        let message = format!("there is no event `{shown}`{}", meant.unwrap_or_default());
+        fields.bad("event", &message);
+    }
+    (Some(pattern), names)
 }

@@ -52,15 +52,15 @@ fn fitting(canvas: &Canvas<'_>, model: &Model, room: usize) -> (Line, Line) {
     let (local, public) = (&*model.about.url, model.status.public_url());
     let both = public.map_or_else(|| place(&[local]), |public| place(&[public, local]));
     let (whole, short) = (place(&[public.unwrap_or(local)]), place(&[]));
-    let (counts, few) = (
-        counts(model, true, canvas.unicode),
-        counts(model, false, canvas.unicode),
-    );
+    let few = counts(model, false, canvas.unicode);
+    let all = registered(model, counts(model, true, canvas.unicode), canvas.unicode);
+    let counts = counts(model, true, canvas.unicode);
     let spark = |columns| spark(model, canvas.unicode, columns);
     let ways = [
-        (&both, join(&spark(SPARK), &counts)),
-        (&whole, join(&spark(SPARK), &counts)),
-        (&whole, join(&spark(SPARK / 2), &counts)),
+        (&both, join(&spark(SPARK), &all)),
+        (&whole, join(&spark(SPARK), &all)),
+        (&whole, join(&spark(SPARK / 2), &all)),
+        (&whole, all),
         (&whole, counts.clone()),
         (&short, counts),
         (&short, few.clone()),
@@ -163,6 +163,17 @@ fn counts(model: &Model, secrets: bool, unicode: bool) -> Line {
         many => (Role::Dim, format!("{many} secrets")),
     };
     line.with(Role::Dim, between).with(role, secrets)
+}
+
+/// The counts, and of how many events Cakemail is to tell.
+fn registered(model: &Model, counts: Line, unicode: bool) -> Line {
+    let text = match model.status.registered.len() {
+        0 => return counts,
+        1 => "1 event registered".to_owned(),
+        many => format!("{many} events registered"),
+    };
+    let between = if unicode { " · " } else { ", " };
+    counts.with(Role::Dim, between).with(Role::Good, text)
 }
 
 /// Deliveries of the last minute in so many columns.

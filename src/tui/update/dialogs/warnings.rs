@@ -1,4 +1,4 @@
-//! What should be known, and which requests were turned away.
+//! What should be known, which requests were turned away, and what is registered.
 
 use jiff::Timestamp;
 
@@ -10,8 +10,28 @@ use crate::tui::text::{Line, Role};
 /// What stands above it.
 pub(super) const TITLE: &str = "Warnings and refused requests";
 
-/// All of it, the newest first.
+/// All of it, the newest first, and below it the webhooks.
 pub(super) fn lines(model: &Model) -> Vec<Line> {
+    let mut lines = remarks(model);
+    let registered = &model.status.registered;
+    if let Some(first) = registered.first() {
+        lines.push(Line::empty());
+        lines.push(Line::of(
+            Role::Accent,
+            "Registered at Cakemail, and archived when cmhook stops",
+        ));
+        lines.push(Line::of(Role::Dim, &first.url));
+        let width = registered.iter().map(|one| one.event.len()).max();
+        let width = width.unwrap_or(0);
+        lines.extend(registered.iter().map(|one| {
+            let id = format!("  {}", one.id);
+            Line::of(Role::Plain, format!("{:<width$}", one.event)).with(Role::Dim, id)
+        }));
+    }
+    lines
+}
+
+fn remarks(model: &Model) -> Vec<Line> {
     let warnings = model.warnings.iter();
     let refusals = model.refusals.iter();
     let mut all: Vec<(Timestamp, Vec<Line>)> = warnings

@@ -2,5 +2,6 @@
 
 mod dialogs;
 mod frames;
+mod registered;
 pub(in crate::tui) mod stage;
 mod tunnel;
