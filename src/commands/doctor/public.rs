@@ -48,24 +48,17 @@ impl Doctor<'_> {
 
     async fn find_way(&self) -> Way {
         let relay = self.relay().await;
-        let own_tunnel = self
-            .args
-            .public
-            .public_url
-            .as_deref()
-            .map(str::trim)
-            .filter(|url| !url.is_empty());
+        let settings = &self.configured.settings;
         let heard = self.listening().await.heard();
-        if let Some(url) = own_tunnel {
+        let own_tunnel = settings.public_url.as_deref();
+        if let Some(url) = own_tunnel.or(heard.and_then(Heard::own_url)) {
             return Way {
                 checks: [relay, self.own_tunnel(url, heard).await],
                 url: Some(url.to_owned()),
             };
         }
-        let tunnel = heard
-            .map(|heard| &heard.status["tunnel"])
-            .filter(|tunnel| tunnel.is_object());
-        match (heard, tunnel, &self.configured.settings.relay) {
+        let tunnel = heard.and_then(Heard::tunnel);
+        match (heard, tunnel, &settings.relay) {
             (Some(heard), Some(tunnel), _) => {
                 let url = heard.public_url();
                 let check = match url {
@@ -89,6 +82,11 @@ impl Doctor<'_> {
                     url,
                 }
             }
+            // A sandbox on this machine needs no public URL.
+            (Some(heard), None, None) if self.opened().await.is_sandbox() => Way {
+                checks: [relay, self.through(&heard.url, heard).await],
+                url: Some(heard.url.clone()),
+            },
             _ => Way {
                 checks: [
                     relay,
