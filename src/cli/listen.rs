@@ -227,7 +227,7 @@ pub struct RegisterArgs {
         env = "CAKEMAIL_CURRENT_ACCOUNT_ID",
         hide_env_values = true
     )]
-    pub account: Option<u64>,
+    pub account: Option<String>,
 }
 
 /// Keeping.

@@ -3,14 +3,21 @@
 use std::path::Path;
 
 use crate::cli::{ColorArg, HostHeaderArg, ListenArgs, OutputArgs};
-use crate::config::{self, Color, HostHeader, OneOrMany, Raw};
+use crate::config::{self, Color, ConfigError, HostHeader, OneOrMany, Raw};
 
 use super::session::{Session, block_on};
 
 pub(super) fn run(args: ListenArgs, config: Option<&Path>, json: &mut bool) -> anyhow::Result<()> {
+    let account = args.account.account.clone();
     let (mut flags, files) = (raw(args), config::load(config)?);
-    if !flags.register.or(files.register()).unwrap_or(false) {
-        // Other tools read that variable too, and this run asks no API.
+    if flags.register.or(files.register()).unwrap_or(false) {
+        flags.account = account
+            .as_deref()
+            .map(account_number)
+            .transpose()?
+            .flatten();
+    } else {
+        // Other tools read these variables too, and this run asks no API.
         flags.api = None;
     }
     *json = flags.json.or(files.json()).unwrap_or(false);
@@ -18,6 +25,18 @@ pub(super) fn run(args: ListenArgs, config: Option<&Path>, json: &mut bool) -> a
     block_on(async {
         let session = Session::start(settings, None).await?;
         session.run(std::future::pending()).await
+    })
+}
+
+/// An account as it was typed; an empty one is none.
+fn account_number(text: &str) -> Result<Option<u64>, ConfigError> {
+    let text = text.trim();
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| ConfigError {
+        message: format!("`--account {}` is no number", text.escape_debug()),
+        hint: "give the account's number, or leave it and CAKEMAIL_CURRENT_ACCOUNT_ID out".into(),
     })
 }
 
@@ -62,7 +81,6 @@ fn raw(args: ListenArgs) -> Raw {
         register: args.account.register,
         public_url: args.account.public_url,
         api: args.account.api,
-        account: args.account.account,
         ..with_output(Raw::default(), &args.output)
     }
 }

@@ -219,9 +219,9 @@ impl Taken {
                 Ok(Some(registered.registration))
             }
             Err(NotRegistered { error, warnings }) => {
-                warnings
-                    .iter()
-                    .for_each(|one| say_warning(one, settings.output));
+                for one in &warnings {
+                    say_warning(one, settings.output);
+                }
                 Err(error.into())
             }
         }

@@ -74,9 +74,9 @@ fn refuse_a_strangers(source: &Raw) -> Result<(), ConfigError> {
 /// glob means it too.
 fn wanted(patterns: &[EventPattern]) -> Result<Vec<WantedEvent>, ConfigError> {
     let mut events: Vec<WantedEvent> = Vec::new();
-    let (globs, named): (Vec<_>, Vec<_>) = patterns.iter().partition(|one| one.is_glob());
+    let (globs, single): (Vec<_>, Vec<_>) = patterns.iter().partition(|one| one.is_glob());
     for (pattern, is_named) in
-        (named.iter().map(|one| (one, true))).chain(globs.iter().map(|one| (one, false)))
+        (single.iter().map(|one| (one, true))).chain(globs.iter().map(|one| (one, false)))
     {
         let mut names: Vec<String> = (pattern.api_names().into_iter())
             .map(str::to_owned)

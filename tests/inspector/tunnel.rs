@@ -10,7 +10,7 @@ use cmhook::capture::controls::Controls;
 use cmhook::capture::forward::Forwarder;
 use cmhook::capture::reach::LazyReach;
 use cmhook::config::{ForwardSettings, HostHeader, Policy, StoreSettings};
-use cmhook::delivery::{Phase, Tunnel};
+use cmhook::delivery::{Phase, Registration, Tunnel};
 use cmhook::inspector::{self, About, Through, Tokens};
 use cmhook::store::Store;
 use jiff::{SignedDuration, Timestamp};
@@ -92,6 +92,7 @@ async fn serve(store: Store, stop: CancellationToken) -> String {
     let tokens = Tokens::new().expect("tokens");
     let link = format!("http://{address}/#token={}", tokens.run().expose());
     let about = About {
+        public_url: None,
         url: LOCAL.into(),
         store: None,
         warnings: Vec::new(),
@@ -170,5 +171,31 @@ fn the_page_shows_the_public_url_and_why_there_is_none() {
         "The relay said no: The relay does not know the token",
     );
     page.shows("tunnel-banner", "cmhook relay login");
+    page.is_clean();
+}
+
+#[test]
+fn the_page_shows_what_is_registered_while_it_is() {
+    let Some(browser) = Browser::shared() else {
+        return;
+    };
+    let inspected = Inspected::start();
+    let page = browser.page(1440, 900);
+    page.open(&inspected.link);
+    page.is_live();
+    page.hides("registered");
+    for event in ["Email.Opened", "Email.Sent\u{202e}"] {
+        inspected.store.tell_registered(Registration {
+            event: event.into(),
+            id: event.len().to_string().into(),
+            url: PUBLIC.into(),
+        });
+    }
+    page.shows("registered", "2 events registered");
+    page.wait(
+        "document.querySelector('[data-testid=registered]').title.includes('Email.Opened (12)')",
+    );
+    inspected.store.tell_archived("12");
+    page.shows("registered", "1 event registered");
     page.is_clean();
 }

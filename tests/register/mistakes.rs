@@ -37,6 +37,11 @@ fn what_cannot_be_meant_is_a_mistake_with_a_way_out() {
         ),
         (&["--public-url", "shop"], "is no URL", "https://"),
         (
+            &["--register", "--events", "email.sent", "--account", "shop"],
+            "is no number",
+            "CAKEMAIL_CURRENT_ACCOUNT_ID",
+        ),
+        (
             &[
                 "--register",
                 "--events",
@@ -55,7 +60,10 @@ fn what_cannot_be_meant_is_a_mistake_with_a_way_out() {
     }
     // Nobody asks an API that is not wanted.
     let home = new_home();
-    let variables = [("CAKEMAIL_API_BASE", "http://a.example")];
+    let variables = [
+        ("CAKEMAIL_API_BASE", "http://a.example"),
+        ("CAKEMAIL_CURRENT_ACCOUNT_ID", "shop"),
+    ];
     let listener =
         crate::support::listener::Listener::start_with(&home, &["--ephemeral"], &variables);
     listener.stop();

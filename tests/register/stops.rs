@@ -30,6 +30,8 @@ fn each_signal_archives() {
             .lines()
             .filter(|line| line.starts_with("{\"type\":\"archived\""));
         assert_eq!(archived.count(), 13, "{signal}: {text}");
+        let objects: Vec<Value> = text.lines().map(crate::support::listener::object).collect();
+        crate::support::document::Checker::new().check_all(&objects);
         assert!(
             text.lines()
                 .last()

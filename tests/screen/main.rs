@@ -12,6 +12,7 @@ mod jobs;
 mod kit;
 mod lines;
 mod looks;
+mod registered;
 mod replay;
 mod resizes;
 mod scene;

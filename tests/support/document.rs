@@ -37,7 +37,7 @@ fn documented() -> Shapes {
     for shape in shapes.values_mut() {
         shape.insert("type".into(), String::new());
     }
-    assert_eq!(shapes.len(), 21, "{:?}", shapes.keys());
+    assert_eq!(shapes.len(), 23, "{:?}", shapes.keys());
     shapes
 }
 

@@ -169,12 +169,9 @@ impl<'a> Cleaning<'a> {
             command.push_str(&quoted(word));
         }
         let owner = self.ledger.owner();
-        command.push_str(" --api ");
-        command.push_str(&quoted(&owner.api));
-        if let Some(account) = owner.account {
-            command.push_str(&format!(" --account {account}"));
-        }
-        command
+        let account = owner.account;
+        let account = account.map_or_else(String::new, |account| format!(" --account {account}"));
+        format!("{command} --api {}{account}", quoted(&owner.api))
     }
 }
 

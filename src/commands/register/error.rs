@@ -49,7 +49,6 @@ impl RegisterError {
     pub(crate) fn hint(&self) -> String {
         match self {
             Self::NoUrl(_) => "Cakemail calls public https URLs only: `--relay URL` gives one, and `--public-url URL` names that of a tunnel of your own".into(),
-            Self::Account(trouble) => trouble.hint(),
             // What may have been made is archived again.
             Self::Api(AccountError {
                 trouble: Trouble::HungUp { .. } | Trouble::Silent { .. },
@@ -57,7 +56,7 @@ impl RegisterError {
             }) => "try again in a while".into(),
             Self::Api(error) => error.trouble.hint(),
             Self::Event { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
-            Self::Event { trouble, .. } => trouble.hint(),
+            Self::Account(trouble) | Self::Event { trouble, .. } => trouble.hint(),
             Self::File(_) => "check the permissions and the space of your data folder".into(),
             Self::NoKeys => "leave it out, or give the webhook's secret with `--secret`".into(),
         }

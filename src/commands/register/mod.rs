@@ -10,11 +10,14 @@ mod url;
 
 use std::time::Duration;
 
+use secrecy::ExposeSecret as _;
+use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;
+use crate::cakemail::webhook::Webhook;
 use crate::config::Settings;
 use crate::delivery::Warning;
 use crate::store::Store;
@@ -23,7 +26,6 @@ pub use error::RegisterError;
 use ledger::{Found, Ledger, Owner};
 use making::{Made, Making};
 pub(super) use running::{LastWords, Registration};
-use sha2::{Digest as _, Sha256};
 
 /// How long archiving may take where the listener does not start after all.
 const UNDO_WITHIN: Duration = Duration::from_secs(20);
@@ -115,6 +117,7 @@ pub(super) async fn register(
     }
     warnings.extend(made.skipped);
     warnings.extend(without_key(&made.made));
+    warnings.extend(twice(&ledger));
     let secrets = secrets(&made.made, &settings.secrets);
     for one in &made.made {
         store.tell_registered(one.registration(&url));
@@ -129,7 +132,7 @@ pub(super) async fn register(
 /// What there was before.
 #[derive(Default)]
 struct Cleared {
-    before: Vec<crate::cakemail::webhook::Webhook>,
+    before: Vec<Webhook>,
     found: Found,
     warnings: Vec<Warning>,
 }
@@ -137,7 +140,7 @@ struct Cleared {
 /// Looks what there is, and archives what runs that were killed have left.
 async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
     // Where this works, the rest does.
-    let before = api.all(false).await.map_err(RegisterError::Api)?;
+    let mut before = api.all(false).await.map_err(RegisterError::Api)?;
     let mut found = ledger::look(ledger);
     let mut warnings = Vec::new();
     for (path, why) in &found.broken {
@@ -156,6 +159,7 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
         // What another file knows of is its own; what this one knows of is meant.
         cleaning.run().await;
         let count = cleaning.archived.len();
+        before.retain(|webhook| cleaning.archived.iter().all(|(_, id)| *id != webhook.id));
         if count > 0 {
             warnings.push(Warning {
                 code: "left_behind",
@@ -182,7 +186,6 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
 /// Tells users apart who may have other accounts at the same API. It is neither a name nor
 /// does it open anything.
 fn user_of(credentials: &Credentials) -> String {
-    use secrecy::ExposeSecret as _;
     let text = match credentials {
         Credentials::Token { token, .. } => token.expose_secret(),
         Credentials::Password { email, .. } => email,
@@ -204,7 +207,6 @@ fn secrets(made: &[Made], known: &[Secret]) -> Vec<Secret> {
         while is_taken(&label) {
             label.push_str(" (registered)");
         }
-        use secrecy::ExposeSecret as _;
         // An empty one is none.
         if let Ok(secret) = Secret::new(&label, Some(&one.event), key.expose_secret())
             && !known
@@ -216,6 +218,26 @@ fn secrets(made: &[Made], known: &[Secret]) -> Vec<Secret> {
         }
     }
     secrets
+}
+
+/// What is said where another webhook sends the same to the same URL: its deliveries are signed
+/// with another key.
+fn twice(ledger: &Ledger) -> Option<Warning> {
+    let entries = ledger.entries();
+    let entries = entries.iter().filter(|entry| entry.id.is_some());
+    let twice = entries.filter(|entry| !entry.before.is_empty());
+    let (events, ids): (Vec<String>, Vec<Vec<String>>) = twice
+        .map(|entry| (entry.event.clone(), entry.before.clone()))
+        .unzip();
+    let ids = ids.concat().join(" ");
+    (!events.is_empty()).then(|| Warning {
+        code: "registered_twice",
+        message: format!(
+            "other webhooks send {} to this URL too, each signed with another key",
+            events.join(", ")
+        ),
+        hint: format!("`cmhook webhooks archive {ids}` archives them, where nobody needs them"),
+    })
 }
 
 fn without_key(made: &[Made]) -> Option<Warning> {
