@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 
-use super::shared::{ColorArgs, JsonArgs, SecretArgs, StoreArgs};
+use super::shared::{ColorArgs, JsonArgs, SecretArgs, StoreArgs, switch};
 use super::webhooks::AccountArgs;
 
 /// `cmhook doctor`.
@@ -55,6 +55,20 @@ pub struct DoctorArgs {
     /// How long the app may take to answer; Cakemail waits 5 s
     #[arg(long, value_name = "DURATION", default_value = "5s")]
     pub timeout: String,
+
+    /// A header to send along, `K: V`, as `cmhook listen` adds it; may be repeated
+    #[arg(
+        short = 'H',
+        long,
+        value_name = "K: V",
+        env = "CMHOOK_HEADER",
+        hide_env_values = true
+    )]
+    pub header: Vec<String>,
+
+    /// Accept self-signed certificates, of loopback targets only
+    #[arg(long, env = "CMHOOK_INSECURE_TARGET", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
+    pub insecure_target: Option<bool>,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]

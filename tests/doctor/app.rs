@@ -41,10 +41,19 @@ fn an_app_that_does_it_right_is_well() {
 fn the_event_and_the_path_are_those_that_were_asked_for() {
     let (place, app) = (Place::new(), app(SECRET, &Scheme::ALL));
     let target = format!("{}/webhooks/cakemail", app.target());
-    let args = [&*target, "--events", "email.bounced", "--secret", &secret()];
+    let args = [
+        &*target,
+        "--events",
+        "email.bounced",
+        "-H",
+        "X-Stage: dev",
+        "--secret",
+        &secret(),
+    ];
     place.checks(&args, 0).is("signed", "ok", "email.bounced");
     let seen = app.next();
     assert_eq!(seen.parts.uri, "/webhooks/cakemail");
+    assert_eq!(seen.parts.headers["x-stage"], "dev");
     assert!(seen.body.starts_with(br#"{"event":"email.bounced""#));
 }
 

@@ -29,6 +29,8 @@ fn raw(args: &DoctorArgs) -> Raw {
     let some = |values: Vec<String>| (!values.is_empty()).then_some(OneOrMany::Many(values));
     let mut raw = Raw {
         forward: some([&args.targets[..], &args.forward].concat()),
+        header: some(args.header.clone()),
+        insecure_target: args.insecure_target,
         store: args.store.store.clone(),
         // A store that is named is meant, whatever a file says of keeping none.
         ephemeral: args.store.store.is_some().then_some(false),
