@@ -54,6 +54,7 @@ fn help_is_as_it_was_reviewed() {
         ("help_relay", &["relay", "--help"]),
         ("help_relay_serve", &["relay", "serve", "--help"]),
         ("help_relay_login", &["relay", "login", "--help"]),
+        ("help_doctor", &["doctor", "--help"]),
         ("help_sandbox", &["sandbox", "--help"]),
         ("help_sandbox_fire", &["sandbox", "fire", "--help"]),
         (

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::header::{CONTENT_TYPE, LOCATION, RETRY_AFTER};
 use http::{HeaderMap, StatusCode};
+use jiff::Timestamp;
 use serde_json::Value;
 
 use super::error::Trouble;
@@ -52,8 +53,14 @@ impl Answer {
 
     /// How long it wants not to be asked.
     pub(super) fn retry_after(&self) -> Option<Duration> {
-        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?;
-        text.trim().parse().ok().map(Duration::from_secs)
+        let text = self.headers.get(RETRY_AFTER)?.to_str().ok()?.trim();
+        if let Ok(seconds) = text.parse() {
+            return Some(Duration::from_secs(seconds));
+        }
+        // It may be a time as well.
+        let at = jiff::fmt::rfc2822::parse(text).ok()?.timestamp();
+        let wait = at.duration_since(Timestamp::now());
+        Some(Duration::try_from(wait).unwrap_or_default())
     }
 
     /// What a status other than 2xx means, but for 401, which depends on who asks.
@@ -173,6 +180,21 @@ mod tests {
         assert!(trouble.hint().contains("public https"), "{trouble:?}");
         let trouble = answer(400, "application/json", r#"{"detail":"no"}"#).trouble("https://a");
         assert_eq!(trouble.to_string(), "the API refuses it (400): no");
+    }
+
+    #[test]
+    fn a_wait_is_seconds_or_a_time() {
+        let wait = |text: &str| {
+            let mut answer = answer(429, "application/json", "{}");
+            answer.headers.insert(RETRY_AFTER, text.parse().unwrap());
+            answer.retry_after().map(|wait| wait.as_secs())
+        };
+        assert_eq!(wait(" 120 "), Some(120));
+        assert_eq!(wait("Wed, 21 Oct 2015 07:28:00 GMT"), Some(0));
+        let century = wait("Wed, 21 Oct 2099 07:28:00 GMT");
+        assert!(century.is_some_and(|seconds| seconds > 1_000_000_000));
+        assert_eq!(wait("soon"), None);
+        assert_eq!(wait("-1"), None);
     }
 
     #[test]

@@ -86,7 +86,19 @@ impl EventPattern {
         if let Some(glob) = self.likely_glob(&text) {
             return Some(glob.into());
         }
-        nearest(&text, NAMES.iter().copied()).map(Cow::Borrowed)
+        // Whoever leaves the family out says what happens: `opened`. That of e-mails is meant
+        // most of the time.
+        let of_emails = NAMES.iter().filter(|name| name.starts_with("email."));
+        let happens = |name: &'static str| name.split_once('.').map_or(name, |(_, rest)| rest);
+        let is_whole = text.contains('.');
+        let by_part = (!is_whole).then(|| {
+            nearest_by(&text, of_emails.copied(), happens)
+                .or_else(|| nearest_by(&text, NAMES.iter().copied(), happens))
+        });
+        let nearest = by_part
+            .flatten()
+            .or_else(|| nearest(&text, NAMES.iter().copied()));
+        nearest.map(Cow::Borrowed)
     }
 
     /// The same glob over the family of events whose name is nearly the one in it.
@@ -157,8 +169,17 @@ fn nearest(
     text: &str,
     names: impl DoubleEndedIterator<Item = &'static str>,
 ) -> Option<&'static str> {
+    nearest_by(text, names, |name| name)
+}
+
+/// The same by a part of each name.
+fn nearest_by(
+    text: &str,
+    names: impl DoubleEndedIterator<Item = &'static str>,
+    part: impl Fn(&'static str) -> &'static str,
+) -> Option<&'static str> {
     names
-        .map(|name| (strsim::jaro_winkler(text, &name.to_lowercase()), name))
+        .map(|name| (strsim::jaro_winkler(text, &part(name).to_lowercase()), name))
         // Of equals the last one wins, and it should be the manual's.
         .rev()
         .filter(|(likeness, _)| *likeness > 0.8)
@@ -251,6 +272,11 @@ mod tests {
             ("campain*", Some("campaign*")),
             ("lits.*", Some("List.*")),
             ("email.opend*", Some("email.opened")),
+            ("opened", Some("email.opened")),
+            ("Bounce", Some("email.bounced")),
+            ("spam", Some("email.spam_complaint")),
+            ("sent", Some("email.sent")),
+            ("tagged", Some("Contact.Tagged")),
             ("email.*", None),
             ("zzz", None),
             ("zzz.*", None),

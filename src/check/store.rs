@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::Check;
 use crate::delivery::words::size;
-use crate::store::{OpenError, Reader, is_damage};
+use crate::store::{Limits, OpenError, Reader, is_damage};
 
 const ID: &str = "store";
 
@@ -28,27 +28,52 @@ pub fn check(path: Option<&Path>, holder: Option<u64>) -> Check {
         }
         Err(error) => return unusable(path, &error),
     };
-    let found = match reader.all() {
-        Ok(found) => found,
+    let (count, damaged) = match counted(&reader) {
+        Ok(counts) => counts,
         Err(error) => return unusable(path, &error),
     };
     let held = holder.map_or_else(String::new, |pid| {
         format!(", in use by the listener (process {pid})")
     });
-    let count = match found.kept.len() {
+    let count = match count {
         1 => "1 delivery".to_owned(),
         count => format!("{count} deliveries"),
     };
     let said = format!("{count}, {} in `{shown}`{held}", size(on_disk(path)));
-    if found.damaged > 0 {
-        let damaged = format!(
-            "{said}; {} deliveries or attempts in it are damaged and left out",
-            found.damaged
-        );
+    if damaged > 0 {
+        let damaged =
+            format!("{said}; {damaged} deliveries or attempts in it are damaged and left out");
         return Check::warn(ID, damaged)
             .cure("`cmhook export` saves what can be read; `cmhook clear` empties the store");
     }
     room(path, Check::ok(ID, said))
+}
+
+/// How many deliveries there are, and how many rows are damaged. Few are held at a time: a
+/// store may be larger than what this process should take.
+fn counted(reader: &Reader) -> Result<(usize, u64), OpenError> {
+    const AT_A_TIME: u64 = 256;
+    let newest = Limits {
+        count: 1,
+        ..Limits::NONE
+    };
+    let newest = reader.read(0..=u64::MAX, newest)?;
+    let Some(last) = newest.kept.last().map(|kept| kept.delivery.id) else {
+        let all = reader.all()?;
+        return Ok((all.kept.len(), all.damaged));
+    };
+    let (mut count, mut damaged) = (0, 0);
+    let mut end = last;
+    loop {
+        let start = end.saturating_sub(AT_A_TIME - 1);
+        let found = reader.read(start..=end, Limits::NONE)?;
+        count += found.kept.len();
+        damaged += found.damaged;
+        if start == 0 {
+            return Ok((count, damaged));
+        }
+        end = start - 1;
+    }
 }
 
 fn unusable(path: &Path, error: &OpenError) -> Check {

@@ -102,6 +102,20 @@ fn a_store_is_described_and_a_broken_one_is_told_apart() {
         place.write(name, bytes);
         place.checks(&["--store", name], 1).is("store", "fail", found);
     }
+    let damaged = place.path().join("damaged.db");
+    std::fs::write(&damaged, &whole).unwrap();
+    let db = rusqlite::Connection::open(&damaged).unwrap();
+    db.execute("UPDATE deliveries SET path = '/other'", [])
+        .unwrap();
+    drop(db);
+    place
+        .checks(&["--store", "damaged.db"], 0)
+        .is("store", "warn", "0 deliveries")
+        .is(
+            "store",
+            "warn",
+            "1 deliveries or attempts in it are damaged",
+        );
     let newer = place.path().join("newer.db");
     std::fs::write(&newer, &whole).unwrap();
     let db = rusqlite::Connection::open(&newer).unwrap();

@@ -10,3 +10,4 @@ mod machine;
 mod public;
 #[path = "../support/mod.rs"]
 mod support;
+mod terminal;

@@ -260,3 +260,20 @@ fn several_accounts_are_named() {
     let one = place.with("CAKEMAIL_CURRENT_ACCOUNT_ID", "17");
     assert!(!login(&one, "x\n").coded(0).stderr.contains("accounts are"));
 }
+
+#[test]
+fn a_projects_file_leads_no_token_elsewhere() {
+    let sandbox = Sandbox::start(&[]);
+    let thief = crate::errors::saying(200, &json!({"data": []}));
+    let place = Place::new(sandbox.url()).with("CAKEMAIL_ACCESS_TOKEN", TOKEN);
+    let api = format!("api = \"http://{}\"\n", thief.address());
+    std::fs::write(place.path().join("cmhook.toml"), &api).expect("a file");
+    let ran = place.webhooks(&["list"]);
+    assert!(thief.is_idle(), "{ran:?}");
+    // Without the variable it is Cakemail's own API, which no test may reach.
+    let place = place.with("HTTPS_PROXY", "http://127.0.0.1:1");
+    let mut command = place.command(&["webhooks", "list"]);
+    let ran = command.env_remove("CAKEMAIL_API_BASE").output();
+    let said = ran.expect("it runs").stderr;
+    assert!(thief.is_idle(), "{}", String::from_utf8_lossy(&said));
+}

@@ -7,7 +7,7 @@ use http::{Method, Uri};
 use secrecy::ExposeSecret as _;
 
 use super::Doctor;
-use super::public::{life, probe};
+use super::canary::{life, probe};
 use crate::account::api::Seen;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;

@@ -32,11 +32,12 @@ fn raw(args: &DoctorArgs) -> Raw {
         store: args.store.store.clone(),
         // A store that is named is meant, whatever a file says of keeping none.
         ephemeral: args.store.store.is_some().then_some(false),
-        relay: args.relay.relay.clone(),
-        relay_ca: args.relay.relay_ca.clone(),
-        name: args.relay.name.clone(),
-        takeover: args.relay.takeover.then_some(true),
-        share: args.relay.share,
+        relay: args.public.relay.clone(),
+        relay_ca: args.public.relay_ca.clone(),
+        name: args.public.name.clone(),
+        public_url: args.public.public_url.clone(),
+        // Nothing is registered here, and what a listener needs for that is no matter.
+        register: Some(false),
         api: args.account.api.clone(),
         account: args.account.account,
         color: args.color.color.map(color),
@@ -163,6 +164,17 @@ impl Heard {
         (tunnel["state"] == "online")
             .then(|| tunnel["public_url"].as_str())
             .flatten()
+    }
+
+    /// The tunnel to a relay, where it has one.
+    pub(super) fn tunnel(&self) -> Option<&Value> {
+        Some(&self.status["tunnel"]).filter(|tunnel| tunnel.is_object())
+    }
+
+    /// The URL of a tunnel of the user's own, where it was told of one.
+    pub(super) fn own_url(&self) -> Option<&str> {
+        let url = self.status["public_url"].as_str();
+        url.filter(|_| self.tunnel().is_none())
     }
 
     /// The texts of a list in what it said.

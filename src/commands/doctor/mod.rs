@@ -5,6 +5,7 @@
 
 mod account;
 mod app;
+mod canary;
 mod facts;
 mod machine;
 mod print;

@@ -205,8 +205,11 @@ fn painted(out: &mut impl Write, ink: &Ink, alike: &[Check]) -> io::Result<()> {
             Status::Ok => line.as_str().into(),
             _ => ink.paint(style, &line),
         };
-        let sign = if at == 0 { sign } else { " " };
-        writeln!(out, "  {} {text}", ink.paint(style, sign))?;
+        if at == 0 {
+            writeln!(out, "  {} {text}", ink.paint(style, sign))?;
+        } else {
+            writeln!(out, "    {text}")?;
+        }
     }
     if let Some(cure) = cure(alike) {
         for (at, line) in folded(&shown(cure), width - 8).into_iter().enumerate() {

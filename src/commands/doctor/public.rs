@@ -1,46 +1,32 @@
 //! The checks of the way in from outside: the relay, and a canary through it.
 
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::CONTENT_TYPE;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response};
-use http_body_util::{BodyExt as _, Limited};
+use http::{Method, Request};
 use hyper::body::Incoming;
-use jiff::Timestamp;
 use serde_json::Value;
 use tokio::sync::watch;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use super::Doctor;
+use super::canary::{ID, answer_canary, judge, life, probe};
 use super::facts::Heard;
-use super::web::{Page, Web};
-use crate::cakemail::sample;
+use super::web::Web;
 use crate::cakemail::signature::Secret;
-use crate::cakemail::verify::verify;
-use crate::capture::again::secret_for;
-use crate::capture::answer::AnswerBody;
-use crate::capture::canary::{self, CanaryKey};
+use crate::capture::canary::CanaryKey;
 use crate::capture::trigger::random_seed;
 use crate::check::account::Life;
 use crate::check::{Check, Status, public};
 use crate::config::{Claim, RelaySettings, shown_url};
-use crate::delivery::words::took;
 use crate::delivery::{Phase, Scheme, Tunnel};
-use crate::http::headers::to_kept;
 use crate::http::tls;
 use crate::tunnel::{self, Asking, Delivered};
 
-const ID: &str = "canary";
-const EVENT: &str = "email.opened";
-
 /// How long a tunnel may take to open.
 const OPENS_WITHIN: Duration = Duration::from_secs(10);
-
-/// The longest canary.
-const LONGEST: usize = 64 << 10;
 
 /// How the world gets in.
 pub(super) struct Way {
@@ -62,23 +48,17 @@ impl Doctor<'_> {
 
     async fn find_way(&self) -> Way {
         let relay = self.relay().await;
-        let own_tunnel = self
-            .args
-            .public_url
-            .as_deref()
-            .map(str::trim)
-            .filter(|url| !url.is_empty());
+        let settings = &self.configured.settings;
         let heard = self.listening().await.heard();
-        if let Some(url) = own_tunnel {
+        let own_tunnel = settings.public_url.as_deref();
+        if let Some(url) = own_tunnel.or(heard.and_then(Heard::own_url)) {
             return Way {
                 checks: [relay, self.own_tunnel(url, heard).await],
                 url: Some(url.to_owned()),
             };
         }
-        let tunnel = heard
-            .map(|heard| &heard.status["tunnel"])
-            .filter(|tunnel| tunnel.is_object());
-        match (heard, tunnel, &self.configured.settings.relay) {
+        let tunnel = heard.and_then(Heard::tunnel);
+        match (heard, tunnel, &settings.relay) {
             (Some(heard), Some(tunnel), _) => {
                 let url = heard.public_url();
                 let check = match url {
@@ -102,6 +82,11 @@ impl Doctor<'_> {
                     url,
                 }
             }
+            // A sandbox on this machine needs no public URL.
+            (Some(heard), None, None) if self.opened().await.is_sandbox() => Way {
+                checks: [relay, self.through(&heard.url, heard).await],
+                url: Some(heard.url.clone()),
+            },
             _ => Way {
                 checks: [
                     relay,
@@ -160,93 +145,6 @@ impl Doctor<'_> {
         Web::new(Arc::new(tls::client(
             roots.unwrap_or_else(tls::system_roots),
         )))
-    }
-
-    /// A secret to sign a canary with.
-    async fn canary_secret(&self) -> Option<Secret> {
-        let own = &self.configured.settings.secrets;
-        if let Some(secret) = secret_for(own, Some(EVENT)) {
-            return Some(secret.clone());
-        }
-        self.opened().await.first_key()
-    }
-
-    /// Sends a canary to a running listener by its public URL.
-    async fn through(&self, url: &str, heard: &Heard) -> Check {
-        let Some(key) = &heard.key else {
-            return Check::skip(ID, "the listener has no token to tell a canary by");
-        };
-        let secret = self.canary_secret().await;
-        match self
-            .fly(url, key, secret.as_ref(), Scheme::CakemailHex)
-            .await
-        {
-            Err(check) => check,
-            Ok(flown) => judge(url, &flown, secret.as_ref()),
-        }
-    }
-
-    /// Sends one canary. The error is what came of it in place of an answer to it.
-    async fn fly(
-        &self,
-        url: &str,
-        key: &CanaryKey,
-        secret: Option<&Secret>,
-        scheme: Scheme,
-    ) -> Result<Flown, Check> {
-        let Ok(seed) = random_seed() else {
-            return Err(Check::skip(ID, "the system gives no random numbers"));
-        };
-        let id = format!("{seed:016x}");
-        let body: Bytes = sample::find(EVENT).map_or_else(Bytes::new, |sample| {
-            sample
-                .body(sample.envelope(), seed, Timestamp::now())
-                .into()
-        });
-        let mut headers = HeaderMap::new();
-        headers.insert(CONTENT_TYPE, HeaderValue::from_static("application/json"));
-        if let Ok(value) = HeaderValue::from_str(&key.asks(&id)) {
-            headers.insert(canary::FIELD, value);
-        }
-        if let Some(secret) = secret
-            && let Ok(name) = HeaderName::from_bytes(scheme.header().as_bytes())
-            && let Ok(value) = HeaderValue::from_str(&secret.sign(scheme, &body))
-        {
-            headers.insert(name, value);
-        }
-        let begun = Instant::now();
-        let page = match self.web().ask(Method::POST, url, headers, body).await {
-            Ok(page) => page,
-            Err(silence) => {
-                return Err(
-                    Check::fail(ID, format!("{url}: {}", silence.reason)).cure(silence.hint)
-                );
-            }
-        };
-        let said: Value = serde_json::from_slice(&page.body).unwrap_or(Value::Null);
-        let verdict = said["verdict"]["status"].as_str().unwrap_or_default();
-        let field = page
-            .headers
-            .get(canary::FIELD)
-            .and_then(|value| value.to_str().ok());
-        if field.is_some_and(|field| key.is_answer(field, &id, verdict)) {
-            return Ok(Flown {
-                verdict: verdict.to_owned(),
-                took: begun.elapsed(),
-            });
-        }
-        Err(strayed(url, &page))
-    }
-
-    /// Whether the running listener knows that secret: it verifies a canary of it.
-    pub(super) async fn listener_knows(&self, heard: &Heard, secret: &Secret) -> bool {
-        let Some(key) = &heard.key else {
-            return false;
-        };
-        let flown = self
-            .fly(&heard.url, key, Some(secret), Scheme::ApiBase64)
-            .await;
-        flown.is_ok_and(|flown| flown.verdict == "valid")
     }
 
     /// A URL that is not a relay's.
@@ -384,54 +282,6 @@ impl Doctor<'_> {
     }
 }
 
-/// A canary that arrived.
-struct Flown {
-    verdict: String,
-    took: Duration,
-}
-
-fn judge(url: &str, flown: &Flown, secret: Option<&Secret>) -> Check {
-    let time = took(flown.took);
-    let arrived = format!("a canary sent to {url} arrived within {time}");
-    let label = secret.map_or("", |secret| &**secret.label());
-    match &*flown.verdict {
-        "valid" => Check::ok(
-            ID,
-            format!("{arrived}, and its signature is right (secret `{label}`)"),
-        ),
-        "unsigned" => Check::ok(
-            ID,
-            format!("{arrived}, unsigned: no secret is known to sign it with"),
-        ),
-        "unchecked" => Check::warn(
-            ID,
-            format!("{arrived}, and the listener knows no secret to check it with"),
-        )
-        .cure("give it the webhook's secret: `--secret`, CMHOOK_SECRET, or `s` on its screen"),
-        _ => Check::warn(
-            ID,
-            format!("{arrived}, and the listener does not know the secret `{label}`"),
-        )
-        .cure("restart the listener with that secret, or press `s` on its screen"),
-    }
-}
-
-/// Something else answered.
-fn strayed(url: &str, page: &Page) -> Check {
-    let status = page.status.as_u16();
-    if let Life::Dead(why) = life(page) {
-        return Check::fail(ID, format!("{url} {why}"))
-            .cure("start the listener, or its tunnel, again");
-    }
-    let is_other = page.body.starts_with(b"cmhook: a canary of another run");
-    let found = if is_other {
-        format!("another listener answers at {url}")
-    } else {
-        format!("{url} answers {status}, and it is not this machine's listener that does")
-    };
-    Check::fail(ID, found).cure("does the URL lead to the port that `cmhook listen` names? A tunnel in front of the app itself passes by cmhook")
-}
-
 fn not_online(tunnel: &Value) -> Check {
     let text = |name: &str| tunnel[name].as_str().unwrap_or_default();
     let reason = match text("reason") {
@@ -449,41 +299,6 @@ fn not_online(tunnel: &Value) -> Check {
     .cure(text("hint"))
 }
 
-/// The field of a canary that proves nothing: a listener that gets it refuses it, and its app
-/// does not see it.
-pub(super) fn probe() -> HeaderMap {
-    let mut headers = HeaderMap::new();
-    headers.insert(canary::FIELD, HeaderValue::from_static("probe"));
-    headers
-}
-
-/// Whether somebody is behind what answered. Tunnels answer for those that are gone.
-pub(super) fn life(page: &Page) -> Life {
-    let status = page.status.as_u16();
-    let text = |name: &str| page.headers.get(name).and_then(|value| value.to_str().ok());
-    if let Some(code) = text("ngrok-error-code") {
-        return Life::Dead(format!(
-            "answers {status}: ngrok says that its tunnel is offline ({code})"
-        ));
-    }
-    match text("cmhook-reason") {
-        Some("queued") => {
-            return Life::Dead(
-                "leads to a relay whose listener is away; what is sent waits".into(),
-            );
-        }
-        Some("offline") => return Life::Dead("leads to a relay whose listener is away".into()),
-        Some("no_such_tunnel" | "unknown_host") => {
-            return Life::Dead("leads to a relay that has no such tunnel".into());
-        }
-        _ => {}
-    }
-    match status {
-        502..=504 | 520..=530 => Life::Dead(format!("answers {status}: nobody is behind it")),
-        _ => Life::Alive,
-    }
-}
-
 fn asking(settings: &RelaySettings) -> Result<Asking, String> {
     let roots = match &settings.ca {
         Some(path) => tls::roots_with(path).map_err(|error| error.to_string())?,
@@ -497,24 +312,4 @@ fn asking(settings: &RelaySettings) -> Result<Asking, String> {
         claim: Claim::Exclusive,
         tls: Arc::new(tls::client(roots)),
     })
-}
-
-async fn answer_canary(
-    request: Request<Incoming>,
-    key: CanaryKey,
-    secrets: Arc<[Secret]>,
-) -> Response<AnswerBody> {
-    let (parts, body) = request.into_parts();
-    let Some(field) = canary::field(&parts.headers) else {
-        // The relay takes a tunnel that breaks for no answer, and keeps the delivery.
-        return std::future::pending().await;
-    };
-    let Some(id) = key.id_in(field) else {
-        return canary::refusal();
-    };
-    let body = Limited::new(body, LONGEST).collect().await;
-    let body = body
-        .map(http_body_util::Collected::to_bytes)
-        .unwrap_or_default();
-    key.answer(id, &verify(&secrets, &to_kept(&parts.headers), &body))
 }

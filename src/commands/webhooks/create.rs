@@ -10,7 +10,7 @@ use super::events::{self, is_same};
 use super::make::{Plan, make};
 use super::shown::Item;
 use super::undo::{Step, undone};
-use super::{Account, given, warn};
+use super::{Account, given, say, warn};
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::cli::WebhooksCreateArgs;
 use crate::commands::Outcome;
@@ -43,7 +43,7 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
                 "nothing is left of it, {} {is} archived again",
                 ids.join(", ")
             );
-            return Err(undone(&account, &steps, error, &all).await);
+            return Err(undone(&account, &mut signals, &steps, error, &all).await);
         }
         let made: Vec<&Webhook> = steps.iter().map(Step::webhook).collect();
         say_doubles(&made, &before);
@@ -57,6 +57,12 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
     })?;
     if account.out.is_for_people() {
         tell(&account, &items)?;
+        if !args.show_secrets {
+            say(&format!(
+                "\n`cmhook webhooks get ID --show-secrets{}` shows the key that deliveries are signed with.",
+                account.flags
+            ));
+        }
     } else {
         account.out.all(&items)?;
     }

@@ -46,7 +46,7 @@ pub(super) async fn make(
             }
             Some(Err(error)) => error,
             None => {
-                find_unanswered(account, event, plan, steps).await;
+                find_unanswered(account, signals, event, plan, steps).await;
                 return Err(interrupted().into());
             }
         };
@@ -56,7 +56,7 @@ pub(super) async fn make(
             continue;
         }
         if may_be_done(&error.trouble) {
-            find_unanswered(account, event, plan, steps).await;
+            find_unanswered(account, signals, event, plan, steps).await;
         }
         return Err(error.into());
     }
@@ -110,8 +110,14 @@ pub(super) fn may_be_done(trouble: &Trouble) -> bool {
 }
 
 /// Finds out whether one was made though no answer said so, and if so puts it among the steps.
-async fn find_unanswered(account: &Account, event: &str, plan: Plan<'_>, steps: &mut Vec<Step>) {
-    let Ok(all) = account.api.all(false).await else {
+async fn find_unanswered(
+    account: &Account,
+    signals: &mut Signals,
+    event: &str,
+    plan: Plan<'_>,
+    steps: &mut Vec<Step>,
+) {
+    let Some(Ok(all)) = or_signal(signals, account.api.all(false)).await else {
         return;
     };
     for webhook in all {

@@ -176,5 +176,8 @@ fn warn(text: &str) {
 
 /// Says on standard error, which may be closed: what is done is done all the same.
 fn say(text: &str) {
-    let _ = writeln!(std::io::stderr(), "{}", escape_for_terminal(text));
+    let mut err = std::io::stderr().lock();
+    for line in text.split('\n') {
+        let _ = writeln!(err, "{}", escape_for_terminal(line));
+    }
 }

@@ -75,8 +75,8 @@ struct Object<'a> {
 const COLUMNS: [Column; 6] = [
     column("ID", None, 0),
     column("STATUS", None, 1),
-    column("EVENT", Some(10), 0),
-    column("URL", Some(16), 0),
+    column("EVENT", Some(16), 0),
+    column("URL", Some(20), 0),
     column("NAME", Some(8), 2),
     column("LIMIT", None, 3),
 ];

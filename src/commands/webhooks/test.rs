@@ -231,7 +231,11 @@ fn hints(answer: &Answer, received: &Received, took: Duration) -> Vec<String> {
         401 | 403 => {
             let why = why_refused(received, &to_kept(&answer.headers));
             let why = why.and_then(|refusal| refusal.why);
-            why.map(|why| why.lines().collect()).unwrap_or_default()
+            let mut lines: Vec<_> = why.map(|why| why.lines().collect()).unwrap_or_default();
+            lines.push(
+                "an app made after another of Cakemail's documents wants another header: `--scheme cakemail-hex` or `--scheme cakemail-base64` signs so".into(),
+            );
+            lines
         }
         404 | 410 => one("the app knows no such path: does the webhook's URL have the right one?"),
         405 => one("the app takes no POST at this path"),

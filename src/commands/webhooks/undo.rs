@@ -1,8 +1,10 @@
 //! Undoing what was done, where not all of it could be.
 
 use super::Account;
+use super::make::or_signal;
 use crate::account::{AccountError, Limit, Trouble};
 use crate::cakemail::webhook::Webhook;
+use crate::commands::signals::Signals;
 
 /// One thing that was done.
 #[derive(Debug, Clone)]
@@ -61,6 +63,7 @@ impl Step {
 /// Undoes these steps, the newest first, and puts in front of the error what came of that.
 pub(super) async fn undone(
     account: &Account,
+    signals: &mut Signals,
     steps: &[Step],
     error: anyhow::Error,
     all: &str,
@@ -75,7 +78,7 @@ pub(super) async fn undone(
         let undone = if gone {
             None
         } else {
-            Some(step.undo(account).await)
+            or_signal(signals, step.undo(account)).await
         };
         match undone {
             Some(Ok(_)) => {}
@@ -85,7 +88,11 @@ pub(super) async fn undone(
                 gone = is_gone(&error.trouble);
                 left.push(step);
             }
-            None => left.push(step),
+            // Whoever asks for a stop twice is in a hurry.
+            None => {
+                gone = true;
+                left.push(step);
+            }
         }
     }
     if left.is_empty() {

@@ -84,7 +84,7 @@ async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<
     let doing = apply(account, &mut signals, asked, &sorted, &all, &mut steps);
     if let Err(error) = doing.await {
         let all = "nothing is changed, all is as it was before";
-        return Err(undone(account, &steps, error, all).await);
+        return Err(undone(account, &mut signals, &steps, error, all).await);
     }
     let mut ids = together;
     for step in &steps {
