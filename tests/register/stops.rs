@@ -9,10 +9,9 @@ use crate::support::sandbox::Sandbox;
 
 /// The last warning among the objects.
 fn warning(text: &str) -> Value {
-    let objects = text.lines().map(crate::support::listener::object);
+    let mut objects = text.lines().map(crate::support::listener::object);
     objects
-        .filter(|object| object["type"] == "warning")
-        .last()
+        .rfind(|object| object["type"] == "warning")
         .expect("a warning")
 }
 
