@@ -47,6 +47,11 @@ impl Faults {
         room
     }
 
+    /// How many wait.
+    pub(super) fn count(&self) -> usize {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).len()
+    }
+
     pub(super) fn clear(&self) -> usize {
         let mut faults = self.0.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::take(&mut *faults).len()

@@ -1,14 +1,17 @@
 //! `cmhook sandbox fire` and `cmhook sandbox deliveries`, and how it starts and stops.
 
-use std::net::TcpListener;
-use std::process::Output;
+use std::io::{BufRead as _, BufReader};
+use std::net::{SocketAddr, TcpListener};
+use std::process::{Child, Command, Output, Stdio};
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
 use crate::support::listener::{cmhook, home, object};
 use crate::support::process::Process;
-use crate::support::sandbox::Sandbox;
+use crate::support::raw::ask;
+use crate::support::sandbox::{Sandbox, TOKEN};
 use crate::support::upstream::Upstream;
 
 fn stdout(output: &Output) -> String {
@@ -243,6 +246,80 @@ fn a_state_is_one_sandboxs_and_nobody_elses() {
         other.stderr.text().contains("is not a sandbox's file"),
         "{}",
         other.stderr.text()
+    );
+}
+
+/// A child that does not outlive the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+#[test]
+fn who_does_not_read_its_lines_holds_up_nothing() {
+    let home = home();
+    let mut command = cmhook();
+    command.args([
+        "sandbox",
+        "--json",
+        "--listen",
+        "0",
+        "--ephemeral",
+        "--retries",
+        "none",
+    ]);
+    command
+        .current_dir(home.path())
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped());
+    let mut child = Killed(command.spawn().unwrap());
+    let child = &mut child.0;
+    let mut from = BufReader::new(child.stdout.take().unwrap());
+    let mut ready = String::new();
+    from.read_line(&mut ready).unwrap();
+    let url = object(&ready)["url"].as_str().unwrap().to_owned();
+    let address: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
+    let post = |path: &str, body: &Value| {
+        let body = body.to_string();
+        let request = format!(
+            "POST {path} HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{body}",
+            body.len()
+        );
+        assert_eq!(ask(address, request).status(), 200, "{path}");
+    };
+    let hook = json!({"event": "Email.Sent", "url": "http://127.0.0.1:9/", "rate_limit": 10_000});
+    post("/webhooks", &hook);
+    // Their lines take more than the pipe has room for.
+    post(
+        "/sandbox/events",
+        &json!({"event": "Email.Sent", "count": 600}),
+    );
+    let mut wait = cmhook();
+    wait.args([
+        "sandbox",
+        "deliveries",
+        "--outcome",
+        "pending",
+        "--api",
+        &url,
+    ]);
+    wait.env("HOME", home.path())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null());
+    while wait.status().unwrap().success() {}
+    let pid = child.id().to_string();
+    assert!(Command::new("kill").arg(pid).status().unwrap().success());
+    let begin = Instant::now();
+    assert_eq!(child.wait().unwrap().code(), Some(0));
+    assert!(
+        begin.elapsed() < Duration::from_secs(10),
+        "{:?}",
+        begin.elapsed()
     );
 }
 

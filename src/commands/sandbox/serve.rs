@@ -66,14 +66,12 @@ async fn serve(plan: Plan, json: bool, quiet: bool) -> anyhow::Result<()> {
         _ = ended => {}
         () = signals.next() => return Err(StartError::Forced.into()),
     }
+    // A reader that does not read is not waited for.
     let _ = tokio::time::timeout(Duration::from_secs(1), written).await;
-    if json {
-        let _ = writeln!(io::stdout(), "{}", json!({ "type": "stopped" }));
-    }
     Ok(())
 }
 
-/// Writes a line for each try until there are no more. Where nobody reads them they are not
+/// Writes a line for each try until there are no more, and in JSON that it has stopped. Where nobody reads them they are not
 /// written any more, and the sandbox goes on.
 fn tell(mut reports: mpsc::Receiver<Report>, json: bool, quiet: bool) {
     let mut is_read = !quiet;
@@ -89,6 +87,9 @@ fn tell(mut reports: mpsc::Receiver<Report>, json: bool, quiet: bool) {
             writeln!(out, "{}", line(&report))
         };
         is_read = written.and_then(|()| out.flush()).is_ok();
+    }
+    if json {
+        let _ = writeln!(io::stdout(), "{}", json!({ "type": "stopped" }));
     }
 }
 

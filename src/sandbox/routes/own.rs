@@ -19,6 +19,7 @@ pub(super) async fn about(State(shared): App) -> Result<Response, No> {
         "email": shared.options.email,
         "webhooks": counts.webhooks,
         "deliveries": counts.deliveries,
+        "faults": shared.faults.count(),
     })))
 }
 
