@@ -3,7 +3,6 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -11,34 +10,10 @@ use tempfile::TempDir;
 
 use crate::kit::{Journal, assert_try_again, send, send_all, warning, wire_with};
 use crate::support::listener::{Listener, Refused, home, refused_under};
-use crate::support::needs::{needs, works};
 use crate::support::raw::{Connection, ask};
+use crate::support::small_disk::{self, OWN_DISK, fill, free};
+pub use crate::support::small_disk::{can_mount, is_root, private};
 use crate::support::upstream::Upstream;
-
-/// A file system of its own that only the listener sees.
-const OWN_DISK: &str = "mount -t tmpfs -o size=\"$0\" tmpfs disk && exec \"$@\"";
-
-/// `sh -c SCRIPT` where mounts are private.
-pub fn private(script: &str, argument: &str) -> Command {
-    let mut command = Command::new("unshare");
-    if !is_root() {
-        command.arg("--map-root-user");
-    }
-    command.args(["--mount", "sh", "-c", script, argument]);
-    command
-}
-
-pub fn is_root() -> bool {
-    use std::os::unix::fs::MetadataExt as _;
-    fs::metadata("/proc/self").is_ok_and(|own| own.uid() == 0)
-}
-
-pub fn can_mount() -> bool {
-    needs(
-        works(&mut private("mount -t tmpfs tmpfs /mnt", "")),
-        "`unshare --mount` and the right to mount a tmpfs",
-    )
-}
 
 /// A small disk that can be filled.
 struct Disk {
@@ -75,31 +50,8 @@ impl Disk {
 
     /// The disk, as that process sees it.
     fn seen_by(&self, listener: &Listener) -> PathBuf {
-        let root = PathBuf::from(format!("/proc/{}/root", listener.process.id()));
-        let path = self.home.path().canonicalize().expect("a folder");
-        root.join(path.strip_prefix("/").expect("an absolute path"))
-            .join("disk")
+        small_disk::seen_by(listener.process.id(), self.home.path())
     }
-}
-
-/// Fills a disk to its last byte with a file.
-#[track_caller]
-fn fill(disk: &Path) {
-    use std::io::Write as _;
-    let mut ballast = fs::File::create(disk.join("ballast")).expect("a file");
-    for size in [64 << 10, 4096, 1] {
-        while ballast.write_all(&vec![1; size]).is_ok() {}
-    }
-    assert_eq!(
-        fs::write(disk.join("probe"), [1; 4096]).map_err(|error| error.kind()),
-        Err(std::io::ErrorKind::StorageFull)
-    );
-    let _ = fs::remove_file(disk.join("probe"));
-}
-
-#[track_caller]
-fn free(disk: &Path) {
-    fs::remove_file(disk.join("ballast")).expect("the disk was filled");
 }
 
 /// Sends until one is not taken, and returns how many were.

@@ -12,4 +12,5 @@ pub mod relay;
 pub mod sample;
 pub mod sandbox;
 pub mod sender;
+pub mod small_disk;
 pub mod upstream;
