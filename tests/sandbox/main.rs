@@ -5,7 +5,11 @@
 mod commands;
 mod engine;
 mod faults;
+mod kit;
+mod logins;
+mod mistakes;
 mod rest;
 mod sdk;
 #[path = "../support/mod.rs"]
 mod support;
+mod survive;
