@@ -23,6 +23,12 @@ pub const API: &str = "http://127.0.0.1:4500";
 /// The account of its user.
 pub const ACCOUNT: u32 = 17;
 
+/// Bytes of a request's body at most.
+pub const LONGEST_BODY: usize = 1 << 20;
+
+/// Levels of arrays and objects in its JSON at most.
+pub const DEEPEST_JSON: usize = 127;
+
 #[cfg(test)]
 mod tests {
     use super::*;

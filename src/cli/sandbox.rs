@@ -177,8 +177,8 @@ pub struct SandboxEngineArgs {
 /// Which sandbox.
 #[derive(Debug, Args)]
 pub struct SandboxApiArgs {
-    /// The sandbox [default: CAKEMAIL_API_BASE if that is this machine, or
-    /// http://127.0.0.1:4500]
+    /// The sandbox [default: CAKEMAIL_API_BASE if that is this machine, the one that was
+    /// started last and keeps its state, or http://127.0.0.1:4500]
     #[arg(long, value_name = "URL")]
     pub api: Option<String>,
 }

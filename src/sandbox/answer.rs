@@ -2,6 +2,7 @@
 
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
+use rusqlite::ErrorCode;
 use serde_json::{Value, json};
 
 /// An answer of this JSON.
@@ -59,7 +60,16 @@ impl From<Response> for No {
 impl From<rusqlite::Error> for No {
     fn from(error: rusqlite::Error) -> Self {
         tracing::error!("the sandbox's state cannot be used: {error}");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error")
+        let cannot = match error.sqlite_error_code() {
+            Some(ErrorCode::DiskFull) => "the disk is full",
+            Some(ErrorCode::SystemIoFailure | ErrorCode::ReadOnly) => "the disk does not take it",
+            Some(ErrorCode::DatabaseCorrupt) => "its file is damaged",
+            _ => {
+                return Self::new(StatusCode::INTERNAL_SERVER_ERROR, "Internal Server Error");
+            }
+        };
+        let detail = format!("the sandbox's state cannot be kept: {cannot}");
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, &detail)
     }
 }
 

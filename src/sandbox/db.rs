@@ -82,6 +82,15 @@ pub enum SandboxError {
     /// A newer cmhook made it.
     #[error("`{}` was made by a newer cmhook", .0.display())]
     Newer(PathBuf),
+    /// It is no file, such as a folder.
+    #[error("`{}` is not a file", .0.display())]
+    NotAFile(PathBuf),
+    /// It may be read only.
+    #[error("`{}` cannot be written", .0.display())]
+    ReadOnly(PathBuf),
+    /// It was a sandbox's.
+    #[error("`{}` is damaged", .0.display())]
+    Damaged(PathBuf),
     /// SQLite refuses.
     #[error("cannot use the sandbox's state")]
     Database(#[from] rusqlite::Error),
@@ -94,7 +103,8 @@ impl SandboxError {
     /// For programs.
     pub const fn code(&self) -> &'static str {
         match self {
-            Self::Folder(_) | Self::File(..) => "file",
+            Self::Folder(_) | Self::File(..) | Self::NotAFile(_) | Self::ReadOnly(_) => "file",
+            Self::Damaged(_) => "sandbox_damaged",
             Self::InUse(_) => "sandbox_in_use",
             Self::NotOurs(_) => "not_a_sandbox",
             Self::Newer(_) => "sandbox_newer",
@@ -110,6 +120,12 @@ impl SandboxError {
             }
             Self::NotOurs(_) => "choose another file with `--data FILE`; this one was not touched",
             Self::Newer(_) => "update cmhook, or use another file with `--data FILE`",
+            Self::NotAFile(_) => {
+                "name a file with `--data FILE`, which is made where there is none"
+            }
+            Self::Damaged(_) => {
+                "delete it, or name another with `--data FILE`; this one was not touched"
+            }
             Self::Random => "",
             _ => {
                 "check the folder's permissions and the disk's space, or choose another place with `--data FILE` or `--ephemeral`"
@@ -125,6 +141,9 @@ pub(super) fn open(path: Option<&Path>) -> Result<Connection, SandboxError> {
         db.execute_batch(SCHEMA)?;
         return Ok(db);
     };
+    if std::fs::metadata(path).is_ok_and(|there| !there.is_file()) {
+        return Err(SandboxError::NotAFile(path.to_owned()));
+    }
     files::create_parent(path)?;
     match files::create_new(path) {
         Ok(_) => {}
@@ -138,6 +157,8 @@ pub(super) fn open(path: Option<&Path>) -> Result<Connection, SandboxError> {
             Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
                 SandboxError::InUse(path.to_owned())
             }
+            Some(ErrorCode::DatabaseCorrupt) => SandboxError::Damaged(path.to_owned()),
+            Some(ErrorCode::ReadOnly) => SandboxError::ReadOnly(path.to_owned()),
             Some(ErrorCode::NotADatabase) => SandboxError::NotOurs(path.to_owned()),
             _ => SandboxError::Database(cause),
         },
@@ -159,6 +180,11 @@ fn prepare(db: &Connection, path: &Path) -> Result<(), SandboxError> {
         }
         (APPLICATION_ID, ..) | (0, _, 0) => {}
         _ => return Err(SandboxError::NotOurs(path.to_owned())),
+    }
+    // Before anything is written into it.
+    let check: String = db.query_row("PRAGMA quick_check(1)", [], |row| row.get(0))?;
+    if check != "ok" {
+        return Err(SandboxError::Damaged(path.to_owned()));
     }
     db.pragma_update(None, "journal_mode", "wal")?;
     // Survives `kill -9`, which is what it is for; a power cut may take the last moments.
@@ -207,6 +233,41 @@ mod tests {
             .unwrap();
         drop(first);
         assert!(matches!(open(Some(&path)), Err(SandboxError::Newer(_))));
+    }
+
+    #[test]
+    fn a_damaged_one_stays_as_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("sandbox.db");
+        let db = open(Some(&path)).unwrap();
+        db.execute_batch(
+            "WITH RECURSIVE n(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM n LIMIT 2000)
+             INSERT INTO tokens SELECT 'token' || n, 'access', 0 FROM n",
+        )
+        .unwrap();
+        drop(db);
+        let whole = std::fs::read(&path).unwrap();
+        let mut cut = whole.clone();
+        cut.truncate(whole.len() / 2 / 4096 * 4096);
+        let mut zeroed = whole.clone();
+        zeroed[4096..8192].fill(0);
+        let mut scratched = whole.clone();
+        let middle = whole.len() / 2;
+        scratched[middle / 4096 * 4096..][..64].fill(0xff);
+        let mut no_tables = whole.clone();
+        no_tables[100..200].fill(0xee);
+        for damaged in [cut, zeroed, scratched, no_tables] {
+            std::fs::write(&path, &damaged).unwrap();
+            let error = open(Some(&path)).unwrap_err();
+            assert!(matches!(error, SandboxError::Damaged(_)), "{error:?}");
+            assert_eq!(std::fs::read(&path).unwrap(), damaged);
+        }
+        std::fs::write(&path, &whole).unwrap();
+        open(Some(&path)).unwrap();
+        assert!(matches!(
+            open(Some(folder.path())),
+            Err(SandboxError::NotAFile(_))
+        ));
     }
 
     #[cfg(unix)]

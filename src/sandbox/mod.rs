@@ -6,6 +6,7 @@
 //! such as when a failed delivery is tried again, is this sandbox's own choice, and
 //! `docs/sandbox.md` lists those.
 
+mod accept;
 mod answer;
 mod book;
 mod checks;
@@ -24,20 +25,18 @@ mod schedule;
 mod send;
 mod socket;
 mod tries;
+mod urls;
 
 use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hyper::server::conn::http1;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use hyper_util::service::TowerToHyperService;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _};
 use secrecy::SecretString;
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc};
+use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -53,10 +52,6 @@ pub use schedule::{Schedule, said};
 pub const EMULATION: &str = "an emulation of Cakemail's webhooks, made from public documentation; \
      the real retry schedule is not published";
 
-/// How long a header block may take, and how long an idle connection stays.
-const HEADERS_WITHIN: Duration = Duration::from_secs(30);
-/// Connections at a time. What more there is waits.
-const CONNECTIONS: usize = 256;
 /// Tries of which nobody has read yet.
 const REPORTS: usize = 1024;
 
@@ -104,6 +99,24 @@ impl Shared {
     }
 }
 
+/// A sandbox that runs.
+#[derive(Debug)]
+pub struct Running {
+    /// What is under way.
+    pub tasks: TaskTracker,
+    /// Tells of each try; it ends when no more are made.
+    pub reports: mpsc::Receiver<Report>,
+    book: book::Book,
+}
+
+impl Running {
+    /// Has `counts` count, later, the deliveries that wait for a try.
+    pub fn waiting(&self) -> impl Fn() -> Result<usize, SandboxError> + Send + 'static {
+        let book = self.book.clone();
+        move || Ok(book.now(book::Inner::pending)?.len())
+    }
+}
+
 /// A sandbox whose state is open.
 #[derive(Debug)]
 pub struct Sandbox {
@@ -134,8 +147,8 @@ impl Sandbox {
         Ok((counts.webhooks, counts.deliveries))
     }
 
-    /// Serves the API at that address and delivers until `stop`; then waits for the tries that are under way.
-    /// The reports tell of each.
+    /// Serves the API at that address and delivers until `stop`; then the tries that are under
+    /// way come to their end.
     ///
     /// # Errors
     /// Where the state cannot be read.
@@ -144,7 +157,7 @@ impl Sandbox {
         listener: TcpListener,
         address: SocketAddr,
         stop: CancellationToken,
-    ) -> Result<(TaskTracker, mpsc::Receiver<Report>), SandboxError> {
+    ) -> Result<Running, SandboxError> {
         let (sender, reports) = mpsc::channel(REPORTS);
         let tasks = TaskTracker::new();
         let pending = self.book.now(book::Inner::pending)?;
@@ -154,8 +167,10 @@ impl Sandbox {
             schedule: self.options.schedule.clone(),
             patience: self.options.patience,
             reports: sender,
+            stop: stop.clone(),
         };
         let engine = engine::start(means, pending, &tasks, stop.clone());
+        let book = self.book.clone();
         let shared = Shared {
             book: self.book,
             options: self.options,
@@ -164,10 +179,14 @@ impl Sandbox {
             stop: stop.clone(),
         };
         let router = routes::router(Arc::new(shared), guard::Guard::new(address));
-        let serving = accept(listener, router, tasks.clone(), stop);
+        let serving = accept::accept(listener, router, tasks.clone(), stop);
         tasks.spawn(serving);
         tasks.close();
-        Ok((tasks, reports))
+        Ok(Running {
+            tasks,
+            reports,
+            book,
+        })
     }
 }
 
@@ -188,43 +207,4 @@ fn seed(db: &Connection, wanted: Option<u64>) -> Result<u64, SandboxError> {
 /// Milliseconds since 1970.
 fn now() -> i64 {
     Timestamp::now().as_millisecond()
-}
-
-async fn accept(
-    listener: TcpListener,
-    router: axum::Router,
-    tasks: TaskTracker,
-    stop: CancellationToken,
-) {
-    let room = Arc::new(Semaphore::new(CONNECTIONS));
-    loop {
-        let Ok(permit) = Arc::clone(&room).acquire_owned().await else {
-            return;
-        };
-        let accepted = tokio::select! {
-            accepted = listener.accept() => accepted,
-            () = stop.cancelled() => return,
-        };
-        let Ok((stream, _)) = accepted else {
-            // No descriptor is free; it frees up no sooner by trying again at once.
-            tokio::time::sleep(Duration::from_millis(200)).await;
-            continue;
-        };
-        let _ = stream.set_nodelay(true);
-        let service = TowerToHyperService::new(router.clone());
-        let stop = stop.clone();
-        tasks.spawn(async move {
-            let _permit = permit;
-            let connection = http1::Builder::new()
-                .timer(TokioTimer::new())
-                .header_read_timeout(HEADERS_WITHIN)
-                .serve_connection(TokioIo::new(socket::Socket::new(stream)), service);
-            tokio::pin!(connection);
-            tokio::select! {
-                _ = connection.as_mut() => return,
-                () = stop.cancelled() => connection.as_mut().graceful_shutdown(),
-            }
-            let _ = connection.await;
-        });
-    }
 }

@@ -5,9 +5,11 @@ use std::time::Duration;
 
 use tokio::sync::mpsc;
 use tokio::time::Instant;
+use tokio_util::sync::CancellationToken;
 
 use super::book::Book;
 use super::engine::Engine;
+use super::queue::Status;
 use super::report::Report;
 use super::schedule::Schedule;
 use super::tries::Try;
@@ -16,6 +18,9 @@ use crate::http::client::Connector;
 
 /// How long one is on its way before the next is begun, unless it is answered before that.
 const HEAD_START: Duration = Duration::from_millis(50);
+/// How long what cannot be kept waits for that, as on a disk that is full.
+const KEEP_AGAIN: Duration = Duration::from_millis(500);
+
 /// What a try takes.
 #[derive(Debug)]
 pub(super) struct Means {
@@ -25,6 +30,7 @@ pub(super) struct Means {
     pub(super) patience: Duration,
     /// Tries that nobody reads about in time are not reported.
     pub(super) reports: mpsc::Sender<Report>,
+    pub(super) stop: CancellationToken,
 }
 
 /// Says that a try has ended, whatever becomes of its task.
@@ -91,23 +97,41 @@ pub(super) async fn make(means: Arc<Means>, engine: Engine, webhook: String, n: 
         next_at: None,
         wait: None,
     };
-    let schedule = means.schedule.clone();
-    let recorded = means.book.with(move |book| {
-        let became = book.record(n, &mut tried, now(), &schedule)?;
-        Ok((became, tried))
-    });
-    match recorded.await {
-        Ok((Some(became), tried)) => {
-            ending.next = tried.next_at;
-            let report = Report::new(&job, &tried, became);
-            if means.reports.try_send(report).is_err() {
-                tracing::debug!("nobody reads what came of tries");
-            }
+    let kept = keep(&means, n, &mut tried).await;
+    if let Some(became) = kept {
+        ending.next = tried.next_at;
+        let report = Report::new(&job, &tried, became);
+        if means.reports.try_send(report).is_err() {
+            tracing::debug!("nobody reads what came of tries");
         }
-        Ok((None, _)) => {}
-        Err(error) => {
-            tracing::error!("cannot keep what came of a try: {error}");
-            ending.next = Some(now() + 1000);
+    }
+}
+
+/// Keeps what came of a try. Where the state cannot be written it waits for that: the app is
+/// not asked again for something that it has answered. `None` where the delivery is gone, or
+/// the sandbox stops before.
+async fn keep(means: &Means, n: i64, tried: &mut Try) -> Option<Status> {
+    let mut is_said = false;
+    loop {
+        let (mut copy, schedule) = (tried.clone(), means.schedule.clone());
+        let recording = means.book.with(move |book| {
+            let became = book.record(n, &mut copy, now(), &schedule)?;
+            Ok((became, copy))
+        });
+        match recording.await {
+            Ok((became, copy)) => {
+                *tried = copy;
+                return became;
+            }
+            Err(error) if !is_said => {
+                is_said = true;
+                tracing::error!("cannot keep what came of a try: {error}");
+            }
+            Err(_) => {}
+        }
+        tokio::select! {
+            () = tokio::time::sleep(KEEP_AGAIN) => {}
+            () = means.stop.cancelled() => return None,
         }
     }
 }

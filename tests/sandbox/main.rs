@@ -5,11 +5,13 @@
 mod commands;
 mod engine;
 mod faults;
+mod hostile;
 mod kit;
 mod logins;
 mod mistakes;
 mod rest;
 mod sdk;
+mod state;
 #[path = "../support/mod.rs"]
 mod support;
 mod survive;

@@ -43,9 +43,21 @@ impl Sandbox {
         Self::start_at(home, "127.0.0.1:0", args)
     }
 
+    /// One that another command starts, which takes it and its arguments after its own.
+    #[track_caller]
+    pub fn start_under(home: &Rc<TempDir>, wrapper: Command, args: &[&str]) -> Self {
+        let mut command = wrapper;
+        command.arg(env!("CARGO_BIN_EXE_cmhook"));
+        Self::start_as(command, home, "127.0.0.1:0", args)
+    }
+
     #[track_caller]
     fn start_at(home: &Rc<TempDir>, listen: &str, args: &[&str]) -> Self {
-        let mut command = cmhook();
+        Self::start_as(cmhook(), home, listen, args)
+    }
+
+    #[track_caller]
+    fn start_as(mut command: Command, home: &Rc<TempDir>, listen: &str, args: &[&str]) -> Self {
         command.args(["sandbox", "--json", "--listen", listen]);
         let mut process = Process::start(command.args(args), home.path());
         let Some(line) = process.stdout.next() else {

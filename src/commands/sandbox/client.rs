@@ -8,10 +8,11 @@ use http::{Method, Request, StatusCode, Uri};
 use http_body_util::{BodyExt as _, Full};
 use serde_json::Value;
 
+use super::place;
 use crate::cakemail::sandbox::{API, HEADER};
 use crate::config::ConfigError;
 use crate::http::client::{Trust, connector};
-use crate::http::pool::Client;
+use crate::http::pool::{self, Client};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -26,6 +27,9 @@ pub enum AskError {
     /// Something else does.
     #[error("what answers at {0} is no sandbox of cmhook")]
     Other(String),
+    /// The connection broke off, or nothing came.
+    #[error("the sandbox at {0} did not answer")]
+    Silent(String, #[source] Box<dyn std::error::Error + Send + Sync>),
     /// It said no.
     #[error("the sandbox answered {status}: {detail}")]
     Refused {
@@ -42,6 +46,7 @@ impl AskError {
         match self {
             Self::Gone(_) => "no_sandbox",
             Self::Other(_) => "not_a_sandbox",
+            Self::Silent(..) => "sandbox_silent",
             Self::Refused { .. } => "sandbox",
         }
     }
@@ -51,6 +56,7 @@ impl AskError {
         match self {
             Self::Gone(_) => "start one with `cmhook sandbox`, or name another with `--api URL`",
             Self::Other(_) => "name the sandbox with `--api URL`, as it prints it at its start",
+            Self::Silent(..) => "see whether it runs still",
             Self::Refused { .. } => "",
         }
     }
@@ -64,7 +70,7 @@ pub(super) struct Sandbox {
 
 impl Sandbox {
     /// The one that a flag names, or `CAKEMAIL_API_BASE` where that is on this machine, or the
-    /// usual one.
+    /// one that runs, or the usual one.
     ///
     /// # Errors
     /// Where the flag names none.
@@ -75,7 +81,7 @@ impl Sandbox {
             crate::http::line::is_loopback(&uri).then_some(text)
         };
         let text = api.map(str::to_owned).or_else(from_environment);
-        let text = text.unwrap_or_else(|| API.to_owned());
+        let text = text.or_else(place::find).unwrap_or_else(|| API.to_owned());
         let text = text.trim().trim_end_matches('/').to_owned();
         let uri = text.parse::<Uri>().ok();
         let uri = uri.filter(|uri| uri.host().is_some_and(|host| !host.is_empty()));
@@ -96,6 +102,11 @@ impl Sandbox {
         })
     }
 
+    /// Makes sure that it is one, before anything is sent that something else might act on.
+    pub(super) async fn check(&self) -> Result<(), AskError> {
+        self.get("/sandbox").await.map(drop)
+    }
+
     pub(super) async fn get(&self, path: &str) -> Result<Value, AskError> {
         self.ask(Method::GET, path, Bytes::new()).await
     }
@@ -113,13 +124,18 @@ impl Sandbox {
             .body(Full::new(body))
             .map_err(|_| gone())?;
         let asked = async {
-            let answer = self.client.request(request).await.map_err(|_| gone())?;
+            let answer = self.client.request(request).await;
+            let answer = answer.map_err(|error| match error {
+                pool::AskError::Connect(_) => gone(),
+                error => self.silent(error),
+            })?;
             let (head, body) = answer.into_parts();
-            let body = body.collect().await.map_err(|_| gone())?.to_bytes();
+            let body = body.collect().await.map_err(|error| self.silent(error))?;
+            let body = body.to_bytes();
             Ok::<_, AskError>((head, body))
         };
         let asked = tokio::time::timeout(PATIENCE, asked).await;
-        let (head, body) = asked.map_err(|_| gone())??;
+        let (head, body) = asked.map_err(|elapsed| self.silent(elapsed))??;
         let value: Option<Value> = serde_json::from_slice(&body).ok();
         let value = value.filter(|_| head.headers.contains_key(HEADER));
         let Some(value) = value else {
@@ -133,6 +149,10 @@ impl Sandbox {
             detail: detail(&value["detail"]),
         })
     }
+
+    fn silent(&self, error: impl Into<Box<dyn std::error::Error + Send + Sync>>) -> AskError {
+        AskError::Silent(self.api.clone(), error.into())
+    }
 }
 
 /// What is wrong, of an answer that says no.
@@ -142,9 +162,12 @@ fn detail(detail: &Value) -> String {
     };
     let mistakes = mistakes.iter().map(|mistake| {
         let at = mistake["loc"].as_array().and_then(|at| at.last());
-        let at = at.and_then(Value::as_str).unwrap_or_default();
         let message = mistake["msg"].as_str().unwrap_or_default();
-        format!("{at}: {message}")
+        match at {
+            Some(Value::String(field)) => format!("{field}: {message}"),
+            Some(character) => format!("{message}, at character {character}"),
+            None => message.to_owned(),
+        }
     });
     mistakes.collect::<Vec<_>>().join("; ")
 }

@@ -1,7 +1,9 @@
 //! `cmhook sandbox fire`.
 
 use std::collections::HashMap;
-use std::io::{self, Write as _};
+use std::fmt::Write as _;
+use std::fs::File;
+use std::io::{self, Read as _, Write as _};
 use std::time::Duration;
 
 use anyhow::Context as _;
@@ -10,6 +12,7 @@ use serde_json::{Value, json};
 
 use super::client::Sandbox;
 use crate::cakemail::event::EventPattern;
+use crate::cakemail::sandbox::LONGEST_BODY;
 use crate::cli::SandboxFireArgs;
 use crate::commands::Outcome;
 use crate::commands::setup::runtime;
@@ -76,18 +79,43 @@ fn data(text: &str) -> anyhow::Result<Box<RawValue>> {
     let json = match text.strip_prefix('@') {
         None => text,
         Some(path) => {
-            owned =
-                std::fs::read_to_string(path).with_context(|| format!("cannot read `{path}`"))?;
+            owned = text_of(path)?;
             &owned
         }
     };
     let read: Result<Box<RawValue>, _> = serde_json::from_str(json.trim());
-    read.map_err(|error| {
-        ConfigError {
-            message: format!("`--data` is not JSON: {error}"),
-            hint: "write it as `{\"email\":\"a@b.example\"}`, or as `@FILE`".into(),
+    read.map_err(|error| not_json(&format!("`--data` is not JSON: {error}")))
+}
+
+fn not_json(message: &str) -> anyhow::Error {
+    ConfigError {
+        message: message.to_owned(),
+        hint: "write it as `{\"email\":\"a@b.example\"}`, or as `@FILE`".into(),
+    }
+    .into()
+}
+
+/// The text of a file, no more of which is read than the sandbox takes.
+fn text_of(path: &str) -> anyhow::Result<String> {
+    let shown = path.escape_debug();
+    let mut bytes = Vec::new();
+    let file = File::open(path).with_context(|| format!("cannot read `{shown}`"))?;
+    let read = file.take(LONGEST_BODY as u64 + 1).read_to_end(&mut bytes);
+    read.with_context(|| format!("cannot read `{shown}`"))?;
+    if bytes.len() > LONGEST_BODY {
+        let mebibytes = LONGEST_BODY >> 20;
+        return Err(ConfigError {
+            message: format!(
+                "`{shown}` is too large: the sandbox takes at most {mebibytes} MiB ({LONGEST_BODY} bytes)"
+            ),
+            hint: "fire the event with less data".into(),
         }
-        .into()
+        .into());
+    }
+    String::from_utf8(bytes).map_err(|_| {
+        not_json(&format!(
+            "`{shown}` is not JSON: it holds bytes that are no text"
+        ))
     })
 }
 
@@ -96,6 +124,7 @@ async fn fire(
     sandbox: &Sandbox,
     bodies: Vec<String>,
 ) -> anyhow::Result<Outcome> {
+    sandbox.check().await?;
     let mut fired = Vec::new();
     for body in bodies {
         let answer = sandbox.post("/sandbox/events", body).await?;
@@ -138,8 +167,8 @@ async fn fire(
         }
         writeln!(io::stdout(), "{object}")?;
     } else {
-        for one in &ended {
-            writeln!(io::stdout(), "{}", line(one))?;
+        for line in lines(&ended) {
+            writeln!(io::stdout(), "{line}")?;
         }
     }
     Ok(if is_fine { Outcome::Fine } else { Outcome::No })
@@ -194,20 +223,59 @@ async fn wait(sandbox: &Sandbox, ids: Vec<String>) -> anyhow::Result<Vec<Value>>
         .collect())
 }
 
-/// What became of one.
-fn line(one: &Value) -> String {
-    let text = |name: &str| one[name].as_str().unwrap_or_default();
-    let last = match one["status"].as_u64() {
-        Some(status) => status.to_string(),
-        None => text("error").to_owned(),
+/// What became of each, in columns.
+fn lines(ended: &[Value]) -> Vec<String> {
+    let cells = ended.iter().map(|one| {
+        let text = |name: &str| one[name].as_str().unwrap_or_default().to_owned();
+        let last = match one["status"].as_u64() {
+            Some(status) => status.to_string(),
+            None => text("error"),
+        };
+        let tries = one["tried"].as_u64();
+        let tries = tries.map_or_else(String::new, |tried| format!("tries {tried}"));
+        let cells = [text("id"), text("event"), text("outcome"), tries, last];
+        (cells, text("url"))
+    });
+    let rows: Vec<_> = cells.collect();
+    let widths: [usize; 5] = std::array::from_fn(|column| {
+        let widths = rows.iter().map(|(cells, _)| cells[column].chars().count());
+        widths.max().unwrap_or(0)
+    });
+    let line = |(cells, url): &([String; 5], String)| {
+        let mut line = String::new();
+        for (cell, width) in cells.iter().zip(widths) {
+            let _ = write!(line, "{cell:<width$}  ");
+        }
+        escape_for_terminal(&format!("{line}{url}"))
+            .trim_end()
+            .to_owned()
     };
-    let line = format!(
-        "{}  {}  {}  tries {}  {last}  {}",
-        text("id"),
-        text("event"),
-        text("outcome"),
-        one["tried"],
-        text("url")
-    );
-    escape_for_terminal(&line).into_owned()
+    rows.iter().map(line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_became_of_each_stands_in_columns() {
+        let one = |event: &str, tried: u64, status: u16| {
+            json!({ "id": "a", "event": event, "outcome": "failed", "tried": tried,
+                "status": status, "url": "http://a.example/" })
+        };
+        let gone = json!({ "id": "b", "outcome": "gone" });
+        let lines = lines(&[
+            one("Email.Sent", 9, 500),
+            one("SuppressedEmailsExport.Created", 10, 500),
+            gone,
+        ]);
+        assert_eq!(
+            lines,
+            [
+                "a  Email.Sent                      failed  tries 9   500  http://a.example/",
+                "a  SuppressedEmailsExport.Created  failed  tries 10  500  http://a.example/",
+                "b                                  gone",
+            ]
+        );
+    }
 }

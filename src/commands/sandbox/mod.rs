@@ -3,6 +3,7 @@
 mod client;
 mod deliveries;
 mod fire;
+mod place;
 mod plan;
 mod serve;
 

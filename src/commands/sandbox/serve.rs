@@ -10,7 +10,9 @@ use serde_json::json;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
+use super::place::Place;
 use super::plan::Plan;
+use crate::cakemail::event::NAMES;
 use crate::cakemail::sandbox::{ACCESS_TOKEN, ACCOUNT, PASSWORD};
 use crate::capture::listener;
 use crate::cli::SandboxServeArgs;
@@ -39,11 +41,12 @@ async fn serve(plan: Plan, json: bool, quiet: bool) -> anyhow::Result<()> {
     let socket = listener::bind(plan.listen)?;
     let address = socket.local_addr().context("cannot tell the port")?;
     let ready = Ready::new(&plan, address);
-    let patience = plan.options.patience;
+    let (patience, is_kept) = (plan.options.patience, plan.data.is_some());
     let sandbox = Sandbox::open(plan.data.as_deref(), plan.options)?;
     let counts = sandbox.counts()?;
     let stop = CancellationToken::new();
-    let (tasks, reports) = sandbox.serve(socket, address, stop.clone())?;
+    let running = sandbox.serve(socket, address, stop.clone())?;
+    let _place = is_kept.then(|| Place::tell(&ready.url));
     let said = if json {
         ready.say_json()
     } else {
@@ -54,14 +57,17 @@ async fn serve(plan: Plan, json: bool, quiet: bool) -> anyhow::Result<()> {
         _ => Err(error),
     })?;
     let (done, written) = tokio::sync::oneshot::channel();
+    let (waiting, reports) = (running.waiting(), running.reports);
     std::thread::spawn(move || {
         tell(reports, json, quiet);
+        // Where nobody reads that, it is stopped all the same.
+        let _ = say_stopped(waiting().unwrap_or(0), is_kept, json);
         let _ = done.send(());
     });
     signals.next().await;
     stop.cancel();
     // A try that is under way ends within its time, and is kept.
-    let ended = tokio::time::timeout(patience + Duration::from_secs(1), tasks.wait());
+    let ended = tokio::time::timeout(patience + Duration::from_secs(1), running.tasks.wait());
     tokio::select! {
         _ = ended => {}
         () = signals.next() => return Err(StartError::Forced.into()),
@@ -71,7 +77,7 @@ async fn serve(plan: Plan, json: bool, quiet: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Writes a line for each try until there are no more, and in JSON that it has stopped. Where nobody reads them they are not
+/// Writes a line for each try until there are no more. Where nobody reads them they are not
 /// written any more, and the sandbox goes on.
 fn tell(mut reports: mpsc::Receiver<Report>, json: bool, quiet: bool) {
     let mut is_read = !quiet;
@@ -88,8 +94,30 @@ fn tell(mut reports: mpsc::Receiver<Report>, json: bool, quiet: bool) {
         };
         is_read = written.and_then(|()| out.flush()).is_ok();
     }
+}
+
+/// What is said last.
+fn say_stopped(waiting: usize, is_kept: bool, json: bool) -> io::Result<()> {
+    let mut out = io::stdout().lock();
     if json {
-        let _ = writeln!(io::stdout(), "{}", json!({ "type": "stopped" }));
+        let object = json!({ "type": "stopped", "waiting": waiting, "kept": is_kept });
+        writeln!(out, "{object}")
+    } else {
+        writeln!(out, "{}", stopped(waiting, is_kept))
+    }
+}
+
+fn stopped(waiting: usize, is_kept: bool) -> String {
+    match (waiting, is_kept) {
+        (0, _) => "Stopped; no tries wait.".to_owned(),
+        (1, true) => "Stopped; 1 try waits and goes on at the next start.".to_owned(),
+        (n, true) => format!("Stopped; {n} tries wait and go on at the next start."),
+        (1, false) => {
+            "Stopped; 1 try that waited is gone: the state was in memory only.".to_owned()
+        }
+        (n, false) => {
+            format!("Stopped; {n} tries that waited are gone: the state was in memory only.")
+        }
     }
 }
 
@@ -110,11 +138,12 @@ fn line(report: &Report) -> String {
         _ if report.n > 1 => format!("delivered at try {}", report.n),
         _ => "delivered".to_owned(),
     };
+    // Of all events, since nobody knows which are yet to come.
+    let widest = NAMES.iter().map(|name| name.len()).max().unwrap_or(0);
     format!(
-        "{}  {:<20}  {:>7}  {:>6}  {after}  {}",
+        "{}  {:<widest$}  {answer:>11}  {:>6}  {after}  {}",
         Zoned::now().strftime("%H:%M:%S"),
         escape_for_terminal(&report.event),
-        answer,
         took(spent),
         escape_for_terminal(&report.url)
     )
@@ -226,5 +255,24 @@ impl Ready {
         };
         writeln!(out, "           cmhook sandbox fire email.opened{api}")?;
         out.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stop_says_what_waits() {
+        for (waiting, is_kept, said) in [
+            (0, true, "no tries wait."),
+            (1, true, "1 try waits and goes on"),
+            (3, true, "3 tries wait and go on"),
+            (1, false, "1 try that waited is gone"),
+            (3, false, "3 tries that waited are gone"),
+        ] {
+            let line = stopped(waiting, is_kept);
+            assert!(line.contains(said), "{line}");
+        }
     }
 }

@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use axum::body::Body;
 use axum::extract::Path;
 use axum::extract::Request;
 use axum::extract::rejection::PathRejection;
@@ -14,28 +15,36 @@ use tokio::time::timeout;
 
 use super::super::answer::{Mistakes, No};
 use super::super::{Shared, now};
-use crate::cakemail::sandbox::ACCOUNT;
+use crate::cakemail::sandbox::{ACCOUNT, LONGEST_BODY};
 
-/// Bytes of a body at most.
-const MOST: usize = 1 << 20;
 /// How long a body may take.
 const WITHIN: Duration = Duration::from_secs(30);
+/// What is read of a body that is too long, and how long that may take.
+const PASSED_OVER: (usize, Duration) = (64 << 20, Duration::from_secs(10));
 
 /// The body, whole.
 ///
 /// # Errors
 /// Where it is too long, does not come, or breaks off.
 pub(super) async fn body(request: Request) -> Result<Bytes, No> {
-    let too_large = || No::new(StatusCode::PAYLOAD_TOO_LARGE, "Request body too large");
     let announced = request.headers().get(header::CONTENT_LENGTH);
     let announced = announced.and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
-    if announced.is_some_and(|length| length > MOST as u64) {
+    let asks_first = request.headers().contains_key(header::EXPECT);
+    let mut body = request.into_body();
+    if announced.is_some_and(|length| length > LONGEST_BODY as u64) {
+        // Who asks before sending it does not send it then.
+        if !asks_first {
+            pass_over(&mut body).await;
+        }
         return Err(too_large());
     }
-    let reading = Limited::new(request.into_body(), MOST).collect();
+    let reading = Limited::new(&mut body, LONGEST_BODY).collect();
     match timeout(WITHIN, reading).await {
         Ok(Ok(body)) => Ok(body.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(too_large()),
+        Ok(Err(error)) if error.is::<LengthLimitError>() => {
+            pass_over(&mut body).await;
+            Err(too_large())
+        }
         Ok(Err(_)) => {
             let detail = "There was an error parsing the body";
             Err(No::new(StatusCode::BAD_REQUEST, detail))
@@ -45,6 +54,30 @@ pub(super) async fn body(request: Request) -> Result<Bytes, No> {
             "the body did not come",
         )),
     }
+}
+
+fn too_large() -> No {
+    let mebibytes = LONGEST_BODY >> 20;
+    let detail = format!(
+        "Request body too large: the sandbox takes at most {mebibytes} MiB ({LONGEST_BODY} bytes)"
+    );
+    No::new(StatusCode::PAYLOAD_TOO_LARGE, &detail)
+}
+
+/// Reads what comes. A connection that is closed while its client still sends is reset, and
+/// the client does not see the answer.
+async fn pass_over(body: &mut Body) {
+    let (most, within) = PASSED_OVER;
+    let reading = async {
+        let mut passed = 0;
+        while let Some(Ok(frame)) = body.frame().await {
+            passed += frame.data_ref().map_or(0, Bytes::len);
+            if passed > most {
+                break;
+            }
+        }
+    };
+    let _ = timeout(within, reading).await;
 }
 
 /// Lets in who shows a token.
