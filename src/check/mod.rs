@@ -5,11 +5,14 @@
 
 pub mod account;
 pub mod app;
+mod commands;
 pub mod config;
 pub mod public;
 pub mod store;
 pub mod surroundings;
 pub mod target;
+
+pub use commands::Commands;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]

@@ -1,12 +1,14 @@
 //! Commands of cmhook's that people are told to run.
 
-/// A command line that a shell takes as it stands.
+/// A command line of cmhook's that a shell takes as it stands.
 pub fn command(words: &[impl AsRef<str>]) -> String {
-    let words = words.iter().map(|word| quoted(word.as_ref()));
-    std::iter::once("cmhook".to_owned())
-        .chain(words)
-        .collect::<Vec<_>>()
-        .join(" ")
+    format!("cmhook {}", shell_words(words))
+}
+
+/// Words as a shell takes them.
+pub fn shell_words(words: &[impl AsRef<str>]) -> String {
+    let words: Vec<_> = words.iter().map(|word| quoted(word.as_ref())).collect();
+    words.join(" ")
 }
 
 /// A word as a shell takes it.
