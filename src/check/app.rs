@@ -46,8 +46,19 @@ pub struct Sample<'a> {
     pub event: &'a str,
     /// The label of the secret.
     pub secret: &'a str,
-    /// The scheme in which deliveries have come so far, where that is known.
-    pub seen: Option<Scheme>,
+    /// The schemes in which deliveries have come so far.
+    pub seen: &'a [Scheme],
+    /// How the account's deliveries are signed, where there is one.
+    pub signs: Option<Signs>,
+}
+
+/// How an account's deliveries are signed.
+#[derive(Debug, Clone, Copy)]
+pub struct Signs {
+    /// The scheme.
+    pub scheme: Scheme,
+    /// Whether that is more than what documents say: a sandbox tells.
+    pub is_certain: bool,
 }
 
 impl Asked {
@@ -93,40 +104,83 @@ pub fn signed(sample: &Sample<'_>, tried: &[Asked]) -> Check {
     };
     let (status, event) = (answer.status, sample.event);
     if first.is_taken() && first.took > CAKEMAIL_WAITS {
-        return Check::fail(
-            ID,
-            format!(
-                "`{target}` answers {status} to {event} after {}",
-                took(first.took)
-            ),
-        )
-        .cure("Cakemail gives up after 5 s and sends it again: answer first and work afterwards");
+        return too_slow(sample, first, status);
     }
     let taken: Vec<_> = tried.iter().filter(|asked| asked.is_taken()).collect();
     if !taken.is_empty() {
         return of_schemes(sample, tried, &taken);
     }
-    let check = Check::fail(
-        ID,
-        format!("`{target}` answers {status} to a signed {event}"),
-    );
+    if first.is_refused() {
+        return refused(sample, first, answer);
+    }
+    misdirected(sample, first, answer).unwrap_or_else(|| {
+        let found = format!("`{target}` answers {status} to a signed {event}");
+        Check::fail(ID, found).cure(match status {
+            500.. => "look for the reason in the app's own log; an app that compares signatures of different length with timingSafeEqual throws",
+            _ => "a 2xx is what Cakemail takes for success; anything else is sent again",
+        })
+    })
+}
+
+/// What the answer to an unsigned sample means where there is no secret to sign with: whether
+/// the app answers at all, at that path, and in time.
+pub fn without_secret(sample: &Sample<'_>, asked: &Asked) -> Check {
+    const ID: &str = "signed";
+    const CURE: &str = "give the secret with `--secret` or CMHOOK_SECRET";
+    let target = sample.target;
+    let answer = match &asked.answer {
+        Ok(answer) => answer,
+        Err(failure) => {
+            return Check::fail(ID, format!("`{target}`: {}", failure.message))
+                .cure(&*failure.hint);
+        }
+    };
+    if asked.took > CAKEMAIL_WAITS {
+        return too_slow(sample, asked, answer.status);
+    }
+    misdirected(sample, asked, answer).unwrap_or_else(|| {
+        let found = format!(
+            "no secret is known to sign with; `{target}` answers {} to an unsigned {}",
+            answer.status, sample.event
+        );
+        Check::skip(ID, found).cure(CURE)
+    })
+}
+
+fn too_slow(sample: &Sample<'_>, asked: &Asked, status: u16) -> Check {
+    let Sample { target, event, .. } = sample;
+    let time = took(asked.took);
+    Check::fail(
+        "signed",
+        format!("`{target}` answers {status} to {event} after {time}"),
+    )
+    .cure("Cakemail gives up after 5 s and sends it again: answer first and work afterwards")
+}
+
+/// Nobody is at that path, or somebody who points elsewhere.
+fn misdirected(sample: &Sample<'_>, asked: &Asked, answer: &Answer) -> Option<Check> {
+    const ID: &str = "signed";
+    let (target, event, status) = (sample.target, sample.event, answer.status);
     match status {
-        400 | 401 | 403 => refused(sample, first, answer),
         300..400 => {
             let to = answer.headers.get("location");
-            let to = to.map_or_else(String::new, |to| format!(" and points to {}", value_text(to)));
-            Check::fail(ID, format!("`{target}` answers {status}{to}: redirects of deliveries are not followed"))
-                .cure("have the app answer at this very path, or name the path that it points to as the target")
+            let to = to.map_or_else(String::new, |to| {
+                format!(" and points to {}", value_text(to))
+            });
+            Some(Check::fail(ID, format!("`{target}` answers {status}{to}: redirects of deliveries are not followed"))
+                .cure("have the app answer at this very path, or name the path that it points to as the target"))
         }
         404 | 405 => {
-            let found = format!("`{target}` answers {status} to a POST of {event} to {}", first.path);
-            Check::fail(ID, found).cure(format!(
+            let found = format!(
+                "`{target}` answers {status} to a POST of {event} to {}",
+                asked.path
+            );
+            Some(Check::fail(ID, found).cure(format!(
                 "is that the path of the app's webhook? Give it with the target, such as {}/webhooks/cakemail",
                 target.authority()
-            ))
+            )))
         }
-        500.. => check.cure("look for the reason in the app's own log; an app that compares signatures of different length with timingSafeEqual throws"),
-        _ => check.cure("a 2xx is what Cakemail takes for success; anything else is sent again"),
+        _ => None,
     }
 }
 
@@ -138,48 +192,74 @@ fn of_schemes(sample: &Sample<'_>, tried: &[Asked], taken: &[&Asked]) -> Check {
         event,
         secret,
         seen,
+        signs,
     } = *sample;
-    let names: Vec<_> = taken.iter().map(|asked| asked.scheme.name()).collect();
-    let status = taken
-        .first()
-        .and_then(|asked| asked.status())
-        .unwrap_or_default();
-    let slowest = taken
-        .iter()
-        .map(|asked| asked.took)
-        .max()
-        .unwrap_or_default();
-    let found = format!(
-        "`{target}` answers {status} to a signed {event} within {} ({}; secret `{secret}`)",
-        took(slowest),
-        listed(&names)
-    );
-    let is_seen_taken = seen.is_some_and(|seen| taken.iter().any(|asked| asked.scheme == seen));
-    if taken.len() == tried.len() || is_seen_taken {
-        return Check::ok(ID, found);
-    }
+    let of = |asked: &&Asked| asked.status().unwrap_or_default();
+    let status = taken.first().map(of).unwrap_or_default();
+    let is_refused = |scheme: Scheme| {
+        let asked = tried.iter().find(|asked| asked.scheme == scheme);
+        asked.is_some_and(|asked| !asked.is_taken())
+    };
+    let said_to = |scheme: Scheme| {
+        let asked = tried.iter().find(|asked| asked.scheme == scheme);
+        let said = asked.and_then(Asked::status);
+        said.map_or_else(|| "nothing".to_owned(), |status| status.to_string())
+    };
     let wants: Vec<_> = taken.iter().map(|asked| written(asked.scheme)).collect();
-    let other = tried.iter().find(|asked| match seen {
-        Some(seen) => asked.scheme == seen,
-        None => !asked.is_taken(),
-    });
-    let refused = other.map_or_else(String::new, |asked| {
-        let said = asked
-            .status()
-            .map_or_else(|| "nothing".to_owned(), |status| status.to_string());
-        format!(", and {said} to one in {}", written(asked.scheme))
-    });
-    let found = format!(
-        "`{target}` answers {status} to a signature in {}{refused}",
-        listed(&wants)
-    );
-    match seen {
-        Some(seen) => Check::fail(ID, format!("{found}, which is how deliveries come"))
-            .cure(format!("have the app read {}", written(seen))),
-        None => Check::warn(ID, found).cure(
-            "Cakemail's documents name all of X-Cakemail-Signature in hex and in base64 and X-Signature in base64: have the app take each, or see in `cmhook list` which one comes to you",
-        ),
+    let but = |scheme: Scheme| {
+        format!(
+            "`{target}` answers {status} to a signature in {}, and {} to one in {}",
+            listed(&wants),
+            said_to(scheme),
+            written(scheme)
+        )
+    };
+    let read = |scheme: Scheme| format!("have the app read {} too", written(scheme));
+    let refused_of_account = signs.filter(|signs| is_refused(signs.scheme));
+    if let Some(Signs {
+        scheme,
+        is_certain: true,
+    }) = refused_of_account
+    {
+        let found = format!("{}, which is how this sandbox signs", but(scheme));
+        return Check::fail(ID, found).cure(read(scheme));
     }
+    if let [first, ..] = *seen
+        && seen.iter().all(|scheme| is_refused(*scheme))
+    {
+        let found = format!("{}, which is how deliveries come", but(first));
+        return Check::fail(ID, found).cure(read(first));
+    }
+    if let Some(Signs { scheme, .. }) = refused_of_account {
+        let found = format!(
+            "{}, which is how Cakemail's API signs by its guide",
+            but(scheme)
+        );
+        return Check::warn(ID, found).cure(read(scheme));
+    }
+    if let Some(scheme) = seen.iter().copied().find(|scheme| is_refused(*scheme)) {
+        let found = format!("{}, in which deliveries have come too", but(scheme));
+        return Check::warn(ID, found).cure(read(scheme));
+    }
+    let refused = tried.iter().find(|asked| !asked.is_taken());
+    if let Some(refused) = refused
+        && seen.is_empty()
+        && signs.is_none()
+    {
+        return Check::warn(ID, but(refused.scheme)).cure(
+            "Cakemail's documents name all of X-Cakemail-Signature in hex and in base64 and X-Signature in base64: have the app take each, or see in `cmhook list` which one comes to you",
+        );
+    }
+    let names: Vec<_> = taken.iter().map(|asked| asked.scheme.name()).collect();
+    let slowest = taken.iter().map(|asked| asked.took).max();
+    let time = took(slowest.unwrap_or_default());
+    Check::ok(
+        ID,
+        format!(
+            "`{target}` answers {status} to a signed {event} within {time} ({}; secret `{secret}`)",
+            listed(&names)
+        ),
+    )
 }
 
 /// It refuses a right signature, whatever its scheme.

@@ -5,11 +5,14 @@
 
 pub mod account;
 pub mod app;
+mod commands;
 pub mod config;
 pub mod public;
 pub mod store;
 pub mod surroundings;
 pub mod target;
+
+pub use commands::Commands;
 
 /// How a check came out.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -205,6 +208,20 @@ pub(crate) fn listed(items: &[impl AsRef<str>]) -> String {
     }
 }
 
+/// More than this are counted rather than listed.
+const MANY: usize = 3;
+
+/// `a, b, c and 4 more`.
+pub(crate) fn some(items: &[impl AsRef<str>]) -> String {
+    match items.len().checked_sub(MANY) {
+        Some(more) if more > 0 => {
+            let first: Vec<_> = items[..MANY].iter().map(AsRef::as_ref).collect();
+            format!("{} and {more} more", first.join(", "))
+        }
+        _ => listed(items),
+    }
+}
+
 /// `1 webhook`, `2 webhooks`.
 pub(crate) fn counted(count: usize, what: &str) -> String {
     let s = if count == 1 { "" } else { "s" };
@@ -235,6 +252,8 @@ mod tests {
         assert_eq!(listed(&[] as &[&str]), "");
         assert_eq!(listed(&["a"]), "a");
         assert_eq!(listed(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(some(&["a", "b", "c"]), "a, b and c");
+        assert_eq!(some(&["a", "b", "c", "d", "e"]), "a, b, c and 2 more");
         assert_eq!(counted(1, "webhook"), "1 webhook");
     }
 }

@@ -5,6 +5,7 @@
 
 mod account;
 mod address;
+mod command;
 pub mod credentials;
 mod file;
 mod origin;
@@ -25,6 +26,7 @@ use secrecy::SecretString;
 
 pub use account::{AccountSettings, DEFAULT_API, api_url};
 pub use address::address;
+pub use command::{command, shell_words};
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_config_folder, user_data_folder};
 pub use register::{RegisterSettings, WantedEvent};
 pub use relay::{is_name, relay_url};

@@ -145,10 +145,13 @@ fn events_that_are_not_sent_have_the_command_that_makes_them() {
             "fail",
             "no active webhook sends Email.Opened and Email.Clicked",
         )
-        .cure("events", &format!("`cmhook webhooks unarchive {archived}`"))
         .cure(
             "events",
-            &format!("`cmhook webhooks create -u {public} -e Email.Opened`"),
+            &format!("`cmhook webhooks unarchive {archived} --api {api}`"),
+        )
+        .cure(
+            "events",
+            &format!("`cmhook webhooks create -u {public} -e Email.Opened --api {api}`"),
         )
         .is("urls", "warn", "127.0.0.1:9 refuses connections");
     run("campaign.sent", 0).is("events", "warn", "campaign.sent");
@@ -166,30 +169,137 @@ fn events_that_are_not_sent_have_the_command_that_makes_them() {
 fn keys_are_compared_with_the_secrets() {
     let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
     let alive = Upstream::start();
-    let (_, key) = sandbox.register("Email.Opened", &format!("http://{}/", alive.address()));
+    let public = format!("http://{}/", alive.address());
+    let (id, key) = sandbox.register("Email.Opened", &public);
     let api = sandbox.url();
     let known = format!("opened={key}");
     let old = format!("old={SECRET}");
-    let args = ["--api", &*api, "--secret"];
-    let with = |secrets: &[&str], code| place.checks(&[&args[..], secrets].concat(), code);
-    with(&[&known], 0).is("secrets", "ok", "the keys of 1 webhook are known");
-    with(&[&known, "--secret", &old], 0).is(
+    let args = ["--api", &*api, "--no-send"];
+    let here = ["--public-url", &*public];
+    let with = |more: &[&str], code| place.checks(&[&args[..], more].concat(), code);
+    // Whose they are is not known, and no matter of this machine.
+    with(&[], 0).is("secrets", "skip", "which webhooks point here is not known");
+    with(&["--secret", &known], 0).is("secrets", "ok", "the secret `opened` is known here");
+    with(&["--secret", &old], 0).is("secrets", "warn", "`old` belongs to no active webhook");
+    let with = |more: &[&str], code| place.checks(&[&args[..], &here, more].concat(), code);
+    with(&["--secret", &known], 0).is("secrets", "ok", "the keys of 1 webhook are known");
+    with(&["--secret", &known, "--secret", &old], 0).is(
         "secrets",
         "warn",
         "`old` belongs to no active webhook",
     );
-    with(&[&old], 1).is("secrets", "fail", "do not verify");
+    with(&["--secret", &old], 1)
+        .is("secrets", "fail", "do not verify")
+        .cure(
+            "secrets",
+            &format!("`cmhook webhooks get {id} --show-secrets --api {api}`"),
+        );
+    with(&[], 1).is("secrets", "fail", "no secret is known here");
 }
 
 #[test]
-fn the_app_is_sent_samples_that_are_signed_with_the_webhooks_key() {
+fn the_app_is_sent_samples_that_are_signed_with_the_key_of_a_webhook_that_points_to_it() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let app = Upstream::start();
+    sandbox.register("Email.Opened", &format!("http://{}/hook", app.address()));
+    let api = sandbox.url();
+    place.checks(&["-f", &app.target(), "--api", &api], 0).is(
+        "signed",
+        "ok",
+        "secret `Email.Opened ",
+    );
+    let other = Upstream::start();
+    place.checks(&["-f", &other.target(), "--api", &api], 0).is(
+        "signed",
+        "skip",
+        "no secret is known",
+    );
+}
+
+#[test]
+fn a_listeners_own_url_is_here_for_a_sandbox() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let relay = Relay::open(&[]);
+    let listener = relay.agent_in(&place.home, None, &[]);
+    let local = listener
+        .address()
+        .to_string()
+        .replace("127.0.0.1", "localhost");
+    sandbox.register("Email.Opened", &format!("http://{local}/"));
+    sandbox.register("Email.Sent", DEAD);
+    place
+        .checks(&["--api", &sandbox.url(), "--events", "email.opened"], 1)
+        .is("webhooks", "ok", "2 active, 0 archived; 1 points to")
+        .is("events", "ok", "Email.Opened is sent")
+        .is("urls", "warn", "127.0.0.1:9")
+        .is("secrets", "fail", "deliveries of Email.Opened (");
+}
+
+#[test]
+fn cures_carry_the_flags_that_were_given() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    place.write("own.toml", "");
+    let api = sandbox.url();
+    let events = ["--events", "email.opened", "--config", "own.toml"];
+    let args = ["-f", "3000", "--api", &*api, "--account", "17"];
+    let account = format!("--api {api} --account 17 --config own.toml");
+    place
+        .checks(&[&args[..], &events].concat(), 1)
+        .cure(
+            "events",
+            &format!("`cmhook listen -f 3000 --register --events email.opened {account}`"),
+        )
+        .cure(
+            "webhooks",
+            &format!("`cmhook listen -f 3000 --register --events email.opened {account}`"),
+        );
+    // What the environment says, it says to the next command too.
+    let variables = [("CAKEMAIL_API_BASE", &*api), ("CMHOOK_FORWARD", "3000")];
+    place
+        .checks_with(&events[..2], &variables, 1)
+        .cure("events", "`cmhook listen --register --events email.opened`");
+    place
+        .checks_with(
+            &["--api", "https://api.example.invalid"],
+            &[("CAKEMAIL_EMAIL", "me@example.com")],
+            1,
+        )
+        .cure("api", "`cmhook login --api https://api.example.invalid`");
+}
+
+#[test]
+fn long_lists_are_cut_and_what_is_not_tried_is_counted() {
     let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
     let alive = Upstream::start();
-    let (_, key) = sandbox.register("Email.Opened", &format!("http://{}/", alive.address()));
-    let app = app(&key, &Scheme::ALL);
-    let checks = place.checks(&["-f", &app.target(), "--api", &sandbox.url()], 1);
-    checks.is("signed", "ok", "secret `Email.Opened ");
-    checks.is("secrets", "fail", "no secret is known here");
+    let public = format!("http://{}", alive.address());
+    for event in [
+        "Email.Opened",
+        "Email.Sent",
+        "Email.Clicked",
+        "Email.Bounced",
+        "Email.Queued",
+    ] {
+        sandbox.register(event, &public);
+    }
+    for n in 0..25 {
+        sandbox.register("Email.Opened", &format!("http://127.0.0.1:9/{n}"));
+    }
+    let args = ["--api", &*sandbox.url(), "--public-url", &public];
+    place
+        .checks(&args, 1)
+        .is("webhooks", "ok", "5 point to")
+        .is("webhooks", "ok", " and 2 more")
+        .is("secrets", "fail", " and 2 more")
+        .is("urls", "warn", "; and 17 others; 5 more were not tried");
+    for n in 25..101 {
+        sandbox.register("Email.Opened", &format!("http://127.0.0.1:9/{n}"));
+    }
+    // Those that point here are asked first.
+    place.checks(&args, 1).is(
+        "secrets",
+        "fail",
+        " and 2 more; 6 active webhooks were each not asked for its key",
+    );
 }
 
 #[test]
@@ -239,5 +349,8 @@ fn what_a_listener_has_registered_is_well() {
             "warn",
             "0 active, 1 archived: Cakemail sends nothing",
         )
-        .cure("events", &format!("`cmhook webhooks unarchive {id}`"));
+        .cure(
+            "events",
+            &format!("start `cmhook listen --register --events email.opened --api {api}`"),
+        );
 }

@@ -148,7 +148,7 @@ fn an_app_that_throws_at_a_wrong_signature_is_told_so() {
         })
     });
     let checks = place.checks(&["-f", &app.target()], 0);
-    checks.is("signed", "skip", "no secret is known");
+    checks.is("signed", "skip", "no secret is known to sign with; ");
     checks
         .is("unsigned", "warn", "answers 500")
         .cure("unsigned", "timingSafeEqual");
@@ -167,29 +167,105 @@ fn an_app_that_knows_one_scheme_only_is_named_which() {
         .cure("signed", "X-Signature in base64");
 }
 
-#[test]
-fn an_app_that_wants_hex_fails_where_base64_comes() {
-    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+/// A listener's store with deliveries in these schemes, one after the other.
+fn with_deliveries(place: &Place, schemes: &[Scheme]) {
     let sink = Upstream::start();
     let mut listener = place.listener(&["-f", &sink.target(), "--secret", &secret()]);
-    // What cmhook makes itself says nothing of how Cakemail signs.
-    let header = sign(Scheme::ApiBase64, SECRET, BODY);
-    post(listener.address(), Some(&header), BODY);
-    let delivery = listener.delivery();
-    listener.attempt(&delivery);
+    for scheme in schemes {
+        let header = sign(*scheme, SECRET, BODY);
+        post(listener.address(), Some(&header), BODY);
+        let delivery = listener.delivery();
+        listener.attempt(&delivery);
+    }
+    listener.stop();
+}
+
+#[test]
+fn an_app_that_wants_hex_fails_where_base64_comes() {
+    let place = Place::new();
+    with_deliveries(&place, &[Scheme::ApiBase64]);
     let app = app(SECRET, &[Scheme::CakemailHex]);
-    let args = [
-        "-f",
-        &app.target(),
-        "--secret",
-        &secret(),
-        "--api",
-        &sandbox.url(),
-    ];
     place
-        .checks(&args, 1)
+        .checks(&["-f", &app.target(), "--secret", &secret()], 1)
         .is("signed", "fail", "which is how deliveries come")
         .cure("signed", "have the app read X-Signature in base64");
+}
+
+#[test]
+fn what_came_last_does_not_hide_what_came_before() {
+    let both = [Scheme::ApiBase64, Scheme::CakemailHex];
+    for schemes in [both, [both[1], both[0]]] {
+        let place = Place::new();
+        with_deliveries(&place, &schemes);
+        let app = app(SECRET, &[Scheme::CakemailHex]);
+        place
+            .checks(&["-f", &app.target(), "--secret", &secret()], 0)
+            .is("signed", "warn", "in which deliveries have come too")
+            .cure("signed", "have the app read X-Signature in base64 too");
+    }
+}
+
+#[test]
+fn a_sandbox_says_how_it_signs_whatever_has_come_so_far() {
+    let place = Place::new();
+    with_deliveries(&place, &[Scheme::CakemailHex]);
+    let app = app(SECRET, &[Scheme::CakemailHex]);
+    let with = |sandbox: &Sandbox, code| {
+        let api = sandbox.url();
+        let secret = secret();
+        let args = ["-f", &app.target(), "--secret", &secret, "--api", &api];
+        place.checks(&args, code)
+    };
+    with(&Sandbox::start(&[]), 1)
+        .is(
+            "signed",
+            "fail",
+            "and 401 to one in X-Signature in base64, which is how this sandbox signs",
+        )
+        .cure("signed", "have the app read X-Signature in base64 too");
+    with(&Sandbox::start(&["--scheme", "cakemail-hex"]), 0).is("signed", "ok", "cakemail-hex");
+}
+
+#[test]
+fn an_account_at_cakemail_is_likely_to_sign_as_the_guide_says() {
+    let place = Place::new();
+    let api = Upstream::answering(|_, _| {
+        let body = r#"{"pagination":{"count":0},"data":[]}"#;
+        http::Response::new(body.into())
+    });
+    let app = app(SECRET, &[Scheme::CakemailHex]);
+    let api = format!("http://{}", api.address());
+    let args = ["-f", &app.target(), "--secret", &secret(), "--api", &api];
+    place
+        .checks(&args, 0)
+        .is("signed", "warn", "how Cakemail's API signs by its guide");
+}
+
+#[test]
+fn without_a_secret_the_path_and_the_time_are_looked_at_all_the_same() {
+    let place = Place::new();
+    for (status, code, how, cure) in [
+        (404, 1, "fail", "the path of the app's webhook"),
+        (302, 1, "fail", "have the app answer at this very path"),
+        (401, 0, "skip", "--secret"),
+        (200, 0, "skip", "--secret"),
+    ] {
+        let app = Upstream::answering(move |_, _| answer(status));
+        place
+            .checks(&["-f", &app.target()], code)
+            .is("signed", how, &format!("answers {status}"))
+            .cure("signed", cure);
+    }
+    let slow = Upstream::serving("127.0.0.1:0", |_, _| {
+        Box::pin(async {
+            tokio::time::sleep(Duration::from_secs(20)).await;
+            answer(200)
+        })
+    });
+    place
+        .checks(&["-f", &slow.target(), "--timeout", "300ms"], 1)
+        .is("signed", "fail", "did not answer within 300 ms")
+        .is("forged", "skip", "does not answer");
 }
 
 #[test]

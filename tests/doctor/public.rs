@@ -6,6 +6,7 @@ use crate::kit::{Place, SECRET, saying};
 use crate::support::listener::home;
 use crate::support::raw::{ask, request};
 use crate::support::relay::{Relay, public_path};
+use crate::support::sandbox::Sandbox;
 use crate::support::sender::post;
 use crate::support::upstream::Upstream;
 
@@ -73,6 +74,46 @@ fn without_a_listener_a_tunnel_is_opened_for_a_moment() {
             "which has not the name `other` (it has shop)",
         )
         .is("canary", "skip", "lets no tunnel in");
+}
+
+#[test]
+fn a_webhook_is_made_for_a_url_only_that_the_next_listener_has_too() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let api = sandbox.url();
+    let open = Relay::open(&[]);
+    let relay = open.ready["url"].as_str().unwrap().to_owned();
+    let args = |relay: &str| {
+        let args = ["--relay", relay, "--api", &api, "--events", "email.opened"];
+        args.map(str::to_owned)
+    };
+    let run = |relay: &str, variables: &[(&str, &str)]| {
+        let args = args(relay);
+        let args: Vec<&str> = args.iter().map(String::as_str).collect();
+        place.checks_with(&args, variables, 1)
+    };
+    let checks = run(&relay, &[]);
+    let listen = format!(
+        "start `cmhook listen --relay {relay} --register --events email.opened --api {api}`"
+    );
+    checks.is("canary", "ok", "open for this only");
+    assert_eq!(checks.one("events")["cure"], *listen);
+    assert_eq!(checks.one("webhooks")["cure"], *listen);
+    // Nor while one runs, since the next one has another.
+    let listener = open.agent_in(&place.home, None, &[]);
+    let checks = run(&relay, &[]);
+    let again =
+        format!("start the listener again with `--register --events email.opened --api {api}`");
+    assert_eq!(checks.one("events")["cure"], *again);
+    listener.stop();
+    // A token's name stays.
+    let closed = Relay::start(&[]);
+    let variables = token(&closed);
+    let relay = closed.ready["url"].as_str().unwrap().to_owned();
+    let checks = run(&relay, &[(variables[0].0, &variables[0].1)]);
+    checks.cure(
+        "events",
+        &format!("`cmhook webhooks create -u {relay}/t/shop -e Email.Opened --api {api}`, or start `cmhook listen"),
+    );
 }
 
 #[test]

@@ -19,12 +19,21 @@ fn at_url(home: &std::rc::Rc<tempfile::TempDir>, sandbox: &Sandbox, events: &str
 fn the_next_one_archives_what_a_killed_one_has_made_and_only_that() {
     let sandbox = Sandbox::start(&["--seed", "1"]);
     let home = new_home();
-    let (before, _) = sandbox.register("Email.Opened", URL);
+    // A slash at the end makes no other URL of it.
+    let (before, _) = sandbox.register("Email.Opened", &format!("{URL}/"));
     let mut killed = at_url(&home, &sandbox, "email.opened,email.sent");
     killed.process.stderr.find("a warning", |line| {
         line.contains("other webhooks send Email.Opened to this URL too")
             .then_some(())
     });
+    let shows = format!(
+        "`cmhook webhooks get {before} --show-secrets --api {}`",
+        sandbox.url()
+    );
+    killed
+        .process
+        .stderr
+        .find("its hint", |line| line.contains(&shows).then_some(()));
     killed.process.kill();
     assert_eq!(files(home.path()).len(), 1);
     // The user makes one that looks the same.

@@ -3,18 +3,23 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use futures_util::{StreamExt as _, stream};
-use http::{Method, Uri};
+use http::{HeaderMap, Method, Uri};
 use secrecy::ExposeSecret as _;
+use serde_json::Value;
 
 use super::Doctor;
 use super::canary::{life, probe};
+use super::facts::Heard;
 use crate::account::api::Seen;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::check::Check;
-use crate::check::account::{Account, Known, Life, clock, secrets, urls};
-use crate::check::public::plain;
+use crate::check::account::{Account, Known, Life, Secrets, clock, urls};
+use crate::check::app::Signs;
+use crate::check::public::{leads_to, plain};
+use crate::config::Target;
+use crate::delivery::Scheme;
 use crate::delivery::words::took;
 use crate::http::line::is_loopback;
 
@@ -33,14 +38,24 @@ pub(super) struct Opened {
     api: Check,
     seen: Seen,
     shown: String,
+    /// The scheme that it signs in.
+    scheme: Scheme,
     /// `None` where the API gave none.
     got: Option<Got>,
 }
 
 struct Got {
     webhooks: Vec<Webhook>,
-    /// Of active ones, in their order.
+    /// Of active ones, as far as they were asked for.
     keys: Vec<(String, Option<Secret>)>,
+}
+
+impl Got {
+    /// `None` where it was not asked for.
+    fn key(&self, webhook: &Webhook) -> Option<&Option<Secret>> {
+        let found = self.keys.iter().find(|(id, _)| *id == webhook.id);
+        found.map(|(_, key)| key)
+    }
 }
 
 impl Opened {
@@ -48,10 +63,19 @@ impl Opened {
         self.seen.sandbox
     }
 
-    /// Any key, to sign with.
-    pub(super) fn first_key(&self) -> Option<Secret> {
+    /// How deliveries of the account are signed, where there is one.
+    pub(super) fn signs(&self) -> Option<Signs> {
+        self.got.as_ref().map(|_| Signs {
+            scheme: self.scheme,
+            is_certain: self.seen.sandbox,
+        })
+    }
+
+    /// The key of a webhook that leads to one of these URLs, to sign with.
+    pub(super) fn key_near(&self, urls: &[String]) -> Option<Secret> {
         let got = self.got.as_ref()?;
-        got.keys.iter().find_map(|(_, key)| key.clone())
+        let mut near = active(&got.webhooks).filter(|webhook| leads_to_any(webhook, urls));
+        near.find_map(|webhook| got.key(webhook)?.clone())
     }
 
     fn closed(shown: String, api: Check) -> Self {
@@ -59,6 +83,7 @@ impl Opened {
             api,
             seen: Seen::default(),
             shown,
+            scheme: Scheme::ApiBase64,
             got: None,
         }
     }
@@ -81,7 +106,8 @@ impl Doctor<'_> {
                     Trouble::NoCredentials { half: None, .. } => Check::skip(ID, why),
                     _ => Check::fail(ID, why),
                 };
-                return Opened::closed(String::new(), check.cure(trouble.hint()));
+                let cure = self.commands.completed(&trouble.hint());
+                return Opened::closed(String::new(), check.cure(cure));
             }
         };
         let from = credentials.from();
@@ -96,7 +122,8 @@ impl Doctor<'_> {
                 } else {
                     format!("{shown}: {said}")
                 };
-                let check = Check::fail(ID, said).cure(error.trouble.hint());
+                let cure = self.commands.completed(&error.trouble.hint());
+                let check = Check::fail(ID, said).cure(cure);
                 return Opened {
                     seen: api.seen(),
                     ..Opened::closed(shown, check)
@@ -112,39 +139,75 @@ impl Doctor<'_> {
             .account
             .map_or_else(String::new, |account| format!(", account {account}"));
         let found = format!("{shown}{sandbox} answers{time} (credentials from {from}{account})");
+        let (near, scheme) = (self.near().await, self.scheme_of(&api, seen.sandbox).await);
         Opened {
             api: Check::ok(ID, found),
             seen,
             shown,
+            scheme,
             got: Some(Got {
-                keys: keys(&api, &webhooks).await,
+                keys: keys(&api, &webhooks, &near).await,
                 webhooks,
             }),
         }
     }
 
-    /// The keys of the active webhooks that point here, or of all where it is not known
-    /// where here is.
-    pub(super) async fn keys_here(&self) -> Vec<Secret> {
+    /// A sandbox signs as it was told to; Cakemail as its API's guide says.
+    async fn scheme_of(&self, api: &Api, is_sandbox: bool) -> Scheme {
+        if !is_sandbox {
+            return Scheme::ApiBase64;
+        }
+        let url = format!("{}/sandbox", api.shown().trim_end_matches('/'));
+        let web = self.web();
+        let asked = web.ask(Method::GET, &url, HeaderMap::new(), Bytes::new());
+        let about = asked.await.ok();
+        let about: Option<Value> = about.and_then(|page| serde_json::from_slice(&page.body).ok());
+        let scheme = about.and_then(|about| Scheme::from_name(about["scheme"].as_str()?));
+        scheme.unwrap_or(Scheme::ApiBase64)
+    }
+
+    /// The URLs by which this machine is reached, as far as flags and listener say.
+    pub(super) async fn near(&self) -> Vec<String> {
+        let heard = self.listening().await.heard();
+        let public = [
+            self.configured.settings.public_url.as_deref(),
+            heard.and_then(Heard::own_url),
+            heard.and_then(Heard::public_url),
+        ];
+        let mut urls: Vec<String> = public.into_iter().flatten().map(str::to_owned).collect();
+        // Nobody else can call what is on this machine only.
+        if is_loopback(&self.configured.settings.account.api)
+            && let Some(heard) = heard
+        {
+            let by_name = heard.url.replacen("127.0.0.1", "localhost", 1);
+            urls.extend([heard.url.clone(), by_name]);
+        }
+        urls
+    }
+
+    /// All of them.
+    async fn here(&self) -> Vec<String> {
+        let mut urls: Vec<String> = self.way().await.url.iter().cloned().collect();
+        for url in self.near().await {
+            if !urls.contains(&url) {
+                urls.push(url);
+            }
+        }
+        urls
+    }
+
+    /// The keys of the active webhooks that point here, or with a sandbox to the app itself.
+    pub(super) async fn keys_here(&self, app: &Target) -> Vec<Secret> {
         let Some(got) = &self.opened().await.got else {
             return Vec::new();
         };
-        let public = self.way().await.url.as_deref();
-        let ours = |id: &str| {
-            self.about(got, public)
-                .ours()
-                .any(|webhook| webhook.id == id)
-        };
-        let keys = got.keys.iter().filter(|(id, _)| ours(id));
-        keys.filter_map(|(_, key)| key.clone()).collect()
-    }
-
-    fn about<'a>(&'a self, got: &'a Got, public: Option<&'a str>) -> Account<'a> {
-        Account {
-            webhooks: &got.webhooks,
-            public,
-            events: &self.configured.events,
+        let mut urls = self.here().await;
+        if is_loopback(&self.configured.settings.account.api) {
+            urls.push(app.to_string());
         }
+        let ours = active(&got.webhooks).filter(|webhook| leads_to_any(webhook, &urls));
+        ours.filter_map(|webhook| got.key(webhook)?.clone())
+            .collect()
     }
 
     pub(super) async fn account_checks(&self) -> Vec<Check> {
@@ -160,8 +223,15 @@ impl Doctor<'_> {
             );
             return checks;
         };
-        let public = self.way().await.url.as_deref();
-        let account = self.about(got, public);
+        let (way, here) = (self.way().await, self.here().await);
+        let account = Account {
+            webhooks: &got.webhooks,
+            here: &here,
+            lasting: way.url.as_deref().filter(|_| way.is_lasting),
+            is_listening: self.listening().await.heard().is_some(),
+            events: &self.configured.events,
+            commands: &self.commands,
+        };
         checks.push(account.webhooks());
         checks.push(account.events());
         checks.push(account.duplicates());
@@ -177,12 +247,12 @@ impl Doctor<'_> {
     async fn urls(&self, opened: &Opened, got: &Got, account: &Account<'_>) -> Check {
         let mut distinct: Vec<String> = Vec::new();
         for webhook in active(&got.webhooks) {
-            let is_here = account.public.is_some() && account.is_ours(webhook);
             let url = plain(&webhook.url);
-            if !is_here && !distinct.contains(&url) {
+            if !account.is_ours(webhook) && !distinct.contains(&url) {
                 distinct.push(url);
             }
         }
+        let more = distinct.len().saturating_sub(URLS);
         distinct.truncate(URLS);
         let web = self.web();
         let tried = distinct.into_iter().map(|url| {
@@ -198,7 +268,7 @@ impl Doctor<'_> {
                 (url, life)
             }
         });
-        urls(&join_all(tried).await)
+        urls(&join_all(tried).await, more, &self.commands)
     }
 
     async fn secrets(&self, got: &Got, account: &Account<'_>) -> Check {
@@ -206,7 +276,7 @@ impl Doctor<'_> {
         let heard = self.listening().await.heard();
         let mut ours = Vec::new();
         for webhook in account.ours() {
-            let Some((_, key)) = got.keys.iter().find(|(id, _)| *id == webhook.id) else {
+            let Some(key) = got.key(webhook) else {
                 continue;
             };
             let is_own = |key: &Secret| own.iter().any(|own| own.is_same(key));
@@ -220,13 +290,22 @@ impl Doctor<'_> {
                 by_listener,
             });
         }
-        let all: Vec<_> = got
-            .keys
-            .iter()
-            .filter_map(|(_, key)| key.as_ref())
-            .collect();
-        secrets(own, &ours, &all)
+        let secrets = Secrets {
+            own,
+            ours: (!account.here.is_empty()).then_some(ours),
+            all: got
+                .keys
+                .iter()
+                .filter_map(|(_, key)| key.as_ref())
+                .collect(),
+            unasked: active(&got.webhooks).count().saturating_sub(got.keys.len()),
+        };
+        secrets.check(&self.commands)
     }
+}
+
+fn leads_to_any(webhook: &Webhook, urls: &[String]) -> bool {
+    urls.iter().any(|url| leads_to(&webhook.url, url))
 }
 
 fn active(webhooks: &[Webhook]) -> impl Iterator<Item = &Webhook> {
@@ -235,8 +314,11 @@ fn active(webhooks: &[Webhook]) -> impl Iterator<Item = &Webhook> {
         .filter(|webhook| webhook.status == WebhookStatus::Active)
 }
 
-async fn keys(api: &Api, webhooks: &[Webhook]) -> Vec<(String, Option<Secret>)> {
-    let asked = active(webhooks).take(KEYS).map(|webhook| async move {
+/// Asks for keys, first for those of webhooks that lead to one of the URLs.
+async fn keys(api: &Api, webhooks: &[Webhook], near: &[String]) -> Vec<(String, Option<Secret>)> {
+    let mut first: Vec<&Webhook> = active(webhooks).collect();
+    first.sort_by_key(|webhook| !leads_to_any(webhook, near));
+    let asked = first.into_iter().take(KEYS).map(|webhook| async move {
         let got = api.get(&webhook.id).await.ok();
         let key = got.and_then(|got| got.key).and_then(|key| {
             let label = format!("{} {}", webhook.event, webhook.id);

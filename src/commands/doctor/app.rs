@@ -200,23 +200,28 @@ impl Doctor<'_> {
                 .map(|id| Check::skip(id, &*why))
                 .into();
         };
-        let secret = self.secret_of(app.event).await;
-        let signed = match &secret {
-            None => Check::skip(
-                "signed",
-                "no secret is known to sign with; give it with `--secret` or CMHOOK_SECRET",
-            ),
-            Some(secret) => self.signed(app, &mail, secret).await,
+        let schemes = self.schemes().await;
+        let mut early = None;
+        let signed = match self.secret_of(app).await {
+            None => {
+                let asked = mail.send(None, schemes[0]).await;
+                let check = app::without_secret(&self.sample(app, "").await, &asked);
+                early = Some(asked);
+                check
+            }
+            Some(secret) => self.signed(app, &mail, &secret, &schemes).await,
         };
         // An app that did not answer in time will not the next time.
         if signed.status == Status::Fail && mail.is_silent(&signed) {
             let skip = |id| Check::skip(id, format!("`{target}`: it does not answer"));
             return vec![signed, skip("unsigned"), skip("forged")];
         }
-        let unsigned = mail.send(None, Scheme::CakemailHex).await;
+        let unsigned = match early {
+            Some(asked) => asked,
+            None => mail.send(None, schemes[0]).await,
+        };
         let strange = Secret::new("strange", None, "not the secret of any webhook").ok();
-        let scheme = self.seen().await.unwrap_or(Scheme::CakemailHex);
-        let forged = mail.send(strange.as_ref(), scheme).await;
+        let forged = mail.send(strange.as_ref(), schemes[0]).await;
         vec![
             signed,
             app::unsigned(target, &unsigned),
@@ -224,33 +229,55 @@ impl Doctor<'_> {
         ]
     }
 
-    async fn signed(&self, app: &App, mail: &Mail<'_>, secret: &Secret) -> Check {
-        let seen = self.seen().await;
-        let first = seen.unwrap_or(Scheme::CakemailHex);
-        let mut tried = vec![mail.send(Some(secret), first).await];
-        // What else it says tells nothing of signatures, and a slow app is not asked thrice.
-        let is_telling = tried[0].is_taken() || tried[0].is_refused();
-        if is_telling && tried[0].took < SLOW {
-            for other in Scheme::ALL.into_iter().filter(|scheme| *scheme != first) {
-                tried.push(mail.send(Some(secret), other).await);
-            }
-        }
-        let sample = app::Sample {
+    /// All schemes, the likeliest first: the account's, or else that of the newest delivery.
+    async fn schemes(&self) -> Vec<Scheme> {
+        let signs = self.opened().await.signs();
+        let signs = signs.map(|signs| signs.scheme);
+        let seen = self.seen().await.first().copied();
+        let mut schemes = Scheme::ALL.to_vec();
+        schemes.sort_by_key(|scheme| Some(*scheme) != signs.or(seen));
+        schemes
+    }
+
+    async fn sample<'s>(&'s self, app: &'s App, secret: &'s str) -> app::Sample<'s> {
+        app::Sample {
             target: &app.target,
             event: app.event,
-            secret: secret.label(),
-            seen,
-        };
-        app::signed(&sample, &tried)
+            secret,
+            seen: self.seen().await,
+            signs: self.opened().await.signs(),
+        }
+    }
+
+    async fn signed(
+        &self,
+        app: &App,
+        mail: &Mail<'_>,
+        secret: &Secret,
+        schemes: &[Scheme],
+    ) -> Check {
+        let mut tried = Vec::new();
+        for scheme in schemes {
+            let asked = mail.send(Some(secret), *scheme).await;
+            // What else it says tells nothing of signatures, and a slow app is not asked thrice.
+            let is_telling = asked.is_taken() || asked.is_refused();
+            let is_enough = tried.is_empty() && !(is_telling && asked.took < SLOW);
+            tried.push(asked);
+            if is_enough {
+                break;
+            }
+        }
+        app::signed(&self.sample(app, secret.label()).await, &tried)
     }
 
     /// What a delivery of that event is signed with, as far as that is known.
-    async fn secret_of(&self, event: &str) -> Option<Secret> {
+    async fn secret_of(&self, app: &App) -> Option<Secret> {
+        let event = app.event;
         let own = &self.configured.settings.secrets;
         if let Some(secret) = secret_for(own, Some(event)) {
             return Some(secret.clone());
         }
-        let keys = self.keys_here().await;
+        let keys = self.keys_here(&app.target).await;
         secret_for(&keys, Some(event)).cloned()
     }
 }

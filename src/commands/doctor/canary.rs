@@ -40,7 +40,7 @@ impl Doctor<'_> {
         if let Some(secret) = secret_for(own, Some(EVENT)) {
             return Some(secret.clone());
         }
-        self.opened().await.first_key()
+        self.opened().await.key_near(&self.near().await)
     }
 
     /// Sends a canary to a running listener by its public URL.

@@ -6,6 +6,7 @@
 mod account;
 mod app;
 mod canary;
+mod cures;
 mod facts;
 mod machine;
 mod print;
@@ -24,7 +25,7 @@ use tokio::time::timeout;
 
 use super::Outcome;
 use super::setup::runtime;
-use crate::check::Check;
+use crate::check::{Check, Commands};
 use crate::cli::DoctorArgs;
 use crate::config;
 use crate::delivery::{Scheme, Verdict};
@@ -37,25 +38,28 @@ use public::Way;
 /// No group of checks takes longer.
 const AT_MOST: Duration = Duration::from_secs(30);
 
-/// So many of the newest deliveries are looked at for the scheme that they are signed in.
+/// So many of the newest deliveries are looked at for the schemes that they are signed in.
 const NEWEST: usize = 200;
 
 /// One run.
 struct Doctor<'a> {
     args: &'a DoctorArgs,
     configured: Configured,
+    /// How cures are written.
+    commands: Commands,
     /// How long the app may take.
     timeout: Duration,
     listening: OnceCell<Listening>,
     account: OnceCell<Opened>,
     way: OnceCell<Way>,
-    seen: OnceCell<Option<Scheme>>,
+    seen: OnceCell<Vec<Scheme>>,
 }
 
 pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let doctor = Doctor {
         args,
         configured: Configured::read(args, config)?,
+        commands: cures::commands(args, config),
         timeout: config::duration("--timeout", &args.timeout)?,
         listening: OnceCell::new(),
         account: OnceCell::new(),
@@ -109,30 +113,39 @@ impl Doctor<'_> {
         self.listening.get_or_init(find).await
     }
 
-    /// The scheme in which deliveries have come that cmhook did not make itself.
-    async fn seen(&self) -> Option<Scheme> {
+    /// The schemes in which deliveries have come that cmhook did not make itself, that of the
+    /// newest first.
+    async fn seen(&self) -> &[Scheme] {
         let find = || async {
-            let path = self.configured.settings.store.path.clone()?;
-            let look = move || scheme_in(&path);
-            tokio::task::spawn_blocking(look).await.ok().flatten()
+            let Some(path) = self.configured.settings.store.path.clone() else {
+                return Vec::new();
+            };
+            let look = move || schemes_in(&path);
+            tokio::task::spawn_blocking(look).await.unwrap_or_default()
         };
-        *self.seen.get_or_init(find).await
+        self.seen.get_or_init(find).await
     }
 }
 
-fn scheme_in(store: &Path) -> Option<Scheme> {
+fn schemes_in(store: &Path) -> Vec<Scheme> {
     let newest = Limits {
         count: NEWEST,
         ..Limits::NONE
     };
-    let found = Reader::open(store).ok()?.read(0..=u64::MAX, newest).ok()?;
-    found.kept.iter().rev().find_map(|kept| {
+    let reader = Reader::open(store).ok();
+    let found = reader.and_then(|reader| reader.read(0..=u64::MAX, newest).ok());
+    let mut schemes = Vec::new();
+    for kept in found.iter().flat_map(|found| found.kept.iter().rev()) {
         let request = &kept.delivery.request;
         let agent = request.headers.get("user-agent").unwrap_or_default();
         let is_own = agent.windows(7).any(|part| part == b"(cmhook");
-        match request.verdict {
-            Verdict::Valid { scheme, .. } if !is_own && request.original.is_none() => Some(scheme),
-            _ => None,
+        if let Verdict::Valid { scheme, .. } = request.verdict
+            && !is_own
+            && request.original.is_none()
+            && !schemes.contains(&scheme)
+        {
+            schemes.push(scheme);
         }
-    })
+    }
+    schemes
 }

@@ -34,6 +34,19 @@ pub(super) struct Way {
     checks: [Check; 2],
     /// Where it begins, where that is known.
     pub(super) url: Option<String>,
+    /// Whether the next listener has it too. A relay that asks nobody for a token gives each
+    /// listener another one.
+    pub(super) is_lasting: bool,
+}
+
+impl Way {
+    fn unknown(relay: Check, canary: Check) -> Self {
+        Self {
+            checks: [relay, canary],
+            url: None,
+            is_lasting: false,
+        }
+    }
 }
 
 impl Doctor<'_> {
@@ -47,7 +60,7 @@ impl Doctor<'_> {
     }
 
     async fn find_way(&self) -> Way {
-        let relay = self.relay().await;
+        let (relay, knows_token) = self.relay().await;
         let settings = &self.configured.settings;
         let heard = self.listening().await.heard();
         let own_tunnel = settings.public_url.as_deref();
@@ -55,6 +68,7 @@ impl Doctor<'_> {
             return Way {
                 checks: [relay, self.own_tunnel(url, heard).await],
                 url: Some(url.to_owned()),
+                is_lasting: true,
             };
         }
         let tunnel = heard.and_then(Heard::tunnel);
@@ -69,67 +83,65 @@ impl Doctor<'_> {
                 Way {
                     checks: [relay, check],
                     url: url.map(ToOwned::to_owned),
+                    is_lasting: knows_token,
                 }
             }
-            (_, None, Some(_)) if relay.status == Status::Fail => Way {
-                checks: [relay, Check::skip(ID, "the relay lets no tunnel in")],
-                url: None,
-            },
+            (_, None, Some(_)) if relay.status == Status::Fail => {
+                Way::unknown(relay, Check::skip(ID, "the relay lets no tunnel in"))
+            }
             (_, None, Some(settings)) => {
                 let (check, url) = self.short_lived(settings).await;
                 Way {
                     checks: [relay, check],
-                    url,
+                    // Nobody is to be sent to what is gone already.
+                    url: url.filter(|_| knows_token),
+                    is_lasting: knows_token,
                 }
             }
             // A sandbox on this machine needs no public URL.
             (Some(heard), None, None) if self.opened().await.is_sandbox() => Way {
                 checks: [relay, self.through(&heard.url, heard).await],
                 url: Some(heard.url.clone()),
+                is_lasting: true,
             },
-            _ => Way {
-                checks: [
-                    relay,
-                    Check::skip(
-                        ID,
-                        "no public URL is known; `--relay URL` or `--public-url URL` says which",
-                    ),
-                ],
-                url: None,
-            },
+            _ => {
+                let why = "no public URL is known; `--relay URL` or `--public-url URL` says which";
+                Way::unknown(relay, Check::skip(ID, why))
+            }
         }
     }
 
-    /// Whether the relay is there and knows the token.
-    async fn relay(&self) -> Check {
+    /// Whether the relay is there and knows the token; and whether there is one to be known.
+    async fn relay(&self) -> (Check, bool) {
         const ID: &str = "relay";
         let Some(settings) = &self.configured.settings.relay else {
             let heard = self.listening().await.heard();
             let relay = heard.and_then(|heard| heard.status["tunnel"]["relay"].as_str());
-            return match relay {
-                Some(relay) => Check::skip(
-                    ID,
-                    format!("{relay} is the running listener's, and is asked through it"),
-                ),
-                None => Check::skip(ID, "no relay was given"),
+            let why = match relay {
+                Some(relay) => {
+                    format!("{relay} is the running listener's, and is asked through it")
+                }
+                None => "no relay was given".into(),
             };
+            return (Check::skip(ID, why), false);
         };
         let shown = shown_url(&settings.url);
         let asking = match asking(settings) {
             Ok(asking) => asking,
             Err(why) => {
-                return Check::fail(ID, why).cure("give a file with the certificate in PEM");
+                let check = Check::fail(ID, why);
+                return (check.cure("give a file with the certificate in PEM"), false);
             }
         };
         match tunnel::ask(asking).await {
-            Ok(about) => public::relay(
-                &shown,
-                about.token.as_deref(),
-                &about.names,
-                settings.name.as_deref(),
-            ),
+            Ok(about) => {
+                let (label, wanted) = (about.token.as_deref(), settings.name.as_deref());
+                let check = public::relay(&shown, label, &about.names, wanted);
+                (check, label.is_some())
+            }
             Err(refused) => {
-                Check::fail(ID, format!("{shown}: {}", refused.reason)).cure(refused.hint)
+                let check = Check::fail(ID, format!("{shown}: {}", refused.reason));
+                (check.cure(refused.hint), false)
             }
         }
     }

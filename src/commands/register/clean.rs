@@ -101,7 +101,7 @@ impl<'a> Cleaning<'a> {
                 // One request makes one webhook, and so the others are somebody's.
                 _ => {
                     let ids: Vec<_> = mine.iter().map(|one| &*one.id).collect();
-                    self.unclear.push(unclear(&entry, &ids));
+                    self.unclear.push(self.unclear_one(&entry, &ids));
                     let _ = self.ledger.done(&entry.event).await;
                 }
             }
@@ -125,6 +125,21 @@ impl<'a> Cleaning<'a> {
         self.failure.get_or_insert(error);
     }
 
+    fn unclear_one(&self, entry: &Entry, ids: &[&str]) -> Warning {
+        Warning {
+            code: "not_archived",
+            message: format!(
+                "one of the webhooks {} for {} was made by a cmhook that was killed, and nothing tells which",
+                ids.join(", "),
+                entry.event
+            ),
+            hint: format!(
+                "archive the one that is not yours with `{}`",
+                self.command(&["ID"])
+            ),
+        }
+    }
+
     /// What is left to do, if anything is, and how.
     pub(super) fn left(&self) -> Option<Warning> {
         let entries = self.ledger.entries();
@@ -142,8 +157,14 @@ impl<'a> Cleaning<'a> {
         let next = "the next `cmhook listen --register` does it too";
         let (message, hint) = match ids.len() {
             0 => (
-                format!("it is not known whether {} was made: {why}", names(&unknown)),
-                "the next `cmhook listen --register` archives it; `cmhook webhooks list` lists what there is".into(),
+                format!(
+                    "it is not known whether {} was made: {why}",
+                    names(&unknown)
+                ),
+                format!(
+                    "the next `cmhook listen --register` archives it; `{}` lists what there is",
+                    self.ledger.owner().command(&["webhooks", "list"])
+                ),
             ),
             1 => (
                 format!("{} is not archived: {why}", names(&made)),
@@ -163,15 +184,8 @@ impl<'a> Cleaning<'a> {
 
     /// The command that archives these.
     fn command(&self, ids: &[&str]) -> String {
-        let mut command = "cmhook webhooks archive".to_owned();
-        for word in ids {
-            command.push(' ');
-            command.push_str(&quoted(word));
-        }
-        let owner = self.ledger.owner();
-        let account = owner.account;
-        let account = account.map_or_else(String::new, |account| format!(" --account {account}"));
-        format!("{command} --api {}{account}", quoted(&owner.api))
+        let words = [&["webhooks", "archive"], ids].concat();
+        self.ledger.owner().command(&words)
     }
 }
 
@@ -180,18 +194,6 @@ fn names(entries: &[&Entry]) -> String {
     match entries {
         [one] => format!("the webhook for {}", one.event),
         many => format!("each of the webhooks for {} events", many.len()),
-    }
-}
-
-fn unclear(entry: &Entry, ids: &[&str]) -> Warning {
-    Warning {
-        code: "not_archived",
-        message: format!(
-            "one of the webhooks {} for {} was made by a cmhook that was killed, and nothing tells which",
-            ids.join(", "),
-            entry.event
-        ),
-        hint: "archive the one that is not yours with `cmhook webhooks archive ID`".into(),
     }
 }
 
@@ -216,32 +218,4 @@ async fn archive(api: &Api, id: &str, is_same_user: bool) -> Result<(), AccountE
         }
     }
     Err(error)
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:[]".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) && !word.contains(['[', ']']) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_stays_one_in_a_shell() {
-        for (word, shown) in [
-            ("X1qRXqz1upM9", "X1qRXqz1upM9"),
-            ("http://127.0.0.1:4500", "http://127.0.0.1:4500"),
-            ("http://[::1]:4500", "'http://[::1]:4500'"),
-            ("a b", "'a b'"),
-            ("a'$(b)", r"'a'\''$(b)'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), shown);
-        }
-    }
 }

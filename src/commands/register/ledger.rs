@@ -14,7 +14,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::config::user_data_folder;
+use crate::config::{command, user_data_folder};
 use crate::files::{self, FileError};
 
 const FOLDER: &str = "registrations";
@@ -35,6 +35,17 @@ pub(super) struct Owner {
 }
 
 impl Owner {
+    /// A command on that account, as it can be pasted.
+    pub(super) fn command(&self, words: &[&str]) -> String {
+        let mut words = words.to_vec();
+        words.extend(["--api", &*self.api]);
+        let account = self.account.map(|account| account.to_string());
+        if let Some(account) = &account {
+            words.extend(["--account", account]);
+        }
+        command(&words)
+    }
+
     /// Whether the other one's webhooks are of the same account, as far as that is known.
     pub(super) fn is_beside(&self, other: &Self) -> bool {
         (&self.api, self.account) == (&other.api, other.account)

@@ -14,6 +14,7 @@ use super::ledger::Ledger;
 use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::webhook::Webhook;
+use crate::check::public::plain;
 use crate::config::WantedEvent;
 use crate::delivery::{Registration, Warning};
 use crate::files::FileError;
@@ -140,7 +141,7 @@ impl Making<'_> {
 
     async fn one(&self, event: &str) -> Result<One, RegisterError> {
         let is_alike = |webhook: &&Webhook| {
-            webhook.event.eq_ignore_ascii_case(event) && webhook.url == self.url
+            webhook.event.eq_ignore_ascii_case(event) && plain(&webhook.url) == plain(self.url)
         };
         let before = self.before.iter().filter(is_alike);
         let before = before.map(|webhook| webhook.id.clone()).collect();

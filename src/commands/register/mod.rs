@@ -18,6 +18,7 @@ use tokio_util::sync::CancellationToken;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::Webhook;
+use crate::check::some;
 use crate::config::Settings;
 use crate::delivery::Warning;
 use crate::store::Store;
@@ -229,14 +230,23 @@ fn twice(ledger: &Ledger) -> Option<Warning> {
     let (events, ids): (Vec<String>, Vec<Vec<String>>) = twice
         .map(|entry| (entry.event.clone(), entry.before.clone()))
         .unzip();
-    let ids = ids.concat().join(" ");
-    (!events.is_empty()).then(|| Warning {
+    let ids = ids.concat();
+    let first = ids.first()?;
+    let owner = ledger.owner();
+    let archive: Vec<&str> = (["webhooks", "archive"].into_iter())
+        .chain(ids.iter().map(String::as_str))
+        .collect();
+    Some(Warning {
         code: "registered_twice",
         message: format!(
-            "other webhooks send {} to this URL too, each signed with another key",
-            events.join(", ")
+            "other webhooks send {} to this URL too, each signed with another key: these arrive twice",
+            some(&events)
         ),
-        hint: format!("`cmhook webhooks archive {ids}` archives them, where nobody needs them"),
+        hint: format!(
+            "`{}` shows such a key, for `--secret`; `{}` archives them, where nobody needs them",
+            owner.command(&["webhooks", "get", first, "--show-secrets"]),
+            owner.command(&archive)
+        ),
     })
 }
 

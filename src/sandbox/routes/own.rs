@@ -17,6 +17,7 @@ pub(super) async fn about(State(shared): App) -> Result<Response, No> {
         "version": env!("CARGO_PKG_VERSION"),
         "emulation": super::super::EMULATION,
         "email": shared.options.email,
+        "scheme": shared.options.scheme.name(),
         "webhooks": counts.webhooks,
         "deliveries": counts.deliveries,
         "faults": shared.faults.count(),

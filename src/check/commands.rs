@@ -1,0 +1,98 @@
+//! The commands that cures tell people to run.
+
+use crate::config::{command, shell_words};
+
+/// Flags that were given and have to be given again, for a command to mean the same account
+/// and the same way in. What the environment and the files say is found without.
+#[derive(Debug, Default)]
+pub struct Commands {
+    /// Those of every command: `--config FILE`.
+    pub all: Vec<String>,
+    /// Those that say which API is asked; `cmhook login` takes these alone.
+    pub api: Vec<String>,
+    /// Those that say which of the user's accounts is meant.
+    pub account: Vec<String>,
+    /// Those of `cmhook listen`: targets, relay, name, store.
+    pub listen: Vec<String>,
+}
+
+impl Commands {
+    /// A command on the account, as it can be pasted.
+    pub fn webhooks(&self, words: &[&str]) -> String {
+        let words = std::iter::once("webhooks").chain(words.iter().copied());
+        let words = words.chain(self.account());
+        format!("`{}`", command(&words.collect::<Vec<_>>()))
+    }
+
+    /// The one that starts a listener which makes the webhooks for these events itself.
+    pub fn listen(&self, events: &str) -> String {
+        let words = std::iter::once("listen").chain(texts(&self.listen));
+        let words = words.chain(["--register", "--events", events]);
+        let words = words.chain(self.account());
+        format!("`{}`", command(&words.collect::<Vec<_>>()))
+    }
+
+    /// What a listener that runs lacks for that.
+    pub fn register(&self, events: &str) -> String {
+        let words = ["--register", "--events", events].into_iter();
+        let words = words.chain(texts(&self.api)).chain(texts(&self.account));
+        format!("`{}`", shell_words(&words.collect::<Vec<_>>()))
+    }
+
+    /// A hint of somebody who does not know the flags, with them.
+    pub fn completed(&self, hint: &str) -> String {
+        let login = std::iter::once("login").chain(texts(&self.api));
+        let login = login.chain(texts(&self.all));
+        let login = format!("`{}`", command(&login.collect::<Vec<_>>()));
+        hint.replace("`cmhook login`", &login).replace(
+            "`cmhook webhooks list --with-archived`",
+            &self.webhooks(&["list", "--with-archived"]),
+        )
+    }
+
+    fn account(&self) -> impl Iterator<Item = &str> {
+        texts(&self.api)
+            .chain(texts(&self.account))
+            .chain(texts(&self.all))
+    }
+}
+
+fn texts(words: &[String]) -> impl Iterator<Item = &str> {
+    words.iter().map(String::as_str)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_asks_the_same_account() {
+        let words = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
+        let commands = Commands {
+            all: words(&["--config", "my own.toml"]),
+            api: words(&["--api", "http://127.0.0.1:4500"]),
+            account: words(&["--account", "7"]),
+            listen: words(&["-f", "3000"]),
+        };
+        assert_eq!(
+            commands.webhooks(&["get", "A1", "--show-secrets"]),
+            "`cmhook webhooks get A1 --show-secrets --api http://127.0.0.1:4500 --account 7 --config 'my own.toml'`"
+        );
+        assert_eq!(
+            commands.listen("email.*"),
+            "`cmhook listen -f 3000 --register --events 'email.*' --api http://127.0.0.1:4500 --account 7 --config 'my own.toml'`"
+        );
+        assert_eq!(
+            commands.register("email.opened"),
+            "`--register --events email.opened --api http://127.0.0.1:4500 --account 7`"
+        );
+        assert_eq!(
+            commands.completed("run `cmhook login`"),
+            "run `cmhook login --api http://127.0.0.1:4500 --config 'my own.toml'`"
+        );
+        assert_eq!(
+            Commands::default().webhooks(&["list"]),
+            "`cmhook webhooks list`"
+        );
+    }
+}
