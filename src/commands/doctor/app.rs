@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderName, HeaderValue, Method, Request, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use jiff::Timestamp;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -229,7 +229,7 @@ impl Doctor<'_> {
         let first = seen.unwrap_or(Scheme::CakemailHex);
         let mut tried = vec![mail.send(Some(secret), first).await];
         // What else it says tells nothing of signatures, and a slow app is not asked thrice.
-        let is_telling = tried[0].is_taken() || tried[0].is_refused();
+        let is_telling = tried[0].is_taken() || tried[0].is_refused() || tried[0].has_thrown();
         if is_telling && tried[0].took < SLOW {
             for other in Scheme::ALL.into_iter().filter(|scheme| *scheme != first) {
                 tried.push(mail.send(Some(secret), other).await);
@@ -240,8 +240,14 @@ impl Doctor<'_> {
             event: app.event,
             secret: secret.label(),
             seen,
+            several: self.has_several().await,
         };
         app::signed(&sample, &tried)
+    }
+
+    /// Whether an app may well check with another secret.
+    async fn has_several(&self) -> bool {
+        self.configured.settings.secrets.len() > 1 || self.keys_here().await.len() > 1
     }
 
     /// What a delivery of that event is signed with, as far as that is known.
@@ -333,10 +339,11 @@ impl<'a> Mail<'a> {
         let answer = answer.map_err(|error| failure::of(self.target, &error))?;
         let (parts, body) = answer.into_parts();
         // How it ends matters as little to Cakemail.
-        let _ = Limited::new(body, LONGEST).collect().await;
+        let body = Limited::new(body, LONGEST).collect().await;
         Ok(Answer {
             status: parts.status.as_u16(),
             headers: to_kept(&parts.headers),
+            body: body.map(Collected::to_bytes).unwrap_or_default(),
         })
     }
 }
