@@ -123,6 +123,19 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_path_that_is_not_there_is_named() {
+        let said = |status, url| no_such_path(status, "POST", url, "--forward");
+        let text = said(404, "http://localhost:3000/hooks?a=b").unwrap_or_default();
+        assert_eq!(
+            text,
+            "the app knows no /hooks: where its webhook is elsewhere, name the path with `--forward localhost:3000/PATH`"
+        );
+        let text = said(405, "http://localhost:3000").unwrap_or_default();
+        assert!(text.starts_with("the app takes no POST at /:"), "{text}");
+        assert_eq!(said(500, "http://localhost:3000/"), None);
+    }
+
+    #[test]
     fn spans_and_countdowns() {
         for (seconds, text) in [
             (0, "0 s"),

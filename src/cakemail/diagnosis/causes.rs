@@ -85,10 +85,12 @@ fn calls(scheme: Scheme, language: Option<Serializer>) -> String {
             },
         ),
         Serializer::Php => (
-            format!(
-                "$_SERVER['HTTP_{}'] ?? ''",
-                name.to_ascii_uppercase().replace('-', "_")
-            ),
+            match scheme {
+                Scheme::ApiBase64 => "$_SERVER['HTTP_X_SIGNATURE'] ?? ''".to_owned(),
+                Scheme::CakemailHex | Scheme::CakemailBase64 => {
+                    "$_SERVER['HTTP_X_CAKEMAIL_SIGNATURE'] ?? ''".to_owned()
+                }
+            },
             if is_hex {
                 "hash_hmac('sha256', $body, $secret)"
             } else {

@@ -36,7 +36,7 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
             }
         }
         Msg::Snapshot(kept, refusals) => {
-            model.list.reset(&kept);
+            model.list.reset(&kept, model.since);
             model.refusals = refusals.into();
             if let Some(id) = model.wanted {
                 select(model, id);
