@@ -2049,7 +2049,8 @@ function beginning(text, most = 240) {
 
 function drawWhy(id, row, entry) {
   const attempt = entry.data?.attempts.at(-1);
-  const refused = attempt && (attempt.status === 401 || attempt.status === 403);
+  // Which answers tell of the signature is known to cmhook, not here.
+  const refused = attempt && (attempt.status === 400 || attempt.status === 401 || attempt.status === 403 || attempt.status >= 500);
   const failed = attempt ? attempt.outcome === 'failed' || attempt.status >= 400 : false;
   const wrong = row.verdict.status === 'invalid';
   const told = (refused || wrong) && entry.data ? signatureOf(id, entry) : null;
@@ -2077,8 +2078,7 @@ function whyBanner(id, attempt, told) {
     title = `Your app answered ${attempt.status} ${REASONS[attempt.status] ?? ''}`.trim();
     if (app) {
       lines.push(h('p', null, sentence(whole(app.statement))));
-      const [first] = app.findings;
-      if (first) lines.push(h('p', null, sentence(whole(first.message))), first.fix ? h('p', { class: 'fix' }, h('b', null, 'Fix: '), sentence(whole(first.fix))) : null);
+      lines.push(app.findings.length === 1 ? finding(app.findings[0]) : findings(app.findings));
       more.push(button('See the signature', { class: 'small quiet', onclick: () => chooseTab('signature') }));
     } else {
       const body = attempt.response?.body_encoding === 'utf8' ? beginning(attempt.response.body) : '';
@@ -2257,7 +2257,11 @@ function signaturePanel(id, entry) {
 }
 
 function findings(list) {
-  return h('ol', { class: 'findings' }, list.map((one) => h('li', { data: { code: one.code } }, h('p', null, sentence(whole(one.message))), one.fix ? h('p', { class: 'fix' }, h('b', null, 'Fix: '), sentence(whole(one.fix))) : null)));
+  return h('ol', { class: 'findings' }, list.map((one) => h('li', { data: { code: one.code } }, finding(one))));
+}
+
+function finding(one) {
+  return [h('p', null, sentence(whole(one.message))), one.fix ? h('p', { class: 'fix' }, h('b', null, 'Fix: '), sentence(whole(one.fix))) : null];
 }
 
 /** The two digests below each other, so that the first difference stands in one column. */

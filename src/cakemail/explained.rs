@@ -3,10 +3,14 @@
 
 use std::sync::Arc;
 
-use crate::cakemail::diagnosis::{AppRefusal, Case, Diagnosis, Finding, diagnose, why_refused};
+use crate::cakemail::diagnosis::{
+    AppRefusal, Case, Diagnosis, Finding, Keys, diagnose, why_refused,
+};
 use crate::cakemail::signature::{Claim, Digest, Secret, encode};
 use crate::cakemail::verify::{claims, judge, likely_claims};
-use crate::delivery::{Attempt, Kept, Outcome, Received, Scheme, Verdict, value_text, words};
+use crate::delivery::{
+    Attempt, Kept, Outcome, Received, Registration, Scheme, Verdict, value_text, words,
+};
 
 /// Digests by more secrets are not listed.
 const MAX_SECRETS: usize = 8;
@@ -98,8 +102,9 @@ impl Signature {
 }
 
 /// Finds out what can be said of a delivery's signature with the secrets that are known now.
+/// `webhooks` are those that were made for this listener.
 /// It may take some hundred milliseconds: a wrong signature is tried in many ways.
-pub fn explain(kept: &Kept, secrets: &[Secret]) -> Explained {
+pub fn explain(kept: &Kept, secrets: &[Secret], webhooks: Arc<[Arc<Registration>]>) -> Explained {
     let request = &kept.delivery.request;
     let (headers, body) = (&request.headers, &request.body);
     let Diagnosis {
@@ -122,7 +127,10 @@ pub fn explain(kept: &Kept, secrets: &[Secret]) -> Explained {
     let (tone, title) = title(&verdict, as_documented);
     let newest = kept.attempts.last().cloned();
     let refusal = as_documented
-        .then(|| refusal(request, &verdict, newest.as_deref()))
+        .then(|| {
+            let keys = Keys::of(secrets, webhooks);
+            refusal(request, &verdict, newest.as_deref(), &keys)
+        })
         .flatten();
     Explained {
         tone: if refusal.is_some() { Tone::Bad } else { tone },
@@ -163,7 +171,12 @@ const fn title(verdict: &Verdict, as_documented: bool) -> (Tone, &'static str) {
 }
 
 /// Why the app refused it, where it did.
-fn refusal(request: &Received, verdict: &Verdict, newest: Option<&Attempt>) -> Option<AppRefusal> {
+fn refusal(
+    request: &Received,
+    verdict: &Verdict,
+    newest: Option<&Attempt>,
+    keys: &Keys,
+) -> Option<AppRefusal> {
     let Outcome::Answered(answer) = &newest?.outcome else {
         return None;
     };
@@ -171,9 +184,7 @@ fn refusal(request: &Received, verdict: &Verdict, newest: Option<&Attempt>) -> O
         verdict: verdict.clone(),
         ..request.clone()
     };
-    matches!(answer.status, 401 | 403)
-        .then(|| why_refused(&now, &answer.headers))
-        .flatten()
+    why_refused(&now, answer.into(), keys)
 }
 
 fn signatures(request: &Received, verdict: &Verdict, secrets: &[Secret]) -> Vec<Signature> {

@@ -5,7 +5,7 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::{Check, listed};
-use crate::cakemail::diagnosis::why_refused;
+use crate::cakemail::diagnosis::{Keys, Reply, why_failed, why_refused};
 use crate::config::Target;
 use crate::delivery::words::took;
 use crate::delivery::{Failure, Headers, Received, Scheme, Verdict, value_text};
@@ -35,6 +35,17 @@ pub struct Answer {
     pub status: u16,
     /// Its fields.
     pub headers: Headers,
+    /// Its body, or the start of it.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// What it threw at, and what to change.
+    fn thrown(&self) -> Option<&'static str> {
+        (self.status >= 500)
+            .then(|| why_failed(&self.body))
+            .flatten()
+    }
 }
 
 /// What all samples of a target have in common.
@@ -50,6 +61,8 @@ pub struct Sample<'a> {
     pub seen: &'a [Scheme],
     /// How the account's deliveries are signed, where there is one.
     pub signs: Option<Signs>,
+    /// Whether there are further secrets.
+    pub several: bool,
 }
 
 /// How an account's deliveries are signed.
@@ -70,6 +83,12 @@ impl Asked {
     pub fn is_taken(&self) -> bool {
         self.status()
             .is_some_and(|status| (200..300).contains(&status))
+    }
+
+    /// Whether it was answered with an error that tells of signatures.
+    pub fn has_thrown(&self) -> bool {
+        let answer = self.answer.as_ref();
+        answer.is_ok_and(|answer| answer.thrown().is_some())
     }
 
     /// Whether it was refused as somebody would who does not believe the signature.
@@ -110,13 +129,13 @@ pub fn signed(sample: &Sample<'_>, tried: &[Asked]) -> Check {
     if !taken.is_empty() {
         return of_schemes(sample, tried, &taken);
     }
-    if first.is_refused() {
+    if first.is_refused() || first.has_thrown() {
         return refused(sample, first, answer);
     }
     misdirected(sample, first, answer).unwrap_or_else(|| {
         let found = format!("`{target}` answers {status} to a signed {event}");
         Check::fail(ID, found).cure(match status {
-            500.. => "look for the reason in the app's own log; an app that compares signatures of different length with timingSafeEqual throws",
+            500.. => "look for the reason in the app's own log; an app throws where the header that it reads is missing, or where timingSafeEqual compares different lengths",
             _ => "a 2xx is what Cakemail takes for success; anything else is sent again",
         })
     })
@@ -193,6 +212,7 @@ fn of_schemes(sample: &Sample<'_>, tried: &[Asked], taken: &[&Asked]) -> Check {
         secret,
         seen,
         signs,
+        ..
     } = *sample;
     let of = |asked: &&Asked| asked.status().unwrap_or_default();
     let status = taken.first().map(of).unwrap_or_default();
@@ -286,7 +306,16 @@ fn refused(sample: &Sample<'_>, first: &Asked, answer: &Answer) -> Check {
         "`{}` answers {status} to a right signature (secret `{}`)",
         sample.target, sample.secret
     );
-    let why = why_refused(&request, &answer.headers).and_then(|refusal| refusal.why);
+    let reply = Reply {
+        status,
+        headers: &answer.headers,
+        body: &answer.body,
+    };
+    let keys = Keys {
+        several: sample.several,
+        ..Keys::default()
+    };
+    let why = why_refused(&request, reply, &keys).and_then(|refusal| refusal.why);
     let Some(finding) = why.and_then(|why| why.findings.into_iter().next()) else {
         return Check::fail(ID, found).cure("see that the app knows this very secret");
     };
@@ -298,17 +327,37 @@ fn refused(sample: &Sample<'_>, first: &Asked, answer: &Answer) -> Check {
 
 /// What the answer to an unsigned sample means.
 pub fn unsigned(target: &Target, asked: &Asked) -> Check {
-    ought_to_refuse("unsigned", target, asked, "a delivery without a signature")
+    let broken = "its code goes on where the header is missing";
+    ought_to_refuse(
+        "unsigned",
+        target,
+        asked,
+        "a delivery without a signature",
+        broken,
+    )
 }
 
 /// What the answer to a wrongly signed sample means.
 pub fn forged(target: &Target, asked: &Asked) -> Check {
-    ought_to_refuse("forged", target, asked, "a delivery with a wrong signature")
+    let broken = "crypto.timingSafeEqual throws where the lengths differ";
+    ought_to_refuse(
+        "forged",
+        target,
+        asked,
+        "a delivery with a wrong signature",
+        broken,
+    )
 }
 
-fn ought_to_refuse(id: &'static str, target: &Target, asked: &Asked, what: &str) -> Check {
-    let status = match &asked.answer {
-        Ok(answer) => answer.status,
+fn ought_to_refuse(
+    id: &'static str,
+    target: &Target,
+    asked: &Asked,
+    what: &str,
+    broken: &str,
+) -> Check {
+    let (status, thrown) = match &asked.answer {
+        Ok(answer) => (answer.status, answer.thrown()),
         Err(failure) => return Check::skip(id, format!("`{target}`: {}", failure.message)),
     };
     match status {
@@ -316,7 +365,10 @@ fn ought_to_refuse(id: &'static str, target: &Target, asked: &Asked, what: &str)
             .cure("anybody who knows the URL can send it anything: check the signature over the raw body, and answer 401 where it is wrong (docs/signatures.md)"),
         400..500 if !matches!(status, 404 | 405) => Check::ok(id, format!("`{target}` answers {status}")),
         500.. => Check::warn(id, format!("`{target}` answers {status} to {what}, as if it were broken"))
-            .cure("answer 401: after a 5xx Cakemail sends it again; crypto.timingSafeEqual throws where the lengths differ"),
+            .cure(match thrown {
+                Some(thrown) => format!("answer 401, since after a 5xx Cakemail sends it again; {thrown}"),
+                None => format!("answer 401, since after a 5xx Cakemail sends it again; perhaps {broken}"),
+            }),
         _ => Check::skip(id, format!("`{target}` answers {status}, which says nothing of signatures")),
     }
 }

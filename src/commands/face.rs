@@ -225,7 +225,10 @@ fn announce(
         targets: described_targets(settings),
         secrets: described_secrets(&settings.secrets),
         store: match &path {
-            Some(path) => format!("{path} ({kept} kept)"),
+            Some(path) => match store.skipped_to() {
+                None => format!("{path} ({kept} kept)"),
+                Some(next) => format!("{path} ({kept} kept, ids go on at #{next})"),
+            },
             None => "in memory only (--ephemeral)".to_owned(),
         },
         warnings,

@@ -155,6 +155,8 @@ pub struct Counts {
     pub unchecked: u64,
     /// Attempts that an app answered, whatever its status.
     pub answered: u64,
+    /// Of these, with a 4xx or 5xx.
+    pub errors: u64,
     /// Attempts that failed.
     pub failed: u64,
     /// Requests turned away before they became deliveries.

@@ -33,6 +33,26 @@ pub fn verdict(verdict: &Verdict) -> String {
     }
 }
 
+/// What was asked for, where the app knows no such path or takes no such method at it;
+/// `flag` names another.
+pub fn no_such_path(status: u16, method: &str, url: &str, flag: &str) -> Option<String> {
+    let (authority, path) =
+        url.split_once("://")
+            .map_or((url, "/"), |(_, rest)| match rest.find('/') {
+                Some(at) => rest.split_at(at),
+                None => (rest, "/"),
+            });
+    let path = path.split('?').next().unwrap_or_default();
+    let what = match status {
+        404 => format!("the app knows no {path}"),
+        405 => format!("the app takes no {method} at {path}"),
+        _ => return None,
+    };
+    Some(format!(
+        "{what}: where its webhook is elsewhere, name the path with `{flag} {authority}/PATH`"
+    ))
+}
+
 /// `3 s`, `2 min 5 s`, `1 h 20 min`: how long something lasted or will last, to the second.
 pub fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();
@@ -101,6 +121,19 @@ pub fn tunnel(tunnel: &Tunnel, now: Timestamp) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_that_is_not_there_is_named() {
+        let said = |status, url| no_such_path(status, "POST", url, "--forward");
+        let text = said(404, "http://localhost:3000/hooks?a=b").unwrap_or_default();
+        assert_eq!(
+            text,
+            "the app knows no /hooks: where its webhook is elsewhere, name the path with `--forward localhost:3000/PATH`"
+        );
+        let text = said(405, "http://localhost:3000").unwrap_or_default();
+        assert!(text.starts_with("the app takes no POST at /:"), "{text}");
+        assert_eq!(said(500, "http://localhost:3000/"), None);
+    }
 
     #[test]
     fn spans_and_countdowns() {

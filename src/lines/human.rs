@@ -6,15 +6,16 @@
 //! ```
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use anstyle::{AnsiColor, Style};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cakemail::diagnosis::{self, AppRefusal};
+use crate::cakemail::diagnosis::{self, AppRefusal, Keys};
 use crate::delivery::words::{self, took};
 use crate::delivery::{
-    Attempt, Counts, Delivery, Headers, Outcome, OwnAnswer, Phase, Refusal, Registration, Tunnel,
+    Answer, Attempt, Counts, Delivery, Outcome, OwnAnswer, Phase, Refusal, Registration, Tunnel,
     Verdict, Warning, escape_for_terminal,
 };
 
@@ -124,6 +125,7 @@ impl Human {
         out: &mut impl Write,
         attempt: &Attempt,
         delivery: Option<&Delivery>,
+        webhooks: &[Arc<Registration>],
     ) -> io::Result<()> {
         let status = match &attempt.outcome {
             Outcome::Answered(answer) => {
@@ -156,15 +158,11 @@ impl Human {
                     self.remark(out, DIM, &failure.hint)?;
                 }
             }
-            Outcome::Answered(answer) if matches!(answer.status, 401 | 403) => {
-                let Some(delivery) = delivery else {
-                    return Ok(());
-                };
-                for line in self.why_refused(delivery, &answer.headers) {
+            Outcome::Answered(answer) => {
+                for line in self.why_answered(attempt, answer, delivery, webhooks) {
                     self.remark(out, YELLOW, &line)?;
                 }
             }
-            Outcome::Answered(_) => {}
         }
         Ok(())
     }
@@ -271,10 +269,32 @@ impl Human {
         )
     }
 
-    /// What can be said of an app's 401 or 403. What to change is said once: an app that
-    /// refuses one delivery refuses others for the same reason.
-    fn why_refused(&mut self, delivery: &Delivery, answer: &Headers) -> Vec<String> {
-        let why = match diagnosis::why_refused(&delivery.request, answer) {
+    /// What can be said of an app's answer. What to change is said once: an app that refuses
+    /// one delivery refuses others for the same reason.
+    fn why_answered(
+        &mut self,
+        attempt: &Attempt,
+        answer: &Answer,
+        delivery: Option<&Delivery>,
+        webhooks: &[Arc<Registration>],
+    ) -> Vec<String> {
+        let Some(delivery) = delivery else {
+            return Vec::new();
+        };
+        if let Some(hint) = words::no_such_path(
+            answer.status,
+            &delivery.request.method,
+            &attempt.target,
+            "--forward",
+        ) {
+            let before = self.said_before(delivery.id, vec![hint.clone()]);
+            return before.is_none().then_some(hint).into_iter().collect();
+        }
+        let keys = Keys {
+            several: self.name_secrets || webhooks.len() > 1,
+            webhooks: webhooks.into(),
+        };
+        let why = match diagnosis::why_refused(&delivery.request, answer.into(), &keys) {
             Some(AppRefusal { why: Some(why), .. }) => why,
             Some(AppRefusal { why: None, .. }) => {
                 let hint = "with the webhook's secret cmhook can tell whether the signature is right: --secret S";
@@ -287,14 +307,24 @@ impl Human {
         if cures.is_empty() {
             return why.lines().collect();
         }
-        if let Some((id, said)) = &self.cures
-            && *said == cures
-        {
-            let above = format!("what to change is said above, at #{id}");
-            return vec![why.statement, above];
+        match self.said_before(delivery.id, cures) {
+            Some(id) => vec![
+                why.statement,
+                format!("what to change is said above, at #{id}"),
+            ],
+            None => why.lines().collect(),
         }
-        self.cures = Some((delivery.id, cures));
-        why.lines().collect()
+    }
+
+    /// The delivery at which the same cures were said last; else they are said now.
+    fn said_before(&mut self, delivery: u64, cures: Vec<String>) -> Option<u64> {
+        match &self.cures {
+            Some((id, said)) if *said == cures => Some(*id),
+            _ => {
+                self.cures = Some((delivery, cures));
+                None
+            }
+        }
     }
 
     fn remark(&self, out: &mut impl Write, style: Style, text: &str) -> io::Result<()> {
@@ -326,6 +356,11 @@ pub fn farewell(out: &mut impl Write, counts: &Counts) -> io::Result<()> {
     };
     write!(out, "Stopped after {} {plural}", counts.received)?;
     for (count, one, several) in [
+        (
+            counts.errors,
+            "attempt answered 4xx or 5xx",
+            "attempts answered 4xx or 5xx",
+        ),
         (counts.invalid, "with an invalid signature", ""),
         (counts.failed, "attempt failed", "attempts failed"),
         (counts.refused, "request refused", "requests refused"),

@@ -395,7 +395,7 @@ impl Writer {
             Style::Json => json(out, &Object::from(&**attempt)),
             Style::Human(human) => {
                 let delivery = self.store.get(attempt.delivery).map(|kept| kept.delivery);
-                human.attempt(out, attempt, delivery.as_deref())
+                human.attempt(out, attempt, delivery.as_deref(), &self.registered)
             }
         }
     }

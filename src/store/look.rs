@@ -64,6 +64,14 @@ impl Store {
         state.ring.iter().next().map(|kept| kept.delivery.id)
     }
 
+    /// The id of the first delivery of this run, where ids were skipped before it: after a kill
+    /// it is not known which of those that were reserved had been given.
+    pub fn skipped_to(&self) -> Option<u64> {
+        let state = self.state();
+        let newest = state.ring.iter().next_back()?.delivery.id;
+        (newest < state.found_id).then(|| state.found_id + 1)
+    }
+
     /// What has happened since the start.
     pub fn counts(&self) -> Counts {
         self.state().counts

@@ -262,7 +262,10 @@ impl Store {
     pub fn record_attempt(&self, attempt: Attempt) -> Arc<Attempt> {
         let mut state = self.state();
         match attempt.outcome {
-            Outcome::Answered(_) => state.counts.answered += 1,
+            Outcome::Answered(ref answer) => {
+                state.counts.answered += 1;
+                state.counts.errors += u64::from(answer.status >= 400);
+            }
             Outcome::Failed(_) => state.counts.failed += 1,
         }
         let (attempt, gone) = state.ring.add_attempt(attempt);

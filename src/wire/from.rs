@@ -185,6 +185,7 @@ impl From<&Counts> for Stopped {
             unsigned: counts.unsigned,
             unchecked: counts.unchecked,
             answered: counts.answered,
+            errors: counts.errors,
             failed: counts.failed,
             refused: counts.refused,
             evicted: counts.evicted,

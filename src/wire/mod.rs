@@ -356,6 +356,7 @@ pub struct Stopped {
     unsigned: u64,
     unchecked: u64,
     answered: u64,
+    errors: u64,
     failed: u64,
     refused: u64,
     evicted: u64,

@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
-use crate::kit::{Place, SECRET, answer, app};
+use crate::kit::{Place, SECRET, answer, app, is_signed};
 use crate::support::sandbox::Sandbox;
 use crate::support::sender::{Scheme, post, sign};
 use crate::support::upstream::Upstream;
@@ -151,7 +151,35 @@ fn an_app_that_throws_at_a_wrong_signature_is_told_so() {
     checks.is("signed", "skip", "no secret is known to sign with; ");
     checks
         .is("unsigned", "warn", "answers 500")
-        .cure("unsigned", "timingSafeEqual");
+        .cure("unsigned", "goes on where the header is missing");
+}
+
+/// What Node says of `Buffer.from(undefined)`, and of two buffers of different length.
+const UNDEFINED: &str = "TypeError [ERR_INVALID_ARG_TYPE]: The first argument must be of type string or an instance of Buffer, ArrayBuffer, or Array or an Array-like Object. Received undefined";
+const LENGTHS: &str = "RangeError [ERR_CRYPTO_TIMING_SAFE_EQUAL_LENGTH]: Input buffers must have the same byte length";
+
+#[test]
+fn an_app_that_reads_the_other_header_is_told_from_one_that_compares_lengths() {
+    let place = Place::new();
+    let app = Upstream::answering(|parts, body| {
+        let thrown = match parts.headers.get("x-signature") {
+            None => UNDEFINED,
+            Some(_) if is_signed(parts, body, SECRET, Scheme::ApiBase64) => return answer(200),
+            Some(_) => LENGTHS,
+        };
+        let mut answer = answer(500);
+        *answer.body_mut() = thrown.into();
+        answer
+    });
+    place
+        .checks(&["-f", &app.target(), "--secret", &secret()], 0)
+        .is(
+            "signed",
+            "warn",
+            "to a signature in X-Signature in base64, and 500 to one in",
+        )
+        .is("unsigned", "warn", "answers 500")
+        .cure("unsigned", "throws where the signature's header is missing");
 }
 
 #[test]

@@ -165,7 +165,8 @@ pub fn app(secret: &str, schemes: &[Scheme]) -> Upstream {
     })
 }
 
-fn is_signed(parts: &Parts, body: &Bytes, secret: &str, scheme: Scheme) -> bool {
+/// Whether it is signed with that secret in that scheme.
+pub fn is_signed(parts: &Parts, body: &Bytes, secret: &str, scheme: Scheme) -> bool {
     let (name, value) = sign(scheme, secret, body);
     parts
         .headers

@@ -202,6 +202,23 @@ fn every_target_of_a_fan_out_has_its_line() {
     insta::assert_snapshot!("fan_out", lines.join("\n"));
 }
 
+/// An app made after the manual, and deliveries that are signed as the API does.
+#[test]
+fn an_app_that_throws_is_told_which_header_it_reads() {
+    let app = RawApp::answering(|_| {
+        let thrown = "TypeError [ERR_INVALID_ARG_TYPE]: The first argument must be of type string or an instance of Buffer. Received undefined";
+        let length = thrown.len();
+        format!(
+            "HTTP/1.1 500 x\r\nX-Powered-By: Express\r\nContent-Length: {length}\r\n\r\n{thrown}"
+        )
+        .into()
+    });
+    let listener = Listening::start(&["-s", "whsec_main", &app.target()]);
+    let sent = || delivery("/", "email.opened", Some(Scheme::ApiBase64));
+    listener.deliver(&[sent(), sent()]);
+    insta::assert_snapshot!("throws", listener.shown(Some(app.address().port())));
+}
+
 #[test]
 fn colours_say_the_same() {
     let app = app();

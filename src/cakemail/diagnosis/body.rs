@@ -14,7 +14,7 @@ use crate::delivery::Headers;
 const BOM: &[u8] = b"\xef\xbb\xbf";
 
 /// Where the raw body is, for whoever uses whatever.
-const RAW_BODY: &str = "hash the raw body, before anything parses it: in Express `express.json({ verify: (req, _res, buf) => { req.rawBody = buf } })`, in Flask `request.get_data()`, in PHP `file_get_contents('php://input')`, in Laravel `$request->getContent()`, in Rails `request.raw_post`";
+pub(super) const RAW_BODY: &str = "hash the raw body, before anything parses it: in Express `express.json({ verify: (req, _res, buf) => { req.rawBody = buf } })`, in Flask `request.get_data()`, in PHP `file_get_contents('php://input')`, in Laravel `$request->getContent()`, in Rails `request.raw_post`";
 
 /// A body, and what it says where it is JSON; that is read once.
 pub(super) struct Source<'a> {

@@ -5,13 +5,15 @@
 //! its label.
 
 mod body;
+mod causes;
+mod evidence;
 mod form;
 mod rejection;
 mod secret;
 #[cfg(test)]
 mod tests;
 
-pub use rejection::{AppRefusal, Rejection, why_refused};
+pub use rejection::{AppRefusal, Keys, REGISTERED, Rejection, Reply, why_failed, why_refused};
 
 use std::cell::Cell;
 use std::sync::Arc;

@@ -1,12 +1,75 @@
 //! Why an app refuses a delivery whose signature is right.
 
+use std::sync::Arc;
+
 use serde_json::Value;
 
-use super::{Finding, MAX_BODY};
+use super::evidence::{Evidence, Trouble};
+use super::{Finding, MAX_BODY, causes};
+use crate::cakemail::event;
 use crate::cakemail::serializer::Serializer;
-use crate::delivery::{Headers, Received, Scheme, Verdict};
+use crate::cakemail::signature::Secret;
+use crate::cakemail::verify::claims;
+use crate::delivery::{Answer, Headers, Received, Registration, Scheme, Verdict};
 
-/// What can be said of an app's 401 or 403.
+/// What an app answered.
+#[derive(Debug, Clone, Copy)]
+pub struct Reply<'a> {
+    /// The status code.
+    pub status: u16,
+    /// The headers.
+    pub headers: &'a Headers,
+    /// The body, or its start.
+    pub body: &'a [u8],
+}
+
+impl<'a> From<&'a Answer> for Reply<'a> {
+    fn from(answer: &'a Answer) -> Self {
+        Self {
+            status: answer.status,
+            headers: &answer.headers,
+            body: &answer.body,
+        }
+    }
+}
+
+/// What is known here of secrets, beyond the one that made a signature.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Keys {
+    /// Whether there are several.
+    pub several: bool,
+    /// The webhooks that were made for this listener; each has a secret of its own, which is
+    /// labelled with its event.
+    pub webhooks: Arc<[Arc<Registration>]>,
+}
+
+impl Keys {
+    /// Of these secrets and webhooks.
+    pub fn of(secrets: &[Secret], webhooks: Arc<[Arc<Registration>]>) -> Self {
+        Self {
+            several: secrets.len() > 1,
+            webhooks,
+        }
+    }
+
+    /// Whether an app may well check with another secret than the one of this label.
+    fn are_many(&self, label: &str) -> bool {
+        self.several || (event::is_of_the_api(label) && event::NAMES.contains(&label))
+    }
+
+    /// The id of the webhook whose secret has this label.
+    fn webhook(&self, label: &str) -> Option<&str> {
+        let event = label.trim_end_matches(REGISTERED);
+        let mut all = self.webhooks.iter();
+        all.find(|one| *one.event == *event || *one.id == *label)
+            .map(|one| &*one.id)
+    }
+}
+
+/// What follows the event in a label where there was such a label already.
+pub const REGISTERED: &str = " (registered)";
+
+/// What can be said of an app's answer.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AppRefusal {
     /// What it refused, without a final period.
@@ -15,36 +78,101 @@ pub struct AppRefusal {
     pub why: Option<Rejection>,
 }
 
-/// What can be said of an app that answers 401 or 403 to this request. Nothing of an invalid
-/// signature, which the app is right to refuse: its verdict says why it is invalid.
-pub fn why_refused(request: &Received, answer: &Headers) -> Option<AppRefusal> {
-    let (title, why) = match &request.verdict {
-        Verdict::Valid { scheme, secret } => (
+/// What can be said of an app that answers this to a request: of its 401 or 403, of its 400
+/// where that is about signatures, and of its 5xx where its body tells that it stumbled over
+/// the signature. Nothing of an invalid signature, which the app is right to refuse: its
+/// verdict says why it is invalid.
+pub fn why_refused(request: &Received, reply: Reply<'_>, keys: &Keys) -> Option<AppRefusal> {
+    let evidence = Evidence::of(reply.body);
+    let has_failed = match reply.status {
+        401 | 403 => false,
+        400 if evidence.of_signatures || evidence.trouble.is_some() => false,
+        500..600 if evidence.is_thrown => true,
+        _ => return None,
+    };
+    let titles = match &request.verdict {
+        Verdict::Valid { .. } => [
             "Your app refused a delivery whose signature is right",
-            Some(why_rejected(
-                *scheme,
-                secret,
-                answer,
-                request.path(),
-                &request.body,
-            )),
-        ),
-        Verdict::Unsigned => (
+            "Your app failed at a delivery whose signature is right",
+        ],
+        Verdict::Unsigned => [
             "Your app refused a delivery without a signature",
-            Some(Rejection {
-                statement:
-                    "it carries no signature, so an app that checks signatures is right to refuse it"
-                        .to_owned(),
-                findings: Vec::new(),
-            }),
-        ),
-        Verdict::Unchecked => (
+            "Your app failed at a delivery without a signature",
+        ],
+        Verdict::Unchecked => [
             "Your app refused a delivery whose signature was not checked",
-            None,
-        ),
+            "Your app failed at a delivery whose signature was not checked",
+        ],
         Verdict::Invalid { .. } => return None,
     };
-    Some(AppRefusal { title, why })
+    let why = match &request.verdict {
+        Verdict::Valid { scheme, secret } => Some(why_rejected(
+            &Sent {
+                scheme: *scheme,
+                label: secret,
+                request,
+            },
+            reply,
+            &evidence,
+            keys,
+        )),
+        Verdict::Unsigned => Some(unsigned(&evidence, has_failed)),
+        Verdict::Unchecked | Verdict::Invalid { .. } => unchecked(request, reply, &evidence),
+    };
+    Some(AppRefusal {
+        title: titles[usize::from(has_failed)],
+        why,
+    })
+}
+
+/// What an app throws at where it answers like this, and what to change.
+pub fn why_failed(body: &[u8]) -> Option<&'static str> {
+    let evidence = Evidence::of(body);
+    let trouble = evidence.trouble.filter(|_| evidence.is_thrown)?;
+    Some(causes::thrown(trouble))
+}
+
+/// Of one that carries no signature.
+fn unsigned(evidence: &Evidence, has_failed: bool) -> Rejection {
+    let no_header = evidence.trouble == Some(Trouble::NoSignature);
+    if has_failed && no_header {
+        return Rejection {
+            statement: "it carries no signature, and the app throws where the header is missing"
+                .to_owned(),
+            findings: vec![Finding::new(
+                "app_throws_unsigned",
+                "after a 5xx Cakemail sends it again, which an unsigned delivery is not worth",
+                "answer 401 where the header is missing, before anything is compared",
+            )],
+        };
+    }
+    Rejection {
+        statement:
+            "it carries no signature, so an app that checks signatures is right to refuse it"
+                .to_owned(),
+        findings: Vec::new(),
+    }
+}
+
+/// Of one whose signature nobody has checked: whether the app looks for it in another header
+/// can be told all the same.
+fn unchecked(request: &Received, reply: Reply<'_>, evidence: &Evidence) -> Option<Rejection> {
+    if evidence.trouble != Some(Trouble::NoSignature) {
+        return None;
+    }
+    let claim = claims(&request.headers).into_iter().next()?;
+    let api = claim.header == Some(Scheme::ApiBase64.header());
+    let scheme = if api {
+        Scheme::ApiBase64
+    } else {
+        Scheme::CakemailHex
+    };
+    let language = Serializer::of(reply.headers).or(evidence.language);
+    let finding = causes::other_header(scheme, evidence, &request.headers, language)?;
+    Some(Rejection {
+        statement: "the app finds no signature, and there is one".to_owned(),
+        findings: vec![finding],
+    })
 }
 
 /// What can be said of an app that refuses a right signature.
@@ -64,37 +192,69 @@ impl Rejection {
     }
 }
 
-/// What usually goes wrong in an app that answers 401 or 403 to a delivery whose
-/// signature is right, from what its answer tells of the framework and from what
-/// re-serialising would change in these very bytes.
-pub(super) fn why_rejected(
+/// What was sent with a right signature.
+struct Sent<'a> {
     scheme: Scheme,
-    label: &str,
-    answer: &Headers,
-    request_path: &str,
-    body: &[u8],
-) -> Rejection {
-    let framework = Serializer::of(answer);
+    label: &'a str,
+    request: &'a Received,
+}
+
+/// What usually goes wrong in an app that refuses a delivery whose signature is right: from
+/// what its answer says, from what that tells of the framework, from what else is known of
+/// secrets and from what re-serialising would change in these very bytes.
+fn why_rejected(sent: &Sent<'_>, reply: Reply<'_>, evidence: &Evidence, keys: &Keys) -> Rejection {
+    let Sent {
+        scheme,
+        label,
+        request,
+    } = *sent;
+    let body = &request.body;
+    let framework = Serializer::of(reply.headers).or(evidence.language);
+    let header = causes::other_header(scheme, evidence, &request.headers, framework);
+    let right = format!(
+        "the signature is right for the {} raw bytes (secret `{label}`)",
+        body.len()
+    );
+    if let Some(trouble) = evidence.trouble.filter(|_| evidence.is_thrown) {
+        // An error that was thrown leaves no doubt of what comes first.
+        let finding = match trouble {
+            Trouble::NoSignature => header.unwrap_or_else(|| causes::lost_header(scheme)),
+            trouble => causes::stumbled(trouble, scheme, framework),
+        };
+        return Rejection {
+            statement: format!("{right}: the app throws while it checks it"),
+            findings: vec![finding],
+        };
+    }
     let mut findings = Vec::new();
-    if answer.get("www-authenticate").is_some() {
+    if reply.headers.get("www-authenticate").is_some() {
         findings.push(Finding::new(
             "app_wants_login",
-            format!("its WWW-Authenticate header says that {request_path} wants a login"),
+            format!(
+                "its WWW-Authenticate header says that {} wants a login",
+                request.path()
+            ),
             "exempt the webhook's route from it",
         ));
     }
-    let compared = Finding::new(
-        "app_compares_otherwise",
-        "it may compare with another digest, or key it with another secret",
-        format!(
-            "it must compare with {} as {}, keyed with that secret as it is: no line end, no quotes",
-            scheme.header(),
-            match scheme {
-                Scheme::CakemailHex => "lower-case hex",
-                Scheme::CakemailBase64 | Scheme::ApiBase64 => "base64",
-            }
-        ),
-    );
+    let is_header = evidence.trouble == Some(Trouble::NoSignature);
+    let (first, header) = if is_header {
+        (header, None)
+    } else {
+        (None, header)
+    };
+    findings.extend(first);
+    if keys.are_many(label) {
+        findings.push(causes::other_secret(label, keys.webhook(label)));
+    }
+    // One that complains of the signature itself has found one.
+    let has_found = evidence.of_signatures && !is_header;
+    let (sooner, later) = match header {
+        Some(header) if scheme == Scheme::ApiBase64 && !has_found => (Some(header), None),
+        header => (None, header),
+    };
+    findings.extend(sooner);
+    let compared = causes::compares_otherwise(scheme);
     let reserialised = why_reserialised(framework, body);
     // Handlers made after the manual hash re-serialised JSON, and know hex only.
     if scheme == Scheme::CakemailHex || framework.is_some() {
@@ -104,7 +264,8 @@ pub(super) fn why_rejected(
         findings.push(compared);
         findings.extend(reserialised);
     }
-    if answer.get("x-frame-options").is_some() && framework == Some(Serializer::Ruby) {
+    findings.extend(later);
+    if reply.headers.get("x-frame-options").is_some() && framework == Some(Serializer::Ruby) {
         findings.push(Finding::new(
             "app_checks_csrf",
             "in Rails a 401 or 403 here is often CSRF protection",
@@ -112,10 +273,7 @@ pub(super) fn why_rejected(
         ));
     }
     Rejection {
-        statement: format!(
-            "the signature is right for the {} raw bytes (secret `{label}`): the app checks something else",
-            body.len()
-        ),
+        statement: format!("{right}: the app checks something else"),
         findings,
     }
 }
@@ -181,63 +339,5 @@ fn first_change(serializer: Serializer, value: &Value, body: &[u8]) -> Option<St
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn said(scheme: Scheme, answer: &Headers, path: &str, body: &[u8]) -> Vec<String> {
-        why_rejected(scheme, "main", answer, path, body)
-            .lines()
-            .collect()
-    }
-
-    #[test]
-    fn a_rejection_names_the_byte_and_the_cure() {
-        let body = br#"{"url":"https:\/\/x"}"#;
-        let express: Headers = [("x-powered-by", "Express")].into_iter().collect();
-        let lines = said(Scheme::CakemailHex, &express, "/", body).join("\n");
-        assert!(
-            lines.contains("JSON.stringify drops the escaped slash at byte 14"),
-            "{lines:?}"
-        );
-        assert!(lines.contains("express.json({ verify:"), "{lines:?}");
-        let flask: Headers = [("server", "Werkzeug/3.0")].into_iter().collect();
-        let lines = said(Scheme::CakemailHex, &flask, "/", br#"{"a":1}"#).join("\n");
-        assert!(
-            lines.contains("json.dumps adds a space at byte 5"),
-            "{lines:?}"
-        );
-        let lines = said(Scheme::ApiBase64, &express, "/", b"not json").join("\n");
-        assert!(lines.contains("X-Signature as base64"), "{lines:?}");
-    }
-
-    #[test]
-    fn a_rejection_claims_no_more_than_can_be_known() {
-        let body = "{\"event\": \"email.opened\", \"n\": \"\u{e9}\"}".as_bytes();
-        let none = Headers::default();
-        let lines = said(Scheme::CakemailHex, &none, "/", body);
-        assert!(lines[1].starts_with("if it hashes"), "{lines:?}");
-        for part in [
-            "JSON.stringify drops",
-            "json.dumps escapes the non-ASCII",
-            "json_encode",
-        ] {
-            assert!(lines[1].contains(part), "{lines:?}");
-        }
-        assert!(lines[2].contains("`data` in Node"), "{lines:?}");
-        assert!(lines[4].contains("as lower-case hex"), "{lines:?}");
-        // The usual handler knows hex only.
-        let lines = said(Scheme::CakemailBase64, &none, "/", body);
-        assert!(
-            lines[2].contains("X-Cakemail-Signature as base64"),
-            "{lines:?}"
-        );
-        let python: Headers = [("server", "BaseHTTP/0.6 Python/3.11.7")]
-            .into_iter()
-            .collect();
-        let lines = said(Scheme::CakemailHex, &python, "/", body);
-        assert!(lines[1].contains("json.dumps escapes"), "{lines:?}");
-        let login: Headers = [("www-authenticate", "Basic")].into_iter().collect();
-        let lines = said(Scheme::CakemailHex, &login, "/hook", body);
-        assert!(lines[1].contains("/hook wants a login"), "{lines:?}");
-    }
-}
+#[path = "tests/rejection.rs"]
+mod tests;

@@ -1,22 +1,27 @@
 //! Sending, and what came of it.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
+use jiff::Timestamp;
 use tokio::time::timeout_at;
 
 use super::request::{Payload, Requests};
+use crate::cakemail::diagnosis::{AppRefusal, Keys, Reply, why_refused};
+use crate::capture::again::secret_for;
 use crate::capture::failure;
 use crate::config::Target;
-use crate::delivery::Failure;
+use crate::delivery::{Failure, Received, Verdict};
 use crate::http::client::{Trust, connector};
+use crate::http::headers::to_kept;
 use crate::http::pool::Client;
 
 /// Bytes of an answer that are looked at.
-const LOOK: usize = 512;
+const LOOK: usize = 4 << 10;
 
 /// Sends requests to one target.
 #[derive(Debug)]
@@ -37,6 +42,10 @@ pub struct Sent {
     pub took: Duration,
     /// What was answered, or why nothing was.
     pub answer: Result<Answer, Failure>,
+    /// Why the app refused it, as far as that can be told.
+    pub refusal: Option<AppRefusal>,
+    /// Where it went.
+    pub url: String,
 }
 
 /// What was answered.
@@ -85,11 +94,49 @@ impl Sender {
     pub async fn send(&self, payload: Payload) -> Sent {
         let begun = Instant::now();
         let answer = self.ask(&payload).await;
+        let took = begun.elapsed();
+        let url = self.target.url_for(&self.path);
         Sent {
+            refusal: answer.as_ref().ok().and_then(|one| self.why(&payload, one)),
             event: payload.event,
-            took: begun.elapsed(),
+            took,
             answer,
+            url: url.map_or_else(String::new, |url| url.to_string()),
         }
+    }
+
+    /// What can be said of such an answer. Of a signature that the user has set nothing is
+    /// known.
+    fn why(&self, payload: &Payload, answer: &Answer) -> Option<AppRefusal> {
+        if self.requests.are_signed_by_hand() {
+            return None;
+        }
+        let secrets = &self.requests.secrets;
+        let verdict = match secret_for(secrets, payload.signed_as.as_deref()) {
+            Some(secret) => Verdict::Valid {
+                scheme: self.requests.scheme,
+                secret: Arc::clone(secret.label()),
+            },
+            None => Verdict::Unsigned,
+        };
+        let request = Received {
+            received_at: Timestamp::now(),
+            peer: "".into(),
+            method: "POST".into(),
+            path_and_query: self.path.as_str().into(),
+            headers: to_kept(&self.requests.headers(payload, "")),
+            body: payload.body.clone(),
+            event: payload.event.clone(),
+            verdict,
+            original: None,
+            relayed: None,
+        };
+        let reply = Reply {
+            status: answer.status,
+            headers: &to_kept(&answer.headers),
+            body: &answer.start,
+        };
+        why_refused(&request, reply, &Keys::of(secrets, Arc::default()))
     }
 
     async fn ask(&self, payload: &Payload) -> Result<Answer, Failure> {

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderName, HeaderValue, Method, Request, header};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Collected, Full, Limited};
 use jiff::Timestamp;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
@@ -246,6 +246,7 @@ impl Doctor<'_> {
             secret,
             seen: self.seen().await,
             signs: self.opened().await.signs(),
+            several: self.has_several(&app.target).await,
         }
     }
 
@@ -260,7 +261,7 @@ impl Doctor<'_> {
         for scheme in schemes {
             let asked = mail.send(Some(secret), *scheme).await;
             // What else it says tells nothing of signatures, and a slow app is not asked thrice.
-            let is_telling = asked.is_taken() || asked.is_refused();
+            let is_telling = asked.is_taken() || asked.is_refused() || asked.has_thrown();
             let is_enough = tried.is_empty() && !(is_telling && asked.took < SLOW);
             tried.push(asked);
             if is_enough {
@@ -268,6 +269,11 @@ impl Doctor<'_> {
             }
         }
         app::signed(&self.sample(app, secret.label()).await, &tried)
+    }
+
+    /// Whether an app may well check with another secret.
+    async fn has_several(&self, app: &Target) -> bool {
+        self.configured.settings.secrets.len() > 1 || self.keys_here(app).await.len() > 1
     }
 
     /// What a delivery of that event is signed with, as far as that is known.
@@ -360,10 +366,11 @@ impl<'a> Mail<'a> {
         let answer = answer.map_err(|error| failure::of(self.target, &error))?;
         let (parts, body) = answer.into_parts();
         // How it ends matters as little to Cakemail.
-        let _ = Limited::new(body, LONGEST).collect().await;
+        let body = Limited::new(body, LONGEST).collect().await;
         Ok(Answer {
             status: parts.status.as_u16(),
             headers: to_kept(&parts.headers),
+            body: body.map(Collected::to_bytes).unwrap_or_default(),
         })
     }
 }

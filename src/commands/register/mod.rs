@@ -16,6 +16,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
 use crate::account::{Api, Credentials, Trouble};
+use crate::cakemail::diagnosis::REGISTERED;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::Webhook;
 use crate::check::some;
@@ -206,7 +207,7 @@ fn secrets(made: &[Made], known: &[Secret]) -> Vec<Secret> {
         let is_taken = |label: &str| known.iter().any(|secret| **secret.label() == *label);
         let mut label = one.event.clone();
         while is_taken(&label) {
-            label.push_str(" (registered)");
+            label.push_str(REGISTERED);
         }
         // An empty one is none.
         if let Ok(secret) = Secret::new(&label, Some(&one.event), key.expose_secret())

@@ -19,11 +19,12 @@ use super::items::{Item, Source};
 use super::json::{PlanObject, ReplayObject};
 use super::plan::Job;
 use super::summary::{Record, Summary, milliseconds};
+use crate::cakemail::diagnosis::{Keys, why_refused};
 use crate::commands::audience::Audience;
 use crate::commands::diff::human;
-use crate::commands::ink::{BOLD, DIM, GREEN, Ink, RED, shown, style_of};
+use crate::commands::ink::{BOLD, DIM, GREEN, Ink, RED, YELLOW, shown, style_of};
 use crate::commands::json_output::JsonOutput;
-use crate::delivery::words::took;
+use crate::delivery::words::{no_such_path, took};
 use crate::delivery::{Outcome, Verdict};
 
 /// Names are padded to the longest, up to so many columns.
@@ -36,6 +37,7 @@ pub(super) struct Face {
     quiet: bool,
     expects: bool,
     source: Source,
+    keys: Keys,
     audience: Audience,
     // Columns of labels and names.
     widths: (usize, usize),
@@ -54,6 +56,7 @@ impl Face {
         quiet: bool,
         expects: bool,
         (items, source): (&[Item], Source),
+        keys: Keys,
     ) -> Self {
         let widest = |text: &dyn Fn(&Item) -> String| {
             let columns = items.iter().map(|item| shown(&text(item)).chars().count());
@@ -65,6 +68,7 @@ impl Face {
             quiet,
             expects,
             source,
+            keys,
             audience: Audience::default(),
             widths: (widest(&|item| item.label.clone()), widest(&Item::name)),
             bar: ProgressBar::hidden(),
@@ -155,6 +159,9 @@ impl Face {
                 writeln!(out, "{indent}{}", ink.paint(DIM, &shown(&failure.hint)))?;
             }
         }
+        for hint in self.why_answered(item, sent) {
+            writeln!(out, "{indent}{}", ink.paint(YELLOW, &shown(&hint)))?;
+        }
         for miss in missed {
             let text = format!("✗ {}", miss.message);
             writeln!(out, "{indent}{}", ink.paint(RED, &shown(&text)))?;
@@ -168,6 +175,24 @@ impl Face {
             }
         }
         Ok(())
+    }
+
+    /// What can be said of an app that refused it, once for all of them.
+    fn why_answered(&mut self, item: &Item, sent: &Sent) -> Vec<String> {
+        let Outcome::Answered(answer) = &sent.attempt.outcome else {
+            return Vec::new();
+        };
+        let copy = sent.copy.as_ref().map(|copy| &copy.request);
+        let request = copy.unwrap_or(&item.kept.delivery.request);
+        let refusal = why_refused(request, answer.into(), &self.keys);
+        let hints = match refusal.and_then(|refusal| refusal.why) {
+            Some(why) => why.lines().collect(),
+            None => no_such_path(answer.status, &request.method, &sent.attempt.target, "--to")
+                .into_iter()
+                .collect::<Vec<_>>(),
+        };
+        let is_new = self.hints.insert(hints.join("\n"));
+        if is_new { hints } else { Vec::new() }
     }
 
     /// Label and name in their columns.

@@ -12,6 +12,7 @@ mod summary;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -30,6 +31,7 @@ use super::hand::Hand;
 use super::ink::Ink;
 use super::json_output::JsonOutput;
 use super::setup::{Setup, color, runtime, with_secrets};
+use crate::cakemail::diagnosis::Keys;
 use crate::capture::again::AgainError;
 use crate::capture::targets;
 use crate::cli::ReplayArgs;
@@ -73,7 +75,15 @@ pub(super) fn run(args: &ReplayArgs, config: Option<&Path>) -> anyhow::Result<Ou
         .collect();
     let jobs = plan.jobs(&came);
     let ink = Ink::new(colour, io::stdout().is_terminal());
-    let face = Face::new(ink, json, args.quiet, expected.anything(), (&items, source));
+    let keys = Keys::of(&setup.settings.secrets, Arc::default());
+    let face = Face::new(
+        ink,
+        json,
+        args.quiet,
+        expected.anything(),
+        (&items, source),
+        keys,
+    );
     if args.dry_run {
         return dry_run(&setup, &items, &jobs, to.as_ref(), &face);
     }

@@ -6,9 +6,10 @@
 //! ```
 
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use super::body;
-use crate::cakemail::diagnosis::{self, AppRefusal};
+use crate::cakemail::diagnosis::{self, AppRefusal, Keys};
 use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::likely_claims;
 use crate::commands::ink::{BOLD, CYAN, DIM, Ink, RED, YELLOW, shown, style_of, value};
@@ -58,17 +59,23 @@ pub(super) fn write(
     if let Outcome::Answered(answer) = &last.outcome {
         section(out, ink, &format!("Response (attempt {})", last.n))?;
         response(out, ink, last, answer, INDENT)?;
-        if matches!(answer.status, 401 | 403) {
-            refusal(out, ink, kept, answer)?;
-        }
+        let keys = Keys::of(secrets, Arc::default());
+        refusal(out, ink, kept, answer, &keys)?;
     }
     Ok(())
 }
 
-/// What can be said of an app's 401 or 403.
-fn refusal(out: &mut impl Write, ink: &Ink, kept: &Kept, answer: &Answer) -> io::Result<()> {
+/// What can be said of an app's refusal.
+fn refusal(
+    out: &mut impl Write,
+    ink: &Ink,
+    kept: &Kept,
+    answer: &Answer,
+    keys: &Keys,
+) -> io::Result<()> {
     let request = &kept.delivery.request;
-    let Some(AppRefusal { title, why }) = diagnosis::why_refused(request, &answer.headers) else {
+    let refusal = diagnosis::why_refused(request, answer.into(), keys);
+    let Some(AppRefusal { title, why }) = refusal else {
         return Ok(());
     };
     let why = why.map_or_else(|| vec![with_the_secret(kept)], |why| why.lines().collect());

@@ -12,7 +12,7 @@ use crate::commands::ink::{self, Ink};
 use crate::commands::json_output::JsonOutput;
 use crate::config::{Color, ConfigError};
 use crate::delivery::Failure;
-use crate::delivery::words::took;
+use crate::delivery::words::{no_such_path, took};
 
 /// The fields of [`SentObject`].
 const FIELDS: [&str; 6] = ["type", "event", "target", "status", "took_ms", "error"];
@@ -57,7 +57,7 @@ pub(super) struct Told {
     fine: u64,
     took: Vec<Duration>,
     failed: u64,
-    hint: Option<Box<str>>,
+    hints: Vec<String>,
 }
 
 impl Told {
@@ -78,7 +78,7 @@ impl Told {
             fine: 0,
             took: Vec::new(),
             failed: 0,
-            hint: None,
+            hints: Vec::new(),
         }
     }
 
@@ -90,10 +90,11 @@ impl Told {
         self.fine += u64::from(sent.is_fine());
         match &sent.answer {
             Ok(_) => self.took.push(sent.took),
-            Err(failure) => {
-                self.failed += 1;
-                self.hint.get_or_insert_with(|| failure.hint.clone());
-            }
+            Err(_) => self.failed += 1,
+        }
+        // What is wrong with the first is mostly what is wrong with the others.
+        if self.hints.is_empty() {
+            self.hints = hints(sent);
         }
         if self.audience.has_left() {
             return Ok(());
@@ -147,8 +148,8 @@ impl Told {
         let sent = self.took.len() as u64 + self.failed;
         let mut err = io::stderr().lock();
         // Standard error may be closed; what was sent is sent all the same.
-        if let Some(hint) = self.hint.take().filter(|hint| !hint.is_empty()) {
-            let _ = writeln!(err, " hint: {}", ink::shown(&hint));
+        for hint in &self.hints {
+            let _ = writeln!(err, " hint: {}", ink::shown(hint));
         }
         if sent > 1 && self.json.is_none() {
             let _ = writeln!(err, "{}", self.summary(sent));
@@ -178,6 +179,19 @@ impl Told {
             ));
         }
         parts.join("; ")
+    }
+}
+
+/// What to look for where it was not taken.
+fn hints(sent: &Sent) -> Vec<String> {
+    let refusal = sent.refusal.clone().and_then(|refusal| refusal.why);
+    match (&sent.answer, refusal) {
+        (Err(failure), _) if failure.hint.is_empty() => Vec::new(),
+        (Err(failure), _) => vec![failure.hint.to_string()],
+        (Ok(_), Some(why)) => why.lines().collect(),
+        (Ok(answer), None) => no_such_path(answer.status, "POST", &sent.url, "--to")
+            .into_iter()
+            .collect(),
     }
 }
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 use super::behind::{Arrived, Behind};
 use super::shown::Output;
 use super::{Account, say, warn};
-use crate::cakemail::diagnosis::why_refused;
+use crate::cakemail::diagnosis::{Keys, Reply, why_refused};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::sample::{self, Sample};
 use crate::cakemail::signature::Secret;
@@ -29,7 +29,7 @@ use crate::commands::setup::{Setup, color, runtime};
 use crate::commands::{Outcome, ink};
 use crate::config::{ConfigError, Target, duration};
 use crate::delivery::words::took;
-use crate::delivery::{Received, Scheme, Verdict};
+use crate::delivery::{Received, Registration, Scheme, Verdict};
 use crate::http::headers::to_kept;
 
 /// How long Cakemail waits. Source: its CLI manual.
@@ -155,7 +155,12 @@ async fn try_it(
         Err(failure) => vec![failure.hint.to_string()],
         Ok(answer) => {
             let received = received(body, sample, &path, scheme, &webhook.id);
-            hints(answer, &received, sent.took)
+            let registration = Registration {
+                event: webhook.event.as_str().into(),
+                id: webhook.id.as_str().into(),
+                url: webhook.url.as_str().into(),
+            };
+            hints(answer, &received, sent.took, registration)
         }
     };
     Ok(Told {
@@ -215,8 +220,31 @@ fn sample_of(event: &str) -> Result<&'static Sample, ApiError> {
 }
 
 /// What usually is the matter with such an answer.
-fn hints(answer: &Answer, received: &Received, took: Duration) -> Vec<String> {
+fn hints(
+    answer: &Answer,
+    received: &Received,
+    took: Duration,
+    registration: Registration,
+) -> Vec<String> {
     let one = |text: &str| vec![text.to_owned()];
+    let reply = Reply {
+        status: answer.status,
+        headers: &to_kept(&answer.headers),
+        body: &answer.start,
+    };
+    // Each webhook of an account has a key of its own.
+    let keys = Keys {
+        several: true,
+        webhooks: [Arc::new(registration)].into(),
+    };
+    let why = why_refused(received, reply, &keys).and_then(|refusal| refusal.why);
+    if let Some(why) = why {
+        let mut lines: Vec<_> = why.lines().collect();
+        lines.push(
+            "an app made after another of Cakemail's documents wants another header: `--scheme cakemail-hex` or `--scheme cakemail-base64` signs so".into(),
+        );
+        return lines;
+    }
     match answer.status {
         200..=299 if took > CAKEMAIL_WAITS => {
             one("Cakemail waits for 5 seconds only: answer first, and do the work behind it")
@@ -227,15 +255,6 @@ fn hints(answer: &Answer, received: &Received, took: Duration) -> Vec<String> {
             vec![format!(
                 "it points to {to}: redirects are not followed, so make that the webhook's URL"
             )]
-        }
-        401 | 403 => {
-            let why = why_refused(received, &to_kept(&answer.headers));
-            let why = why.and_then(|refusal| refusal.why);
-            let mut lines: Vec<_> = why.map(|why| why.lines().collect()).unwrap_or_default();
-            lines.push(
-                "an app made after another of Cakemail's documents wants another header: `--scheme cakemail-hex` or `--scheme cakemail-base64` signs so".into(),
-            );
-            lines
         }
         404 | 410 => one("the app knows no such path: does the webhook's URL have the right one?"),
         405 => one("the app takes no POST at this path"),

@@ -144,7 +144,14 @@ pub(super) async fn one(
 /// What can be said of a delivery's signature.
 pub(super) async fn signature(State(parts): State<Parts>, Id(id): Id) -> Result<Response, No> {
     let (kept, secrets) = (get(&parts, id)?, parts.again.secrets());
-    aside(move || say(&SignatureObject::new(id, &explain(&kept, &secrets)))).await
+    let webhooks = parts.again.store().registrations();
+    aside(move || {
+        say(&SignatureObject::new(
+            id,
+            &explain(&kept, &secrets, webhooks),
+        ))
+    })
+    .await
 }
 
 #[derive(Deserialize)]

@@ -18,7 +18,7 @@ use super::glyphs::{Glyphs, role_of};
 use super::head::reason;
 use super::payload::{Payload, Shown};
 use super::{finding, headers, remark, sentence};
-use crate::cakemail::diagnosis::{AppRefusal, Rejection, why_refused};
+use crate::cakemail::diagnosis::{AppRefusal, Keys, Rejection, why_refused};
 use crate::delivery::words::{size, took};
 use crate::delivery::{Answer, Attempt, Kept, Outcome};
 use crate::tui::text::{Line, Role};
@@ -35,6 +35,7 @@ pub(in crate::tui) fn body(attempt: &Attempt) -> Option<Payload> {
 pub(in crate::tui) fn lines(
     attempt: Option<&Attempt>,
     kept: &Kept,
+    keys: &Keys,
     body: Option<Shown<'_>>,
     glyphs: &Glyphs,
 ) -> Vec<Line> {
@@ -48,7 +49,7 @@ pub(in crate::tui) fn lines(
     let mut lines = Vec::new();
     match &attempt.outcome {
         Outcome::Answered(answer) => {
-            lines.extend(refused(kept, answer));
+            lines.extend(refused(kept, answer, keys));
             lines.push(status(attempt, answer));
             lines.push(which(attempt, kept));
             lines.push(Line::empty());
@@ -99,13 +100,10 @@ fn which(attempt: &Attempt, kept: &Kept) -> Line {
     }
 }
 
-/// What can be said of an app's 401 or 403, with an empty line behind it.
-pub(super) fn refused(kept: &Kept, answer: &Answer) -> Vec<Line> {
-    if !matches!(answer.status, 401 | 403) {
-        return Vec::new();
-    }
-    let Some(AppRefusal { title, why }) = why_refused(&kept.delivery.request, &answer.headers)
-    else {
+/// What can be said of an app's refusal, with an empty line behind it.
+fn refused(kept: &Kept, answer: &Answer, keys: &Keys) -> Vec<Line> {
+    let refusal = why_refused(&kept.delivery.request, answer.into(), keys);
+    let Some(AppRefusal { title, why }) = refusal else {
         return Vec::new();
     };
     let mut lines = vec![Line::of(Role::Bad, format!("{title}.")), Line::empty()];
@@ -141,7 +139,13 @@ mod tests {
             as_text: false,
             columns: 80,
         });
-        plain(&lines(attempt, kept, body, &Glyphs::UNICODE))
+        plain(&lines(
+            attempt,
+            kept,
+            &Keys::default(),
+            body,
+            &Glyphs::UNICODE,
+        ))
     }
 
     #[test]

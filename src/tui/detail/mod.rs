@@ -9,6 +9,7 @@ use jiff::tz::TimeZone;
 use super::content::glyphs::Glyphs;
 use super::content::head;
 use super::text::{Line, Tag};
+use crate::cakemail::diagnosis::Keys;
 use crate::cakemail::explained::Explained;
 use crate::delivery::{Attempt, Kept};
 use crate::payload::tree::Tree;
@@ -44,6 +45,7 @@ pub(super) struct Detail {
     response: Option<(u32, Body)>,
     form: Form,
     explained: Option<Explained>,
+    keys: Keys,
     wraps: bool,
     width: usize,
     height: usize,
@@ -70,6 +72,7 @@ impl Detail {
             response: None,
             form: Form::Own,
             explained: None,
+            keys: Keys::default(),
             wraps: true,
             width: 0,
             height: 0,
@@ -99,6 +102,12 @@ impl Detail {
         self.form = Form::Own;
         self.places = Default::default();
         (self.top, self.left, self.cursor) = (0, 0, 0);
+    }
+
+    /// Takes what is known of secrets.
+    pub(super) fn know(&mut self, keys: Keys) {
+        self.is_stale |= self.keys != keys;
+        self.keys = keys;
     }
 
     /// Takes what was found out about the signature of the open delivery.

@@ -69,7 +69,7 @@ impl Detail {
             (Tab::Response, form) => {
                 let body = self.response.as_ref().map(|(_, body)| body);
                 let shown = body.map(|body| body.shown(form == Form::Text, self.width));
-                response::lines(self.attempt(), kept, shown, &self.glyphs)
+                response::lines(self.attempt(), kept, &self.keys, shown, &self.glyphs)
             }
             (Tab::Attempts, _) => {
                 let selected = self.attempt().map(|attempt| attempt.n);

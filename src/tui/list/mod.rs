@@ -63,7 +63,8 @@ impl Default for List {
 
 impl List {
     /// Takes what is kept in the place of all that was here. The selection stays where it can.
-    pub(in crate::tui) fn reset(&mut self, kept: &[Kept]) {
+    /// `since` is when the screen was opened: nothing will come of what is older than that.
+    pub(in crate::tui) fn reset(&mut self, kept: &[Kept], since: Timestamp) {
         // What cmhook answered by itself is not kept with a delivery.
         let before = std::mem::take(&mut self.rows);
         self.rows = kept.iter().map(Row::of).collect();
@@ -72,6 +73,8 @@ impl List {
                 && let Ok(at) = before.binary_search_by_key(&row.id, |row| row.id)
             {
                 row.ending = before[at].ending;
+            } else if row.ending == Ending::Open && row.at < since {
+                row.ending = Ending::Past;
             }
         }
         if let Some(active) = &mut self.active {
@@ -117,7 +120,7 @@ impl List {
         let Some(at) = self.position(id) else { return };
         let own = self.rows[at].ending;
         self.rows[at] = Row::of(kept);
-        if self.rows[at].ending == Ending::Open {
+        if self.rows[at].ending.is_open() {
             self.rows[at].ending = own;
         }
         if let Some(active) = &mut self.active {

@@ -36,6 +36,8 @@ impl From<&Verdict> for Mark {
 pub(in crate::tui) enum Ending {
     /// Nothing has come of it yet.
     Open,
+    /// It came in before cmhook was started, and no app was asked.
+    Past,
     /// The app answered.
     Answered(u16),
     /// The app gave no answer.
@@ -45,6 +47,11 @@ pub(in crate::tui) enum Ending {
 }
 
 impl Ending {
+    /// Whether no app has answered it, and cmhook has not either.
+    pub(super) const fn is_open(self) -> bool {
+        matches!(self, Self::Open | Self::Past)
+    }
+
     /// Whether somebody has to look at it.
     pub(in crate::tui) const fn is_failure(self) -> bool {
         matches!(
@@ -98,7 +105,7 @@ impl Row {
 
     /// Takes note of an answer that cmhook gave by itself.
     pub(super) const fn answer(&mut self, answer: &OwnAnswer) {
-        if matches!(self.ending, Ending::Open) {
+        if self.ending.is_open() {
             self.ending = Ending::Own(answer.status);
         }
     }

@@ -1,7 +1,7 @@
 use std::sync::Arc;
 
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
 use proptest::prelude::*;
 
 use super::*;
@@ -135,6 +135,24 @@ fn a_search_may_know_of_what_was_not_heard_of_yet() {
         list.arrive(kept);
     }
     assert_eq!(list.shown(), [1, 2, 3, 4]);
+}
+
+#[test]
+fn nothing_comes_of_what_was_there_before_the_start() {
+    let mut list = List::default();
+    let one = kept(1, "email.sent");
+    let at = one.delivery.request.received_at;
+    list.reset(
+        std::slice::from_ref(&one),
+        at + SignedDuration::from_secs(1),
+    );
+    let ending = |list: &List| list.rows[0].ending;
+    assert_eq!(ending(&list), Ending::Past);
+    list.change(&one);
+    assert_eq!(ending(&list), Ending::Past);
+    let mut list = List::default();
+    list.reset(std::slice::from_ref(&one), at);
+    assert_eq!(ending(&list), Ending::Open);
 }
 
 #[test]

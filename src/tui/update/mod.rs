@@ -5,6 +5,8 @@ mod dialogs;
 mod mouse;
 mod search;
 
+use std::sync::Arc;
+
 use crossterm::event::KeyEvent;
 
 use super::dialog::{Answer, Dialog};
@@ -12,6 +14,7 @@ use super::keys::{self, Action, Place};
 use super::layout::Pane;
 use super::model::Model;
 use super::msg::{Effect, Msg, Said};
+use crate::cakemail::diagnosis::Keys;
 use crate::delivery::{Phase, Tunnel};
 
 /// Changes the model by what has happened; the result is to be done.
@@ -33,7 +36,7 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
             }
         }
         Msg::Snapshot(kept, refusals) => {
-            model.list.reset(&kept);
+            model.list.reset(&kept, model.since);
             model.refusals = refusals.into();
             if let Some(id) = model.wanted {
                 select(model, id);
@@ -68,6 +71,10 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
         Msg::Status(status) => {
             let before = std::mem::replace(&mut model.status, *status);
             came_online(model, before.tunnel.as_deref());
+            model.detail.know(Keys {
+                several: model.status.secrets.len() > 1,
+                webhooks: Arc::clone(&model.status.registered),
+            });
         }
         Msg::Opened(kept) => model.detail.open(kept),
         Msg::Found(found) => return search::found(model, *found),

@@ -139,8 +139,9 @@ impl Worker {
             return;
         };
         let (secrets, results) = (self.again.secrets(), self.results.clone());
+        let webhooks = self.store().registrations();
         self.runtime.spawn_blocking(move || {
-            let explained = explain(&kept, &secrets);
+            let explained = explain(&kept, &secrets, webhooks);
             let _ = results.send(Msg::Explained(id, Box::new(explained)));
         });
     }

@@ -13,7 +13,10 @@ use crate::tui::content::samples::{
 use proptest::prelude::*;
 
 fn shown(kept: &Kept, secrets: &[Secret]) -> String {
-    plain(&lines(&explain(kept, secrets), &Glyphs::UNICODE))
+    plain(&lines(
+        &explain(kept, secrets, Arc::default()),
+        &Glyphs::UNICODE,
+    ))
 }
 
 const HEADER: &str = "x-cakemail-signature";
@@ -112,7 +115,7 @@ proptest! {
         delivery.request.headers = [(header, value)].into_iter().collect::<Headers>();
         kept.attempts = vec![answered(1, 401, "", "no").into()];
         let secrets = if known { vec![secret()] } else { Vec::new() };
-        let explained = explain(&kept, &secrets);
+        let explained = explain(&kept, &secrets, Arc::default());
         let held = format!("{explained:?}");
         prop_assert!(!held.contains("sentinel"), "{}", held);
         for line in lines(&explained, &Glyphs::ASCII) {

@@ -105,7 +105,7 @@ pub(super) fn line(row: &Row, look: &Look<'_>, columns: &Columns, model: &Model)
         Mark::Unchecked => (glyphs.unknown, Role::Warn),
     };
     let cut = if look.unicode { glyphs.ellipsis } else { "~" };
-    let (status, status_role) = status(row.ending, cut);
+    let (status, status_role) = status(row.ending, cut, if look.unicode { "–" } else { "-" });
     let mut line = Line::of(bar_role, bar)
         .with(Role::Dim, format!("{:>width$}", row.id, width = columns.id))
         .with(Role::Accent, format!("{star}{before}"))
@@ -124,9 +124,10 @@ pub(super) fn line(row: &Row, look: &Look<'_>, columns: &Columns, model: &Model)
     line
 }
 
-fn status(ending: Ending, waiting: &str) -> (String, Role) {
+fn status(ending: Ending, waiting: &str, none: &str) -> (String, Role) {
     match ending {
         Ending::Open => (waiting.into(), Role::Dim),
+        Ending::Past => (none.into(), Role::Dim),
         Ending::Answered(status) => (status.to_string(), role_of(status)),
         Ending::Own(status) if status < 400 => (status.to_string(), Role::Dim),
         Ending::Own(status) => (status.to_string(), Role::Bad),

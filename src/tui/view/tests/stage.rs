@@ -314,7 +314,7 @@ impl Stage {
     pub(in crate::tui) fn explain(&mut self) {
         let id = self.model.detail.wants_explanation();
         if let Some(kept) = self.model.detail.kept().filter(|_| id.is_some()) {
-            let explained = explain(kept, &[secret()]);
+            let explained = explain(kept, &[secret()], Arc::default());
             self.tell(Msg::Explained(id.unwrap_or(0), Box::new(explained)));
         }
     }
