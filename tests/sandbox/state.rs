@@ -109,6 +109,10 @@ fn a_stop_says_what_waits() {
         last_line(&home, &[], 3),
         "Stopped; 3 tries wait and go on at the next start."
     );
+    // It is all in the one file then.
+    let files = std::fs::read_dir(home.path().join("data/cmhook")).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["sandbox.db"]);
     assert_eq!(
         last_line(&home, &["--quiet"], 0),
         "Stopped; 3 tries wait and go on at the next start."
