@@ -73,7 +73,7 @@ fn an_answer_may_come_late_or_after_the_work() {
     let begin = Instant::now();
     assert_eq!(sandbox.process.terminate().code(), Some(0));
     assert!(
-        begin.elapsed() < Duration::from_secs(3),
+        begin.elapsed() < Duration::from_secs(5),
         "{:?}",
         begin.elapsed()
     );

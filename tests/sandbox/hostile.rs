@@ -162,7 +162,7 @@ fn ten_thousand_webhooks_are_listed_and_no_more_are_made() {
     assert_eq!(last["data"].as_array().unwrap().len(), 100);
     assert_eq!(last["pagination"]["count"], 10_000, "{last}");
     assert!(
-        begin.elapsed() < Duration::from_secs(5),
+        begin.elapsed() < Duration::from_secs(10),
         "{:?}",
         begin.elapsed()
     );

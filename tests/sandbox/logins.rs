@@ -8,12 +8,12 @@ use super::kit::*;
 
 #[test]
 fn tokens_are_granted_refreshed_and_expire() {
-    let sandbox = Sandbox::start(&["--token-lifetime", "1s"]);
+    let sandbox = Sandbox::start(&["--token-lifetime", "3s"]);
     assert_eq!(list_status(&sandbox, TOKEN), 200);
     let (status, granted) = form(&sandbox, "/token", LOGIN);
     assert_eq!(status, 200, "{granted}");
     assert_eq!(granted["token_type"], "bearer");
-    assert_eq!(granted["expires_in"], 1);
+    assert_eq!(granted["expires_in"], 3);
     assert!(granted["accounts"][0].is_u64());
     let access = granted["access_token"].as_str().unwrap().to_owned();
     assert_eq!(list_status(&sandbox, &access), 200);
@@ -30,7 +30,7 @@ fn tokens_are_granted_refreshed_and_expire() {
         list_status(&sandbox, granted["refresh_token"].as_str().unwrap()),
         401
     );
-    std::thread::sleep(std::time::Duration::from_millis(1100));
+    std::thread::sleep(std::time::Duration::from_millis(3100));
     assert_eq!(list_status(&sandbox, &access), 401);
     let (status, again) = refresh(&granted);
     assert_eq!(status, 200);

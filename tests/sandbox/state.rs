@@ -29,12 +29,16 @@ fn refused(home: &Rc<tempfile::TempDir>, data: &str) -> String {
 fn a_file_that_it_cannot_use_is_told_and_left_alone() {
     let home = Rc::new(home());
     let path = home.path().join("a.db");
-    let sandbox = Sandbox::start_in(&home, &["--data", "a.db"]);
+    let mut sandbox = Sandbox::start_in(&home, &["--data", "a.db"]);
     for _ in 0..200 {
         sandbox.register("Email.Sent", "http://127.0.0.1:9/");
     }
-    let mut sandbox = sandbox;
     assert_eq!(sandbox.process.terminate().code(), Some(0));
+    // All of it is in the one file then, whatever was still in the log beside it.
+    let db = rusqlite::Connection::open(&path).unwrap();
+    db.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], |_| Ok(()))
+        .unwrap();
+    drop(db);
     let whole = std::fs::read(&path).unwrap();
     let mut damaged = whole.clone();
     damaged[4096..].fill(0x55);
@@ -105,6 +109,10 @@ fn a_stop_says_what_waits() {
         last_line(&home, &[], 3),
         "Stopped; 3 tries wait and go on at the next start."
     );
+    // It is all in the one file then.
+    let files = std::fs::read_dir(home.path().join("data/cmhook")).unwrap();
+    let files: Vec<_> = files.map(|file| file.unwrap().file_name()).collect();
+    assert_eq!(files, ["sandbox.db"]);
     assert_eq!(
         last_line(&home, &["--quiet"], 0),
         "Stopped; 3 tries wait and go on at the next start."

@@ -60,8 +60,11 @@ async fn serve(plan: Plan, json: bool, quiet: bool) -> anyhow::Result<()> {
     let (waiting, reports) = (running.waiting(), running.reports);
     std::thread::spawn(move || {
         tell(reports, json, quiet);
+        let count = waiting().unwrap_or(0);
+        // Else the state would not be closed, and its log stay beside it.
+        drop(waiting);
         // Where nobody reads that, it is stopped all the same.
-        let _ = say_stopped(waiting().unwrap_or(0), is_kept, json);
+        let _ = say_stopped(count, is_kept, json);
         let _ = done.send(());
     });
     signals.next().await;
