@@ -21,9 +21,10 @@ use super::error::{AccountError, Trouble};
 use super::logins::{self, Login, Renewing};
 use super::said::Answer;
 use super::tokens::{self, Granted};
+use crate::cakemail::manual_only;
 use crate::cakemail::webhook::{RatePeriod, Webhook};
 use crate::config::{AccountSettings, shown_url};
-use crate::http::line::{Lines, Unconnected, Whom, find};
+use crate::http::line::{Lines, Obstacle, Unconnected, Whom, find, is_loopback};
 use crate::http::tls;
 
 /// Whom lines lead to.
@@ -157,7 +158,7 @@ impl Http {
                         api: self.shown.to_string(),
                         may_be_done,
                     },
-                    Trouble::Unconnected,
+                    |why| Trouble::Unconnected(self.with_sandbox(why)),
                 )
             })?;
             let (parts, body) = answer.into_parts();
@@ -187,6 +188,20 @@ impl Http {
         );
         self.see(&answer, began.elapsed());
         Ok(answer)
+    }
+
+    /// On this machine it is a sandbox that is missing, most of the time.
+    fn with_sandbox(&self, why: Unconnected) -> Unconnected {
+        let port = self.base.port_u16().unwrap_or(80);
+        if why.obstacle != Obstacle::Host || !is_loopback(&self.base) {
+            return why;
+        }
+        Unconnected {
+            hint: format!(
+                "is the API running? if it is a sandbox, start it with `cmhook sandbox --listen {port}`"
+            ),
+            ..why
+        }
     }
 
     fn see(&self, answer: &Answer, took: Duration) {
@@ -391,6 +406,7 @@ impl Api {
         with_limit(&mut body, limit);
         let made = self.ask(Method::POST, "/webhooks", Some(body)).await;
         made.and_then(|json| webhook(&json["data"]))
+            .map_err(|trouble| of_event(event, trouble))
             .map_err(|trouble| trouble.while_doing(format!("create a webhook for {event}")))
     }
 
@@ -458,6 +474,10 @@ impl Api {
                 .ask_with(&token, method.clone(), path, body.as_ref())
                 .await?;
             if answer.status == StatusCode::UNAUTHORIZED {
+                // Whatever else stands at this URL knows nothing of tokens.
+                if !answer.body.trim_ascii().is_empty() {
+                    answer.json(self.shown())?;
+                }
                 let next = if renewed {
                     None
                 } else {
@@ -645,6 +665,14 @@ fn of_webhook(id: &str, trouble: Trouble) -> Trouble {
     match trouble {
         Trouble::NotFound { .. } => Trouble::NoWebhook { id: shown(id) },
         other => other,
+    }
+}
+
+/// Of an event that the manual has and the API does not, its whole list is no help.
+fn of_event(event: &str, trouble: Trouble) -> Trouble {
+    match manual_only::refused(event) {
+        Some(event_is) if trouble.is_of_event() => Trouble::NoEvent { event_is },
+        _ => trouble,
     }
 }
 

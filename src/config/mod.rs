@@ -6,6 +6,7 @@
 mod account;
 mod address;
 pub mod credentials;
+mod events;
 mod file;
 mod origin;
 mod register;
@@ -25,6 +26,7 @@ use secrecy::SecretString;
 
 pub use account::{AccountSettings, DEFAULT_API, api_url};
 pub use address::address;
+pub use events::{known_event, unknown_event};
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_config_folder, user_data_folder};
 pub use register::{RegisterSettings, WantedEvent};
 pub use relay::{is_name, relay_url};

@@ -22,12 +22,15 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
     let wanted = events::wanted(&args.events)?;
     let url = given::url(&args.url)?;
     let name = given::name(args.name.as_deref())?;
-    let limit = given::limit(&args.limit);
+    let limit = given::limit(args.limit.rate_limit, args.limit.rate_limit_period);
     let mut account = Account::open(&args.account, &args.json, &args.color, config)?;
     let items = runtime()?.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
         let before = account.api.all(false).await?;
         given::is_free(name, &account, &[], &before)?;
+        if let Some(text) = events::left_out(&args.events) {
+            warn(&text);
+        }
         let plan = Plan {
             url,
             limit,

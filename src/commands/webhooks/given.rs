@@ -1,9 +1,11 @@
 //! What the flags of several of these commands say.
 
+use std::num::NonZeroU32;
+
 use super::Account;
 use crate::account::Limit;
 use crate::cakemail::webhook::{LONGEST_URL, RatePeriod, Webhook, WebhookStatus};
-use crate::cli::{LimitArgs, PeriodArg};
+use crate::cli::PeriodArg;
 use crate::config::ConfigError;
 
 /// A webhook's URL. Whether it is public and encrypted is for the API to judge: a sandbox
@@ -38,10 +40,10 @@ pub(super) fn url(text: &str) -> Result<&str, ConfigError> {
 }
 
 /// What the flags say of the limit.
-pub(super) fn limit(args: &LimitArgs) -> Limit {
+pub(super) fn limit(rate: Option<NonZeroU32>, period: Option<PeriodArg>) -> Limit {
     Limit {
-        rate: args.rate_limit.map(std::num::NonZeroU32::get),
-        period: args.rate_limit_period.map(|period| match period {
+        rate: rate.map(NonZeroU32::get),
+        period: period.map(|period| match period {
             PeriodArg::Second => RatePeriod::Second,
             PeriodArg::Minute => RatePeriod::Minute,
         }),

@@ -24,6 +24,8 @@ struct Asked<'a> {
     id: &'a str,
     url: Option<&'a str>,
     events: Option<Vec<Wanted>>,
+    /// What is to be said of events that are not among those.
+    left_out: Option<String>,
     name: Option<&'a str>,
     limit: Limit,
 }
@@ -37,8 +39,9 @@ impl<'a> Asked<'a> {
             events: is_about_events
                 .then(|| events::wanted(&args.events))
                 .transpose()?,
+            left_out: events::left_out(&args.events),
             name: given::name(args.name.as_deref())?,
-            limit: given::limit(&args.limit),
+            limit: given::limit(args.limit.rate_limit, args.limit.rate_limit_period),
         };
         let is_for_each = asked.url.is_some() || asked.limit != Limit::default();
         if !is_for_each && asked.events.is_none() && asked.name.is_none() {
@@ -80,6 +83,9 @@ async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<
     };
     let members = members(account, asked.id, &meant, &all).await?;
     let sorted = Sorted::of(&members, asked.events.as_deref());
+    if let Some(text) = &asked.left_out {
+        warn(text);
+    }
     let mut steps = Vec::new();
     let doing = apply(account, &mut signals, asked, &sorted, &all, &mut steps);
     if let Err(error) = doing.await {
