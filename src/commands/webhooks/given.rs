@@ -1,10 +1,11 @@
 //! What the flags of several of these commands say.
 
+use std::borrow::Cow;
 use std::num::NonZeroU32;
 
-use super::Account;
+use super::{Account, warn};
 use crate::account::Limit;
-use crate::cakemail::webhook::{LONGEST_URL, RatePeriod, Webhook, WebhookStatus};
+use crate::cakemail::webhook::{LONGEST_URL, RatePeriod, Webhook, WebhookStatus, shown_url};
 use crate::cli::PeriodArg;
 use crate::config::ConfigError;
 
@@ -36,6 +37,15 @@ pub(super) fn url(text: &str) -> Result<&str, ConfigError> {
         Some("http" | "https") if uri.host().is_some_and(|host| !host.is_empty()) => Ok(text),
         Some(_) => Err(bad("is neither https nor http", WRITE)),
         None => Err(bad("is not a whole URL", WRITE)),
+    }
+}
+
+/// Warns of a password in a URL: no document says what Cakemail does with it.
+pub(super) fn say_password(url: &str) {
+    if let Cow::Owned(shown) = shown_url(url) {
+        warn(&format!(
+            "{shown} has a password in it: Cakemail may not send it, and whoever has the account can read it; the signature is what tells that a delivery is Cakemail's"
+        ));
     }
 }
 
