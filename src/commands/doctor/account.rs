@@ -8,7 +8,7 @@ use secrecy::ExposeSecret as _;
 
 use super::Doctor;
 use super::canary::{life, probe};
-use crate::account::api::Seen;
+use crate::account::http::Seen;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::{Webhook, WebhookStatus};

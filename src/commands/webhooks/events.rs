@@ -31,13 +31,12 @@ pub(super) fn wanted(words: &[String]) -> Result<Vec<Wanted>, ConfigError> {
         if events.is_empty() && by_glob {
             events = pattern.names();
         }
-        if !events.is_empty() {
-            for event in events {
-                add(&mut all, event, by_glob);
-            }
-        } else {
+        if events.is_empty() {
             known_event(&pattern)?;
             add(&mut all, word, false);
+        }
+        for event in events {
+            add(&mut all, event, by_glob);
         }
     }
     if all.is_empty() {
