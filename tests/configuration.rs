@@ -457,6 +457,20 @@ fn an_explicit_file_takes_the_place_of_both() {
 }
 
 #[test]
+fn no_file_says_where_tokens_go() {
+    let sources = Sources {
+        project: "api = \"http://127.0.0.1:1\"\n",
+        ..Sources::default()
+    };
+    let failed = sources.refused();
+    assert!(failed.contains("there is no setting `api`"), "{failed}");
+    assert!(
+        failed.contains("use `--api URL` or CAKEMAIL_API_BASE"),
+        "{failed}"
+    );
+}
+
+#[test]
 fn an_unknown_key_is_named_with_the_one_that_was_meant() {
     for (text, line, key, meant) in [
         ("forwrad = \"3000\"\n", 1, "forwrad", Some("forward")),

@@ -82,9 +82,7 @@ impl Credentials {
         };
         if let Some(token) = set(TOKEN) {
             if !is_token(&token) {
-                return Err(Trouble::Logins(format!(
-                    "{TOKEN} has characters that no token has"
-                )));
+                return Err(Trouble::NoToken(TOKEN));
             }
             return Ok(Environment::Opens(Self::Token {
                 token: token.into(),

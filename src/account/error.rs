@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::delivery::words::span;
-use crate::http::line::Unconnected;
+use crate::http::line::{Unconnected, is_loopback};
 
 /// What was asked did not happen.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
@@ -30,6 +30,20 @@ pub enum Trouble {
     /// The file with the logins is broken.
     #[error("{0}")]
     Logins(String),
+    /// There is no place where a login could be kept.
+    #[error("no login can be kept: {0}")]
+    Unkept(String),
+    /// A variable holds something that is no token.
+    #[error("{0} has characters that no token has")]
+    NoToken(&'static str),
+    /// A token that was typed to log in with is not good.
+    #[error("{api} does not accept this token (401)")]
+    NewToken {
+        /// The API's URL.
+        api: String,
+        /// Whether a sandbox answered, which knows none but its own.
+        sandbox: bool,
+    },
     /// There is no connection.
     #[error("{0}")]
     Unconnected(#[from] Unconnected),
@@ -109,6 +123,12 @@ pub enum Trouble {
         /// The fields it complains of, such as `event`.
         fields: Vec<String>,
     },
+    /// It has no such event, though Cakemail's CLI manual has.
+    #[error("{event_is}")]
+    NoEvent {
+        /// What there is to say of it.
+        event_is: String,
+    },
     /// Too much was asked of it.
     #[error("the API is asked too often (429)")]
     TooMany {
@@ -171,7 +191,28 @@ fn tail(said: &str) -> String {
     }
 }
 
+/// Of something on this machine that answers as no sandbox does.
+const NO_SANDBOX: &str = "that is no sandbox: is it the URL of the API, and not of your app? `--api` and CAKEMAIL_API_BASE say which one is asked, `cmhook sandbox` starts one";
+
+/// Whether an API is on this machine.
+fn is_here(api: &str) -> bool {
+    api.parse().is_ok_and(|url| is_loopback(&url))
+}
+
 impl Trouble {
+    /// Whether the API complains of the event and of nothing else.
+    pub fn is_of_event(&self) -> bool {
+        match self {
+            Self::NoEvent { .. } => true,
+            Self::Invalid {
+                status: 422,
+                fields,
+                ..
+            } => !fields.is_empty() && fields.iter().all(|field| field == "event"),
+            _ => false,
+        }
+    }
+
     /// With what was asked.
     pub fn while_doing(self, doing: impl Into<String>) -> AccountError {
         AccountError {
@@ -184,18 +225,18 @@ impl Trouble {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoCredentials { .. } => "not_logged_in",
-            Self::Logins(_) => "logins",
+            Self::Logins(_) | Self::Unkept(_) => "logins",
             Self::Unconnected(_) => "unreachable",
             Self::HungUp { .. } | Self::Silent { .. } => "no_answer",
             Self::Password { .. } => "wrong_password",
             Self::Challenge(_) => "mfa_required",
             Self::Code => "wrong_code",
-            Self::Token { .. } => "bad_token",
+            Self::Token { .. } | Self::NewToken { .. } | Self::NoToken(_) => "bad_token",
             Self::LoginOver { .. } => "login_over",
             Self::Forbidden { .. } => "forbidden",
             Self::NoWebhook { .. } => "no_webhook",
             Self::NotFound { .. } => "not_found",
-            Self::Invalid { .. } => "invalid",
+            Self::Invalid { .. } | Self::NoEvent { .. } => "invalid",
             Self::TooMany { .. } => "too_many_requests",
             Self::Server { .. } => "server_error",
             Self::NotJson { .. } | Self::Moved { .. } => "not_the_api",
@@ -214,6 +255,17 @@ impl Trouble {
                 "run `cmhook login`, or set CAKEMAIL_ACCESS_TOKEN; `cmhook sandbox` is for trying it without an account".into()
             }
             Self::Logins(_) => "mend the file, or delete it and run `cmhook login`".into(),
+            Self::Unkept(_) => {
+                "check the permissions and the space of your configuration folder; without it CAKEMAIL_ACCESS_TOKEN opens the account".into()
+            }
+            Self::NoToken(_) => "copy the token once more, without quotes and line ends".into(),
+            Self::NewToken { sandbox: true, .. } => {
+                "a sandbox knows no tokens but its own, and is used without a login".into()
+            }
+            Self::NewToken { api, .. } if is_here(api) => NO_SANDBOX.into(),
+            Self::NewToken { .. } => {
+                "was it copied whole? it may have expired or been revoked: make a new one".into()
+            }
             Self::Unconnected(why) => why.hint.clone(),
             Self::HungUp { may_be_done: true, .. } | Self::Silent { may_be_done: true, .. } => {
                 LOOK.into()
@@ -227,6 +279,9 @@ impl Trouble {
             Self::Token { sandbox: true, from, .. } => format!(
                 "a sandbox knows no tokens but its own, and this one comes from {from}: leave it out, and cmhook uses the sandbox's"
             ),
+            Self::Token { api, from, .. } if is_here(api) => {
+                format!("it comes from {from}, and {NO_SANDBOX}")
+            }
             Self::Token { from, .. } => format!(
                 "it comes from {from}: it may have expired or been revoked, make a new one or run `cmhook login`"
             ),
@@ -237,6 +292,7 @@ impl Trouble {
             Self::NoWebhook { .. } => {
                 "`cmhook webhooks list --with-archived` lists what there is".into()
             }
+            Self::NotJson { api, .. } if is_here(api) => NO_SANDBOX.into(),
             Self::NotFound { .. } | Self::NotJson { .. } | Self::Moved { .. } => {
                 "is that the URL of the API? `--api` and CAKEMAIL_API_BASE say which one is asked".into()
             }
@@ -246,6 +302,7 @@ impl Trouble {
             Self::Invalid { fields, .. } if fields.iter().any(|field| field == "url") => {
                 "Cakemail calls public https URLs of at most 2083 characters; `cmhook listen --relay` gives one".into()
             }
+            Self::NoEvent { .. } => "name events that the API has".into(),
             Self::Invalid { .. } => String::new(),
             Self::TooMany { retry_after: Some(after) } => {
                 format!("try again in {}", span((*after).max(Duration::from_secs(1))))

@@ -54,12 +54,18 @@ impl Groups {
         )
     }
 
+    /// None, and none is kept: for commands that can do without them.
+    pub fn none(api: &Uri, account: Option<u64>) -> Self {
+        Self {
+            path: None,
+            own: own(api, account),
+            all: Vec::new(),
+        }
+    }
+
     fn open_at(path: Option<PathBuf>, api: &Uri, account: Option<u64>) -> Result<Self, FileError> {
         let all = path.as_deref().map(read).transpose()?.unwrap_or_default();
-        let mut own = shown_url(api);
-        if let Some(account) = account {
-            own = format!("{own} {account}");
-        }
+        let own = own(api, account);
         Ok(Self { path, own, all })
     }
 
@@ -119,6 +125,11 @@ impl Groups {
             out.write_all(b"\n")
         })
     }
+}
+
+fn own(api: &Uri, account: Option<u64>) -> String {
+    let api = shown_url(api);
+    account.map_or_else(|| api.clone(), |account| format!("{api} {account}"))
 }
 
 fn read(path: &Path) -> Result<Vec<Entry>, FileError> {

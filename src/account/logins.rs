@@ -2,7 +2,6 @@
 //! with a table for each API.
 
 use std::fs::File;
-use std::io;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
@@ -14,7 +13,7 @@ use super::lock::lock;
 use super::tokens::Granted;
 use crate::config::credentials::{save_table, table};
 use crate::config::{shown_url, user_config_folder};
-use crate::files::FileError;
+use crate::files::{self, FileError};
 
 const NAME: &str = "logins.toml";
 const HEADING: &str = "Logins of `cmhook login`: whoever has these tokens has the account.";
@@ -57,9 +56,7 @@ pub fn read(api: &Uri) -> Result<Option<Login>, Trouble> {
     let Some(path) = path() else {
         return Ok(None);
     };
-    let table = table(&path)
-        .map_err(|error| Trouble::Logins(format!("cannot read `{}`: {error}", path.display())))?;
-    Ok(login_in(&table, api))
+    Ok(login_in(&kept_in(&path)?, api))
 }
 
 fn login_in(table: &toml::Table, api: &Uri) -> Option<Login> {
@@ -77,15 +74,44 @@ fn login_in(table: &toml::Table, api: &Uri) -> Option<Login> {
 ///
 /// # Errors
 /// Where the file cannot be read or written.
-pub fn write(api: &Uri, login: &Login) -> Result<PathBuf, FileError> {
+pub fn write(api: &Uri, login: &Login) -> Result<PathBuf, Trouble> {
     let path = path_or_error()?;
-    let _lock = lock(&path).map_err(|error| FileError::Write(path.clone(), error))?;
+    let _lock = locked(&path)?;
     write_to(&path, api, login)?;
     Ok(path)
 }
 
-fn write_to(path: &Path, api: &Uri, login: &Login) -> Result<(), FileError> {
-    let mut all = table(path).map_err(|error| FileError::Write(path.to_owned(), error))?;
+/// Finds out whether a login could be kept, before somebody types a password in vain.
+///
+/// # Errors
+/// Where the file cannot be read, or the folder not be written to.
+pub fn check() -> Result<(), Trouble> {
+    let path = path_or_error()?;
+    let _lock = locked(&path)?;
+    kept_in(&path)?;
+    files::check(&path, true).map_err(unkept)?;
+    let trial = path.with_extension("trial");
+    files::write(&trial, true, |_| Ok(())).map_err(unkept)?;
+    // One that stays is empty.
+    let _ = std::fs::remove_file(trial);
+    Ok(())
+}
+
+fn locked(path: &Path) -> Result<File, Trouble> {
+    lock(path).map_err(|error| unkept(FileError::Write(path.to_owned(), error)))
+}
+
+fn unkept(error: FileError) -> Trouble {
+    Trouble::Unkept(format!("{:#}", anyhow::Error::from(error)))
+}
+
+fn kept_in(path: &Path) -> Result<toml::Table, Trouble> {
+    table(path)
+        .map_err(|error| Trouble::Logins(format!("cannot read `{}`: {error}", path.display())))
+}
+
+fn write_to(path: &Path, api: &Uri, login: &Login) -> Result<(), Trouble> {
+    let mut all = kept_in(path)?;
     let mut own = toml::Table::new();
     let mut put = |name: &str, text: Option<String>| {
         if let Some(text) = text {
@@ -98,21 +124,26 @@ fn write_to(path: &Path, api: &Uri, login: &Login) -> Result<(), FileError> {
     put("refresh_token", refresh.map(|t| t.expose_secret().into()));
     put("expires_at", login.expires_at.map(|time| time.to_string()));
     all.insert(shown_url(api), own.into());
-    save_table(path, HEADING, &all)
+    save_table(path, HEADING, &all).map_err(unkept)
 }
 
 /// Forgets the login at an API, and says whether there was one.
 ///
 /// # Errors
 /// Where the file cannot be read or written.
-pub fn forget(api: &Uri) -> Result<bool, FileError> {
+pub fn forget(api: &Uri) -> Result<bool, Trouble> {
     let path = path_or_error()?;
-    let _lock = lock(&path).map_err(|error| FileError::Write(path.clone(), error))?;
-    let mut all = table(&path).map_err(|error| FileError::Write(path.clone(), error))?;
+    if !path.exists() {
+        return Ok(false);
+    }
+    let not_forgotten = |error| Trouble::Logins(format!("{:#}", anyhow::Error::from(error)));
+    let _lock =
+        lock(&path).map_err(|error| not_forgotten(FileError::Write(path.clone(), error)))?;
+    let mut all = kept_in(&path)?;
     if all.remove(&shown_url(api)).is_none() {
         return Ok(false);
     }
-    save_table(&path, HEADING, &all)?;
+    save_table(&path, HEADING, &all).map_err(not_forgotten)?;
     Ok(true)
 }
 
@@ -125,24 +156,19 @@ pub(super) struct Renewing {
 impl Renewing {
     /// Waits for its turn.
     pub(super) fn begin() -> Result<Self, Trouble> {
-        let path = path_or_error().map_err(|error| Trouble::Logins(error.to_string()))?;
-        let lock = lock(&path).map_err(|error| {
-            Trouble::Logins(format!("cannot lock `{}`: {error}", path.display()))
-        })?;
+        let path = path_or_error()?;
+        let lock = locked(&path)?;
         Ok(Self { path, _lock: lock })
     }
 
     /// Keeps what was renewed.
     pub(super) fn end(&self, api: &Uri, login: &Login) -> Result<(), Trouble> {
-        write_to(&self.path, api, login).map_err(|error| Trouble::Logins(error.to_string()))
+        write_to(&self.path, api, login)
     }
 }
 
-fn path_or_error() -> Result<PathBuf, FileError> {
-    path().ok_or_else(|| {
-        let error = io::Error::new(io::ErrorKind::NotFound, "there is no home folder");
-        FileError::Folder(PathBuf::from("~/.config/cmhook"), error)
-    })
+fn path_or_error() -> Result<PathBuf, Trouble> {
+    path().ok_or_else(|| Trouble::Unkept("there is no home folder".into()))
 }
 
 #[cfg(test)]

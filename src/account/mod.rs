@@ -3,9 +3,11 @@
 //! Source of paths and shapes: Cakemail's API reference and its official SDK.
 
 pub mod api;
+mod asking;
 pub mod credentials;
 pub mod error;
 pub mod groups;
+pub mod http;
 mod lock;
 pub mod logins;
 mod said;

@@ -6,8 +6,8 @@ use jiff::{SignedDuration, Timestamp};
 use secrecy::{ExposeSecret as _, SecretString};
 use serde_json::Value;
 
-use super::api::Http;
 use super::error::{Challenge, Trouble};
+use super::http::Http;
 use super::said::Answer;
 
 /// What the API gives in exchange.

@@ -4,6 +4,7 @@
 pub mod diagnosis;
 pub mod event;
 pub mod explained;
+pub mod manual_only;
 pub mod sample;
 pub mod sandbox;
 mod serializer;

@@ -2,6 +2,7 @@
 //!
 //! Source of names and shapes: Cakemail's API reference and its official SDK.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -108,6 +109,23 @@ impl FromStr for RatePeriod {
     }
 }
 
+/// A webhook's URL as it is shown: without the password that may stand before its host, or
+/// the token in its place.
+pub fn shown_url(url: &str) -> Cow<'_, str> {
+    let Some((scheme, rest)) = url.split_once("://") else {
+        return Cow::Borrowed(url);
+    };
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let (authority, path) = rest.split_at(end);
+    let Some((user, host)) = authority.rsplit_once('@') else {
+        return Cow::Borrowed(url);
+    };
+    let user = user
+        .split_once(':')
+        .map_or(String::new(), |(user, _)| format!("{user}:"));
+    Cow::Owned(format!("{scheme}://{user}…@{host}{path}"))
+}
+
 const fn rate_limit() -> u32 {
     RATE_LIMIT
 }
@@ -165,6 +183,19 @@ mod tests {
             (webhook.rate_limit, webhook.rate_limit_period),
             (50, RatePeriod::Second)
         );
+    }
+
+    #[test]
+    fn a_url_is_shown_without_its_password() {
+        for (url, shown) in [
+            ("https://u:pw@a.example/x@y", "https://u:…@a.example/x@y"),
+            ("https://u:p@w@a.example", "https://u:…@a.example"),
+            ("https://token@a.example?b", "https://…@a.example?b"),
+            ("https://a.example/?to=b@c", "https://a.example/?to=b@c"),
+            ("nonsense", "nonsense"),
+        ] {
+            assert_eq!(shown_url(url), shown);
+        }
     }
 
     #[test]

@@ -19,6 +19,7 @@ mod shared;
 mod show;
 mod sign;
 mod trigger;
+mod usage;
 mod verify;
 mod webhooks;
 
@@ -60,9 +61,9 @@ pub use sign::SignArgs;
 pub use trigger::TriggerArgs;
 pub use verify::VerifyArgs;
 pub use webhooks::{
-    AccountArgs, LimitArgs, PeriodArg, WebhooksArgs, WebhooksCommand, WebhooksCreateArgs,
-    WebhooksDeleteArgs, WebhooksGetArgs, WebhooksIdsArgs, WebhooksListArgs, WebhooksTestArgs,
-    WebhooksUpdateArgs,
+    AccountArgs, LimitArgs, NewLimitArgs, PeriodArg, WebhooksArgs, WebhooksCommand,
+    WebhooksCreateArgs, WebhooksDeleteArgs, WebhooksGetArgs, WebhooksIdsArgs, WebhooksListArgs,
+    WebhooksTestArgs, WebhooksUpdateArgs,
 };
 
 const AFTER: &str = "\
@@ -111,7 +112,7 @@ impl Cli {
     pub fn read(args: &[OsString]) -> Result<Self, clap::Error> {
         let matches = Self::command()
             .try_get_matches_from(args)
-            .map_err(|error| list::with_tip(error, args))?;
+            .map_err(|error| list::with_tip(usage::of_what_was_typed(error, args), args))?;
         let from_environment = matches
             .subcommand()
             .filter(|(name, _)| matches!(*name, "listen" | "doctor"))

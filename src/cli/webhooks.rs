@@ -8,6 +8,16 @@ use super::shared::{ColorArgs, JsonArgs, StoreArgs};
 
 /// `cmhook webhooks`.
 #[derive(Debug, Args)]
+#[command(after_help = "\
+Examples:
+  cmhook webhooks create -u https://shop.example.com/cakemail -e email.opened,email.clicked -n Shop
+  cmhook webhooks list                          those that are active
+  cmhook webhooks get Shop --show-secrets       with the keys that deliveries are signed with
+  cmhook webhooks update Shop -e email.opened   from now on for that event only
+  cmhook webhooks test Shop                     a signed sample to the URL
+  cmhook webhooks archive Shop                  sent nothing any more
+
+It works at Cakemail's API, once you are logged in (`cmhook login`), or at a `cmhook sandbox`.")]
 pub struct WebhooksArgs {
     /// What to do.
     #[command(subcommand)]
@@ -20,7 +30,7 @@ pub enum WebhooksCommand {
     /// List the account's webhooks
     #[command(visible_alias = "ls")]
     List(WebhooksListArgs),
-    /// Show one webhook
+    /// Show a webhook, or those of one name
     Get(WebhooksGetArgs),
     /// Create a webhook for each of the events
     Create(WebhooksCreateArgs),
@@ -73,12 +83,29 @@ pub enum PeriodArg {
 #[derive(Debug, Args)]
 pub struct LimitArgs {
     /// The most deliveries in a period [default: 50]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub rate_limit: Option<NonZeroU32>,
 
     /// The period [default: second]
     #[arg(long, value_name = "PERIOD")]
     pub rate_limit_period: Option<PeriodArg>,
+}
+
+/// What becomes of a webhook's limit.
+#[derive(Debug, Args)]
+pub struct NewLimitArgs {
+    /// The most deliveries in a period from now on
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
+    pub rate_limit: Option<NonZeroU32>,
+
+    /// The period from now on
+    #[arg(long, value_name = "PERIOD")]
+    pub rate_limit_period: Option<PeriodArg>,
+}
+
+fn at_least_one(text: &str) -> Result<NonZeroU32, String> {
+    let number: u32 = text.parse().map_err(|_| "it is a number, at least 1")?;
+    NonZeroU32::new(number).ok_or_else(|| "it is at least 1".into())
 }
 
 /// `cmhook webhooks list`.
@@ -92,12 +119,16 @@ pub struct WebhooksListArgs {
     pub with_archived: bool,
 
     /// This page only, from 1 on [default: all]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub page: Option<NonZeroU32>,
 
     /// How many on a page
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = at_least_one)]
     pub per_page: Option<NonZeroU32>,
+
+    /// Show their keys too, which deliveries are signed with
+    #[arg(long)]
+    pub show_secrets: bool,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
@@ -116,11 +147,11 @@ pub struct WebhooksListArgs {
 /// `cmhook webhooks get`.
 #[derive(Debug, Args)]
 pub struct WebhooksGetArgs {
-    /// The webhook, or the name of one
+    /// The webhook, or the name of those made together
     #[arg(value_name = "ID")]
     pub id: String,
 
-    /// Show its key too, which its deliveries are signed with
+    /// Show the key too, which deliveries are signed with
     #[arg(long)]
     pub show_secrets: bool,
 
@@ -216,7 +247,7 @@ pub struct WebhooksUpdateArgs {
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
-    pub limit: LimitArgs,
+    pub limit: NewLimitArgs,
 
     #[command(flatten)]
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
@@ -275,9 +306,10 @@ It fetches the webhook's key, signs a sample of its event with it, sends that to
 URL and says what came back; where the listener of this machine is behind that URL, whether it
 arrived there, too.
 
-Exit codes: 0 when it was answered 2xx, 1 when not, 2 for a mistake in flags.")]
+Exit codes: 0 when it was answered 2xx, with a name each of them, 1 when not, 2 for a mistake in
+flags.")]
 pub struct WebhooksTestArgs {
-    /// The webhook, or the name of one
+    /// The webhook, or the name of those made together
     #[arg(value_name = "ID")]
     pub id: String,
 

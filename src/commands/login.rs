@@ -26,6 +26,7 @@ const TRIES: u32 = 3;
 
 pub(super) fn login(args: &LoginArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let settings = account::settings(&args.account, config)?;
+    logins::check()?;
     let input = Input::new();
     let login = if args.token {
         with_token(&settings, &input)?
@@ -63,7 +64,13 @@ fn with_token(settings: &AccountSettings, input: &Input) -> anyhow::Result<Login
         per_page: Some(1),
         ..ListQuery::default()
     };
-    runtime()?.block_on(api.list(query))?;
+    runtime()?.block_on(api.list(query)).map_err(|error| {
+        let trouble = match error.trouble {
+            Trouble::Token { api, sandbox, .. } => Trouble::NewToken { api, sandbox },
+            other => other,
+        };
+        trouble.while_doing("log in")
+    })?;
     say(&format!("Logged in to {shown} with an access token."));
     Ok(Login {
         email: None,

@@ -175,9 +175,14 @@ fn project_file(folder: &Path) -> Option<PathBuf> {
 fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigError> {
     let mut raw: Raw = toml::from_str(text).map_err(|error| {
         let (place, what) = mistake(text, &error);
+        let hint = if error.message().starts_with("unknown field `api`") {
+            "it would say where your token is sent, so no file can: use `--api URL` or CAKEMAIL_API_BASE"
+        } else {
+            "docs/configuration.md lists what it can hold"
+        };
         ConfigError::new(
             format!("the configuration file `{}`{place}: {what}", path.display()),
-            "docs/configuration.md lists what it can hold",
+            hint,
         )
     })?;
     raw.origin = Some(path.to_owned());

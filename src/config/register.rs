@@ -2,8 +2,9 @@
 
 use http::Uri;
 
-use super::{ConfigError, Raw, user_config_folder};
+use super::{ConfigError, Raw, known_event, user_config_folder};
 use crate::cakemail::event::EventPattern;
+use crate::cakemail::manual_only;
 use crate::cakemail::webhook::LONGEST_URL;
 use crate::http::line::is_loopback;
 
@@ -12,12 +13,14 @@ use crate::http::line::is_loopback;
 pub struct RegisterSettings {
     /// One webhook for each; never empty.
     pub events: Vec<WantedEvent>,
+    /// What is to be said of events that the patterns match and that are not among those.
+    pub left_out: Option<String>,
 }
 
 /// An event to register.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct WantedEvent {
-    /// As the API writes it, or as it was typed where no document has it.
+    /// As the API writes it, or as it was typed where only the manual has it.
     pub name: String,
     /// Whether it was named, and not only meant by a glob: then it must be registered.
     pub is_named: bool,
@@ -43,6 +46,7 @@ pub(super) fn collect(
     refuse_a_strangers(source)?;
     Ok(Some(RegisterSettings {
         events: wanted(patterns)?,
+        left_out: manual_only::left_out(patterns),
     }))
 }
 
@@ -78,23 +82,20 @@ fn wanted(patterns: &[EventPattern]) -> Result<Vec<WantedEvent>, ConfigError> {
     for (pattern, is_named) in
         (single.iter().map(|one| (one, true))).chain(globs.iter().map(|one| (one, false)))
     {
+        known_event(pattern)?;
         let mut names: Vec<String> = (pattern.api_names().into_iter())
             .map(str::to_owned)
             .collect();
         if names.is_empty() && is_named {
-            // The API knows what it knows, whatever the documents say.
+            // The manual has it, and the API knows by itself what it has.
             names.push(pattern.to_string());
         }
         if names.is_empty() {
-            let hint = pattern.suggestion().map_or_else(
-                || "`cmhook trigger --list` lists the names; the API's begin in upper case".into(),
-                |meant| format!("did you mean `{meant}`?"),
-            );
             return Err(ConfigError::new(
                 format!(
                     "`--events {pattern}` means no event of Cakemail's API, so there is nothing to register"
                 ),
-                hint,
+                "`cmhook trigger --list` lists the names; the API's begin in upper case",
             ));
         }
         for name in names {
@@ -178,12 +179,11 @@ mod tests {
 
     #[test]
     fn each_event_is_meant_once_and_by_its_name_first() {
-        let events = collected("email.op*,email.opened,EMAIL.BOUNCED,campaign.sent,x.y").unwrap();
+        let events = collected("email.op*,email.opened,EMAIL.BOUNCED,campaign.sent").unwrap();
         let expected = [
             ("Email.Opened", true),
             ("Email.Bounced", true),
             ("campaign.sent", true),
-            ("x.y", true),
         ];
         let expected = expected.map(|(name, named)| (name.to_owned(), named));
         assert_eq!(events, expected);
@@ -200,6 +200,11 @@ mod tests {
     fn what_means_nothing_is_refused() {
         let error = collected("emial.*").unwrap_err();
         assert!(error.hint.contains("email.*"), "{error:?}");
+        let error = collected("email.sent,email.opend").unwrap_err();
+        assert_eq!(error.message, "there is no event called `email.opend`");
+        assert!(error.hint.contains("`email.opened`"), "{error:?}");
+        let error = collected("campaign.se*").unwrap_err();
+        assert!(error.message.contains("means no event"), "{error:?}");
         let error = collected("").unwrap_err();
         assert!(error.message.contains("for which events"), "{error:?}");
         let (raw, patterns) = raw(Some(false), "");

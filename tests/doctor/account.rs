@@ -56,6 +56,13 @@ fn a_set_up_that_works_is_well_from_end_to_end() {
 }
 
 #[test]
+fn an_event_that_there_is_not_is_a_mistake() {
+    let report = Place::new().run(&["--events", "email.sent,email.opend"]);
+    assert_eq!(report.code, Some(2), "{}", report.stdout);
+    assert!(report.stderr.contains("did you mean `email.opened`?"));
+}
+
+#[test]
 fn nobody_logged_in_is_no_mistake() {
     let place = Place::new();
     let checks = place.checks_with(&[], &[("CAKEMAIL_EMAIL", "me@example.com")], 1);

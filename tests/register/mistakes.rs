@@ -27,8 +27,13 @@ fn what_cannot_be_meant_is_a_mistake_with_a_way_out() {
         (&["--register"][..], "for which events", "--events"),
         (
             &["--register", "--events", "emial.*"],
-            "means no event",
+            "no event matches",
             "did you mean `email.*`?",
+        ),
+        (
+            &["--register", "--events", "email.sent,email.opend"],
+            "there is no event called `email.opend`",
+            "did you mean `email.opened`?",
         ),
         (
             &["--public-url", "http://hooks.example.com"],
@@ -114,11 +119,11 @@ fn a_wrong_token_and_an_api_that_is_down() {
 fn one_event_that_is_refused_undoes_the_others() {
     let sandbox = Sandbox::start(&["--seed", "2"]);
     let home = new_home();
-    let events = "email.opened,email.bounced,email.opend,email.sent";
+    let events = "email.opened,email.bounced,campaign.sent,email.sent";
     let failed = failed(starting(&home, &sandbox, events, &[]));
     assert_eq!(failed.code, Some(1), "{failed:?}");
-    failed.says("cannot register `email.opend`");
-    failed.hints("did you mean `email.opened`?");
+    failed.says("cannot register `campaign.sent`: Cakemail's API has no event `campaign.sent`");
+    failed.says("its campaign events are: Campaign.Canceled, ");
     assert!(active(&sandbox).is_empty());
     assert!(files(home.path()).is_empty());
 }
@@ -137,6 +142,13 @@ fn of_a_glob_what_the_api_refuses_is_left_out() {
     let said = listener.process.stderr.text();
     assert!(
         said.contains("does not know them: Email.Delivered, Email.Error, "),
+        "{said}"
+    );
+    let mut listener = registered(&home, &sandbox, "campaign.*,email.clicked", &[]);
+    listener.process.terminate();
+    let said = listener.process.stderr.text();
+    assert!(
+        said.contains("no events `campaign.completed` and `campaign.sent`"),
         "{said}"
     );
     // By its name it is wanted.

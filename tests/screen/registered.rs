@@ -57,8 +57,8 @@ fn what_is_wrong_at_the_start_is_read_on_the_terminal_as_it_was() {
         &api,
     ];
     let mut terminal = Terminal::listen(&args, &[]);
-    assert_eq!(terminal.end().exit_code(), 1);
-    terminal.reads("cannot register `email.opend`");
+    assert_eq!(terminal.end().exit_code(), 2);
+    terminal.reads("there is no event called `email.opend`");
     terminal.reads("did you mean `email.opened`?");
     let bytes = String::from_utf8_lossy(&terminal.bytes()).into_owned();
     assert!(!bytes.contains("\x1b[?1049h"), "{bytes}");

@@ -78,9 +78,10 @@ fn on_a_terminal_it_asks_first() {
     let place = Place::new(sandbox.url());
     let ids = place.create("email.sent,email.opened", &["-n", "shop"]);
     let mut terminal = place.terminal(160, &["webhooks", "rm", "shop"]);
+    terminal.until("Delete 2 webhooks at http://127.0.0.1:");
     terminal.until(&format!(
-        "Delete 2 webhooks ({}) at http://127.0.0.1:",
-        ids.join(", ")
+        ": {} (Email.Sent), {} (Email.Opened)?",
+        ids[0], ids[1]
     ));
     terminal.until("[y/N]");
     terminal.press("n\n");
@@ -98,4 +99,37 @@ fn on_a_terminal_it_asks_first() {
         "{text}"
     );
     assert_eq!(count(&sandbox, "active"), 0);
+}
+
+#[test]
+fn what_is_archived_already_is_neither_counted_nor_brought_back() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let ids = place.create("email.sent,email.opened,email.clicked", &["-n", "my shop"]);
+    place.webhooks(&["archive", &ids[1]]).coded(0);
+    let mut terminal = place.terminal(160, &["webhooks", "rm", "my shop"]);
+    terminal.until("Delete 2 webhooks at ");
+    terminal.press("y\n");
+    let (code, text) = terminal.end();
+    assert_eq!(code, 0, "{text}");
+    let already = format!("{} (Email.Opened) is archived already", ids[1]);
+    assert!(text.contains(&already), "{text}");
+    let back = format!("`cmhook webhooks unarchive {} {}`", ids[0], ids[2]);
+    assert!(text.contains(&back), "{text}");
+    // Nothing is left to be asked for.
+    let ran = place.webhooks(&["delete", "my shop"]).coded(0);
+    let ran = ran.says(&format!("{} is archived already.", ids[0]));
+    assert!(!ran.stderr.contains("cannot delete"), "{}", ran.stderr);
+    // A name brings back those that it stands for.
+    place.webhooks(&["unarchive", "my shop"]).coded(0);
+    let ran = place.webhooks(&["delete", "my shop", "-f"]).coded(0);
+    ran.says("`cmhook webhooks unarchive 'my shop'` brings them back");
+    let many = place.create("email.*", &[]);
+    let mut args = vec!["delete", "--force"];
+    args.extend(many.iter().map(|id| &**id));
+    let ran = place.webhooks(&args).coded(0);
+    ran.says(&format!(
+        "`cmhook webhooks unarchive {} …`",
+        many[..5].join(" ")
+    ));
 }

@@ -60,7 +60,7 @@ fn every_answer_that_is_none_is_told() {
             with(200, html, page),
             "not_the_api",
             "answers 200 with HTML where JSON was due",
-            "is that the URL of the API?",
+            "is it the URL of the API",
         ),
         (
             with(200, "", ""),
@@ -141,7 +141,13 @@ fn every_answer_that_is_none_is_told() {
             answer(401, &json!({"detail": "no"})),
             "bad_token",
             "does not accept the token (401)",
-            "CAKEMAIL_ACCESS_TOKEN",
+            "that is no sandbox",
+        ),
+        (
+            with(401, html, page),
+            "not_the_api",
+            "answers 401 with HTML where JSON was due",
+            "that is no sandbox: is it the URL of the API",
         ),
     ];
     for (bytes, code, message, hint) in cases {
@@ -305,7 +311,7 @@ fn nobody_there_is_told() {
     let ran = place.webhooks(&["list", "--json"]).coded(1);
     assert_eq!(ran.json()["code"], "unreachable");
     ran.says("127.0.0.1:1 refuses connections")
-        .says("is the API running");
+        .says("is the API running? if it is a sandbox, start it with `cmhook sandbox --listen 1`");
     // A flag goes before the variable.
     let api = format!("http://{address}");
     let ran = place.webhooks(&["list", "--api", &api]).coded(1);

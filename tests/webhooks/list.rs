@@ -113,14 +113,125 @@ fn a_key_is_shown_to_whoever_asks_for_it() {
 }
 
 #[test]
-fn a_name_stands_for_one_webhook_and_not_for_several() {
+fn a_name_stands_for_those_that_have_it() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());
     let one = place.create("email.sent", &["-n", "one"]);
     let got = place.webhooks(&["get", "one", "--json"]).coded(0).json();
     assert_eq!(got["id"], *one[0]);
     let two = place.create("email.sent,email.opened", &["-n", "two"]);
-    let ran = place.webhooks(&["get", "two"]).coded(2);
-    let ran = ran.says("`two` is the name of 2 webhooks");
-    ran.says(&two.join(", "));
+    let got = place.webhooks(&["get", "two", "--json", "id"]).coded(0);
+    assert_eq!(got.json(), json!([{"id": two[0]}, {"id": two[1]}]));
+    let got = place.webhooks(&["get", "two"]).coded(0);
+    assert_eq!(got.stdout.matches("Name: two").count(), 2, "{}", got.stdout);
+    assert!(got.stdout.contains("\n\nID: "), "{}", got.stdout);
+}
+
+#[test]
+fn all_keys_are_shown_at_once_to_whoever_asks_for_them() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let ids = place.create("email.*", &[]);
+    let keys = |text: &str| {
+        let all: Vec<_> = ids
+            .iter()
+            .filter(|id| {
+                let whole = sandbox.fine("GET", &format!("/webhooks/{id}"), &json!(null));
+                text.contains(whole["signature"]["key"].as_str().expect("a key"))
+            })
+            .collect();
+        all.len()
+    };
+    let listed = place.webhooks(&["list"]).coded(0);
+    assert_eq!(keys(&listed.stdout), 0);
+    let listed = place.webhooks(&["list", "--show-secrets"]).coded(0);
+    assert_eq!(keys(&listed.stdout), ids.len());
+    let listed = place.webhooks(&["list", "--show-secrets", "--json"]);
+    assert_eq!(keys(&listed.coded(0).stdout), ids.len());
+    let (_, text) = place
+        .terminal(200, &["webhooks", "list", "--show-secrets"])
+        .end();
+    assert_eq!(keys(&text), ids.len(), "{text}");
+}
+
+#[test]
+fn eighty_columns_have_room_for_a_url() {
+    let sandbox = Sandbox::start(&["--seed", "7"]);
+    let place = Place::new(sandbox.url());
+    let url = "http://localhost:4400/t/shop";
+    let args = [
+        "create",
+        "-u",
+        url,
+        "-e",
+        "email.*",
+        "-n",
+        "Production Webhook",
+    ];
+    place.webhooks(&args).coded(0);
+    let (_, text) = place.terminal(80, &["webhooks", "list"]).end();
+    let rows = text.lines().skip(1);
+    assert!(rows.clone().count() > 5, "{text}");
+    for row in rows {
+        assert!(row.contains(url), "{text}");
+    }
+}
+
+#[test]
+fn a_broken_file_with_names_stops_no_look() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let ids = place.create("email.sent,email.opened", &["-n", "shop"]);
+    let file = place.path().join("data/cmhook/webhooks.json");
+    std::fs::write(&file, "[{").expect("a file");
+    for args in [
+        &["list"][..],
+        &["get", &ids[0]],
+        &["archive", &ids[0]],
+        &["unarchive", &ids[0]],
+        &["delete", &ids[0], "--force"],
+    ] {
+        let ran = place.webhooks(args).coded(0);
+        let ran = ran.says("warning: going on without the names of webhooks: cannot read `");
+        ran.says("webhooks.json`");
+    }
+    place.webhooks(&["get", "shop"]).coded(1);
+    let ran = place.webhooks(&["update", &ids[1], "-n", "x"]).coded(1);
+    ran.says("mend the file, or delete it");
+    assert_eq!(std::fs::read_to_string(&file).expect("the file"), "[{");
+}
+
+#[test]
+fn a_password_in_a_url_is_warned_of_and_hidden() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let url = "https://ada:sentinel@shop.example.com/x";
+    let hidden = "https://ada:…@shop.example.com/x";
+    for _ in 0..2 {
+        let ran = place.webhooks(&["create", "-u", url, "-e", "email.sent"]);
+        let ran = ran.coded(0);
+        let ran = ran.says(&format!("warning: {hidden} has a password in it"));
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(!said.contains("sentinel"), "{said}");
+    }
+    let id = sandbox.webhooks()[0]["id"]
+        .as_str()
+        .expect("an id")
+        .to_owned();
+    for args in [
+        &["list"][..],
+        &["list", "--json"],
+        &["get", &id],
+        &["get", &id, "--json"],
+        &["update", &id, "--rate-limit", "3"],
+        &["archive", &id],
+        &["unarchive", &id],
+    ] {
+        let ran = place.webhooks(args).coded(0);
+        let said = format!("{}{}", ran.stdout, ran.stderr);
+        assert!(said.contains(hidden), "{said}");
+        assert!(!said.contains("sentinel"), "{said}");
+    }
+    let ran = place.webhooks(&["get", &id, "--show-secrets"]).coded(0);
+    assert!(ran.stdout.contains(url), "{}", ran.stdout);
 }

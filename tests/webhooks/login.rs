@@ -171,8 +171,9 @@ fn an_access_token_is_checked_before_it_is_kept() {
     login("two words").coded(2);
     let ran = login("ck_pat_sentinel\n").coded(1);
     let ran = ran
-        .says("does not accept the token (401)")
-        .says("this one comes from standard input");
+        .says("cannot log in: ")
+        .says("does not accept this token (401)")
+        .says("a sandbox knows no tokens but its own, and is used without a login");
     assert!(!ran.stderr.contains("sentinel"), "{}", ran.stderr);
     assert_eq!(place.logins(), "");
     login(&format!("  {TOKEN} \n"))
@@ -243,9 +244,27 @@ fn nobody_is_logged_in_at_first() {
         .says("it is not TOML")
         .says("mend the file, or delete it");
     assert!(!ran.stderr.contains("sentinel"), "{}", ran.stderr);
-    place.run(&["logout"]).coded(1);
+    for args in [&["logout"][..], &["login", "--email", EMAIL]] {
+        let ran = place.run_with(args, "sandbox\n").coded(1);
+        let ran = ran
+            .says("it is not TOML")
+            .says("mend the file, or delete it");
+        assert!(!ran.stderr.contains("Logged in"), "{}", ran.stderr);
+    }
     let kept = std::fs::read_to_string(&file).expect("it is there");
     assert_eq!(kept, "access = sentinel\n");
+}
+
+#[test]
+fn nobody_types_a_password_that_cannot_be_kept() {
+    let place = Place::new("http://127.0.0.1:1");
+    let lock = place.path().join("config/cmhook/logins.lock");
+    std::fs::create_dir_all(lock).expect("a folder");
+    let (code, text) = place.terminal(120, &["login", "--email", EMAIL]).end();
+    assert_eq!(code, 1, "{text}");
+    assert!(text.contains("no login can be kept: "), "{text}");
+    assert!(!text.contains("password of"), "{text}");
+    place.run(&["logout"]).coded(1).says("Nobody is logged in");
 }
 
 #[test]

@@ -199,3 +199,35 @@ fn a_listener_behind_a_relay_is_asked_too() {
     );
     listener.stop();
 }
+
+#[test]
+fn all_of_one_name_are_tried() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let app = Upstream::answering(|_, body| {
+        let mut answer = Response::new(Full::new(Bytes::new()));
+        if String::from_utf8_lossy(body).contains("Email.Bounced") {
+            *answer.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+        }
+        answer
+    });
+    let url = format!("http://{}/", app.target());
+    let create = |events: &str, name: &str| {
+        let args = ["create", "-u", &url, "-e", events, "-n", name];
+        place.webhooks(&args).coded(0);
+    };
+    create("email.sent,email.opened", "good");
+    create("email.sent,email.bounced", "bad");
+    let ran = place.webhooks(&["test", "good"]).coded(0);
+    let marks: Vec<_> = ran.stdout.lines().map(|line| &line[..20]).collect();
+    assert_eq!(marks.len(), 2, "{}", ran.stdout);
+    assert!(ran.stdout.contains("✓ 200 Email.Sent"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("✓ 200 Email.Opened"), "{}", ran.stdout);
+    let ran = place
+        .webhooks(&["test", "bad", "--json", "event,ok"])
+        .coded(1);
+    assert_eq!(
+        ran.json(),
+        serde_json::json!([{"event": "Email.Sent", "ok": true}, {"event": "Email.Bounced", "ok": false}])
+    );
+}

@@ -257,3 +257,27 @@ fn what_is_dropped_belongs_to_them_no_more() {
     );
     assert_ne!(ran.rows()[1][1], ids[1]);
 }
+
+#[test]
+fn what_was_archived_by_hand_and_is_not_wanted_leaves_them_too() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let ids = place.create("email.sent,email.opened,email.clicked", &["-n", "Camp"]);
+    place.webhooks(&["archive", &ids[1]]).coded(0);
+    let ran = place.webhooks(&["update", "Camp", "-e", "email.sent"]);
+    assert_eq!(
+        changes(&ran.coded(0).rows()),
+        pairs(&[("unchanged", "Email.Sent"), ("archived", "Email.Clicked")])
+    );
+    let listed = place.webhooks(&["list", "--with-archived", "--json", "event,name"]);
+    assert_eq!(
+        listed.coded(0).json(),
+        json!([
+            {"event": "Email.Sent", "name": "Camp"},
+            {"event": "Email.Opened", "name": null},
+            {"event": "Email.Clicked", "name": null},
+        ])
+    );
+    place.webhooks(&["unarchive", "Camp"]).coded(0);
+    assert_eq!(active(&sandbox), ["Email.Sent"]);
+}

@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::Doctor;
 use super::canary::{life, probe};
 use super::facts::Heard;
-use crate::account::api::Seen;
+use crate::account::http::Seen;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::{Webhook, WebhookStatus};

@@ -10,7 +10,7 @@ use crate::cli::DoctorArgs;
 use crate::commands::api;
 use crate::commands::listener_client::ListenerClient;
 use crate::commands::setup::{color, with_secrets};
-use crate::config::{self, ConfigError, ConfigFiles, OneOrMany, Raw, Settings};
+use crate::config::{self, ConfigError, ConfigFiles, OneOrMany, Raw, Settings, known_event};
 use crate::inspector::Running;
 
 /// The settings, and what came of reading the files.
@@ -55,10 +55,12 @@ fn events(texts: &[String]) -> Result<Vec<EventPattern>, ConfigError> {
     let texts = texts.iter().flat_map(|list| list.split(','));
     let texts = texts.filter(|text| !text.trim().is_empty());
     let patterns = texts.map(|text| {
-        text.parse().map_err(|error: BadPattern| ConfigError {
+        let pattern = text.parse().map_err(|error: BadPattern| ConfigError {
             message: error.to_string(),
             hint: "for example `--events 'email.*,campaign.sent'`".into(),
-        })
+        })?;
+        known_event(&pattern)?;
+        Ok(pattern)
     });
     patterns.collect()
 }

@@ -22,8 +22,6 @@ pub enum RegisterError {
     Event {
         /// The event.
         event: String,
-        /// What was probably meant.
-        meant: Option<String>,
         /// What the API says.
         trouble: Trouble,
     },
@@ -55,7 +53,6 @@ impl RegisterError {
                 ..
             }) => "try again in a while".into(),
             Self::Api(error) => error.trouble.hint(),
-            Self::Event { meant: Some(meant), .. } => format!("did you mean `{meant}`?"),
             Self::Account(trouble) | Self::Event { trouble, .. } => trouble.hint(),
             Self::File(_) => "check the permissions and the space of your data folder".into(),
             Self::NoKeys => "leave it out, or give the webhook's secret with `--secret`".into(),

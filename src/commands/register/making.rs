@@ -12,7 +12,6 @@ use tokio_util::sync::CancellationToken;
 use super::error::RegisterError;
 use super::ledger::Ledger;
 use crate::account::{AccountError, Api, Limit, Trouble};
-use crate::cakemail::event::EventPattern;
 use crate::cakemail::webhook::Webhook;
 use crate::check::public::plain;
 use crate::config::WantedEvent;
@@ -168,7 +167,7 @@ impl Making<'_> {
         if !may_be_made(&error.trouble) {
             let _ = self.ledger.not_made(event).await;
         }
-        if RegisterError::is_of_event(&error.trouble) {
+        if error.trouble.is_of_event() {
             return Ok(One::Unknown(error.trouble));
         }
         Err(RegisterError::Api(error))
@@ -188,10 +187,8 @@ const fn may_be_made(trouble: &Trouble) -> bool {
 }
 
 fn refused(wanted: &WantedEvent, trouble: Trouble) -> RegisterError {
-    let pattern = wanted.name.parse::<EventPattern>().ok();
     RegisterError::Event {
         event: wanted.name.clone(),
-        meant: pattern.and_then(|pattern| Some(pattern.suggestion()?.into_owned())),
         trouble,
     }
 }

@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use crate::account::{Api, Credentials, Trouble};
+use crate::account::{Api, Credentials};
 use crate::cakemail::diagnosis::REGISTERED;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::Webhook;
@@ -117,6 +117,11 @@ pub(super) async fn register(
         ledger.close();
         return Err(NotRegistered { error, warnings });
     }
+    warnings.extend(wanted.left_out.clone().map(|message| Warning {
+        code: "not_registered",
+        message,
+        hint: String::new(),
+    }));
     warnings.extend(made.skipped);
     warnings.extend(without_key(&made.made));
     warnings.extend(twice(&ledger));
@@ -264,11 +269,4 @@ fn without_key(made: &[Made]) -> Option<Warning> {
         ),
         hint: "`--secret` takes the webhook's secret from elsewhere".into(),
     })
-}
-
-impl RegisterError {
-    /// Whether the API has said that an event is not one of its.
-    fn is_of_event(trouble: &Trouble) -> bool {
-        matches!(trouble, Trouble::Invalid { fields, .. } if fields.iter().any(|one| one == "event"))
-    }
 }

@@ -105,11 +105,6 @@ async fn send(
     })
 }
 
-/// A word that means no event, and the one that was probably meant.
-pub(super) fn unknown(text: &str, meant: Option<&str>) -> ConfigError {
-    payloads::unknown(text, meant)
-}
-
 fn target(text: &str) -> Result<Target, ConfigError> {
     text.parse::<Target>().map_err(|error| ConfigError {
         message: format!("`--to`: {error}"),

@@ -7,13 +7,12 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use jiff::Timestamp;
 
-use crate::cakemail::event::{self, EventPattern, NAMES};
+use crate::cakemail::event::{self, EventPattern};
 use crate::cakemail::sample::{self, Envelope, Sample};
 use crate::capture::trigger::random_seed;
 use crate::capture::trigger::request::Payload;
 use crate::cli::TriggerArgs;
-use crate::config::ConfigError;
-use crate::delivery::is_unsafe_on_terminal;
+use crate::config::{ConfigError, unknown_event};
 use crate::payload::Path;
 use crate::payload::edit;
 
@@ -219,32 +218,14 @@ fn from_samples(args: &TriggerArgs) -> anyhow::Result<Source> {
 pub(super) fn named(events: &[String]) -> Result<Vec<&'static Sample>, ConfigError> {
     let mut samples = Vec::new();
     for text in events {
-        let pattern: EventPattern = text.parse().map_err(|_| unknown(text, None))?;
+        let pattern: EventPattern = text.parse().map_err(|_| unknown_event(text, None))?;
         let names = pattern.names();
         if names.is_empty() {
-            return Err(unknown(text, pattern.suggestion().as_deref()));
+            return Err(unknown_event(text, pattern.suggestion().as_deref()));
         }
         samples.extend(names.into_iter().filter_map(sample::find));
     }
     Ok(samples)
-}
-
-/// A word that means no event.
-pub(super) fn unknown(text: &str, meant: Option<&str>) -> ConfigError {
-    let what = if text.contains(['*', '?']) {
-        "no event matches"
-    } else {
-        "there is no event called"
-    };
-    let shown: String = text.chars().take(80).collect();
-    let safe = meant.filter(|meant| !meant.contains(is_unsafe_on_terminal));
-    ConfigError {
-        message: format!("{what} `{}`", shown.escape_debug()),
-        hint: match safe {
-            Some(meant) => format!("did you mean `{meant}`? `cmhook trigger --list` lists all"),
-            None => format!("`cmhook trigger --list` lists all {}", NAMES.len()),
-        },
-    }
 }
 
 #[cfg(test)]

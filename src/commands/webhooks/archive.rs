@@ -3,9 +3,12 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use tokio::runtime::Runtime;
+
+use super::shown::some;
 use super::{Account, say, warn};
 use crate::account::{AccountError, Trouble};
-use crate::cakemail::webhook::Webhook;
+use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::cli::{WebhooksDeleteArgs, WebhooksIdsArgs};
 use crate::commands::Outcome;
 use crate::commands::ask::confirmed_by;
@@ -29,69 +32,121 @@ impl Doing {
 }
 
 pub(super) fn archive(args: &WebhooksIdsArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    run(args, Doing::Archive, config, |_, _| Ok(true)).map(|done| outcome(done.as_ref()))
+    run(args, Doing::Archive, config)
 }
 
 pub(super) fn unarchive(args: &WebhooksIdsArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    run(args, Doing::Unarchive, config, |_, _| Ok(true)).map(|done| outcome(done.as_ref()))
+    run(args, Doing::Unarchive, config)
 }
 
+fn run(args: &WebhooksIdsArgs, doing: Doing, config: Option<&Path>) -> anyhow::Result<Outcome> {
+    let account = Account::open_to_look(&args.account, &args.json, &args.color, config)?;
+    let ids = meant(&account, &args.ids);
+    do_it(&account, &runtime()?, &ids, &[], doing)?;
+    Ok(Outcome::Fine)
+}
+
+/// Archives, and says so: the API has nothing that is nearer. Those that are archived already
+/// need nothing.
 pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    let ask = |account: &Account, ids: &[String]| {
-        let what = match ids {
-            [id] => format!("the webhook {id}"),
-            ids => format!("{} webhooks ({})", ids.len(), ids.join(", ")),
-        };
-        let what = ink::shown(&what);
-        let api = account.api.shown();
-        confirmed_by("--force", args.force, &format!("Delete {what} at {api}?"))
+    let of = &args.of;
+    let account = Account::open_to_look(&of.account, &of.json, &of.color, config)?;
+    let runtime = runtime()?;
+    let known = runtime.block_on(account.api.all(true))?;
+    let find = |id: &String| known.iter().find(|webhook| webhook.id == *id);
+    let is_over =
+        |id: &String| find(id).is_some_and(|known| known.status == WebhookStatus::Archived);
+    let (over, ids): (Vec<String>, Vec<String>) =
+        meant(&account, &of.ids).into_iter().partition(is_over);
+    let over: Vec<Webhook> = over.iter().filter_map(find).cloned().collect();
+    if ids.is_empty() {
+        tell(&account, &[], &over, Doing::Archive)?;
+        return Ok(Outcome::Fine);
+    }
+    let there: Vec<&Webhook> = ids.iter().filter_map(find).collect();
+    let api = account.api.shown();
+    let question = match (&ids[..], &there[..]) {
+        ([id], []) => format!("Delete the webhook {id} at {api}?"),
+        ([_], there) => format!("Delete the webhook {} at {api}?", some(there)),
+        (ids, there) => format!("Delete {} webhooks at {api}: {}?", ids.len(), some(there)),
     };
-    let done = run(&args.of, Doing::Archive, config, ask)?;
-    if let Some((account, ids)) = &done {
-        let (they_are, them) = match ids.len() {
-            1 => ("it is", "it"),
-            _ => ("they are", "them"),
-        };
-        say(&format!(
-            "Cakemail's API cannot delete, so {they_are} archived and sent nothing any more; `cmhook webhooks unarchive {}{}` brings {them} back.",
-            ids.join(" "),
-            account.flags
-        ));
+    if !confirmed_by("--force", args.force, &ink::shown(&question))? {
+        return Ok(Outcome::No);
     }
-    Ok(outcome(done.as_ref()))
+    do_it(&account, &runtime, &ids, &over, Doing::Archive)?;
+    let (they_are, them) = match ids.len() {
+        1 => ("it is", "it"),
+        _ => ("they are", "them"),
+    };
+    say(&format!(
+        "Cakemail's API cannot delete, so {they_are} archived and sent nothing any more; `cmhook webhooks unarchive {}{}` brings {them} back.",
+        back(&account, &of.ids, &ids),
+        account.flags
+    ));
+    Ok(Outcome::Fine)
 }
 
-fn outcome(done: Option<&(Account, Vec<String>)>) -> Outcome {
-    match done {
-        Some(_) => Outcome::Fine,
-        None => Outcome::No,
-    }
-}
-
-/// Does it to each of those that are meant, and writes them; nothing where the user says no.
-fn run(
-    args: &WebhooksIdsArgs,
-    doing: Doing,
-    config: Option<&Path>,
-    is_wanted: impl FnOnce(&Account, &[String]) -> anyhow::Result<bool>,
-) -> anyhow::Result<Option<(Account, Vec<String>)>> {
-    let account = Account::open(&args.account, &args.json, &args.color, config)?;
+/// The webhooks that these words mean, each once.
+fn meant(account: &Account, words: &[String]) -> Vec<String> {
     let mut ids: Vec<String> = Vec::new();
-    for id in args.ids.iter().flat_map(|word| account.meant(word)) {
+    for id in words.iter().flat_map(|word| account.meant(word)) {
         if !ids.contains(&id) {
             ids.push(id);
         }
     }
-    if !is_wanted(&account, &ids)? {
-        return Ok(None);
+    ids
+}
+
+/// The words that bring these back: a name where all that have it were archived now, and not
+/// some of them before.
+fn back(account: &Account, words: &[String], ids: &[String]) -> String {
+    const MOST: usize = 5;
+    let mut all: Vec<String> = Vec::new();
+    for word in words {
+        let those = account.meant(word);
+        let more = if those.len() > 1 && those.iter().all(|id| ids.contains(id)) {
+            vec![quoted(word)]
+        } else {
+            those.into_iter().filter(|id| ids.contains(id)).collect()
+        };
+        for word in more {
+            if !all.contains(&word) {
+                all.push(word);
+            }
+        }
     }
-    let (done, mut errors) = runtime()?.block_on(each(&account, &ids, doing));
+    if all.len() > MOST {
+        all.truncate(MOST);
+        all.push("…".into());
+    }
+    all.join(" ")
+}
+
+/// A word as it is typed in a shell.
+fn quoted(word: &str) -> String {
+    let is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
+    if word.chars().all(is_plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
+}
+
+/// Does it to each, and writes them, with those that needed nothing.
+fn do_it(
+    account: &Account,
+    runtime: &Runtime,
+    ids: &[String],
+    over: &[Webhook],
+    doing: Doing,
+) -> anyhow::Result<()> {
+    let (done, mut errors) = runtime.block_on(each(account, ids, doing));
     // Nothing at all is no empty list: it is an error.
     if !done.is_empty() || errors.is_empty() {
-        tell(&account, &done, doing)?;
+        tell(account, &done, over, doing)?;
     }
     let Some(last) = errors.pop() else {
-        return Ok(Some((account, ids)));
+        return Ok(());
     };
     for error in errors {
         warn(&error.to_string());
@@ -134,9 +189,15 @@ async fn each(
     (done, errors)
 }
 
-fn tell(account: &Account, done: &[Webhook], doing: Doing) -> anyhow::Result<()> {
+fn tell(account: &Account, done: &[Webhook], over: &[Webhook], doing: Doing) -> anyhow::Result<()> {
     if !account.out.is_for_people() {
-        let items = done.iter().map(|webhook| account.item(webhook.clone()));
+        for webhook in over {
+            say(&format!("{} is archived already.", webhook.id));
+        }
+        let items = done
+            .iter()
+            .chain(over)
+            .map(|webhook| account.item(webhook.clone()));
         let items: Vec<_> = items.collect();
         return account.out.all(&items);
     }
@@ -149,6 +210,10 @@ fn tell(account: &Account, done: &[Webhook], doing: Doing) -> anyhow::Result<()>
     for webhook in done {
         let text = format!("{what} {} ({})", webhook.id, webhook.event);
         writeln!(out, "{mark} {}", ink::shown(&text))?;
+    }
+    for webhook in over {
+        let text = format!("{} ({}) is archived already", webhook.id, webhook.event);
+        writeln!(out, "  {}", ink::shown(&text))?;
     }
     Ok(())
 }

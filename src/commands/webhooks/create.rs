@@ -8,10 +8,10 @@ use secrecy::ExposeSecret as _;
 
 use super::events::{self, is_same};
 use super::make::{Plan, make};
-use super::shown::Item;
+use super::shown::{Item, some};
 use super::undo::{Step, undone};
 use super::{Account, given, say, warn};
-use crate::cakemail::webhook::{Webhook, WebhookStatus};
+use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url};
 use crate::cli::WebhooksCreateArgs;
 use crate::commands::Outcome;
 use crate::commands::ink;
@@ -22,12 +22,16 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
     let wanted = events::wanted(&args.events)?;
     let url = given::url(&args.url)?;
     let name = given::name(args.name.as_deref())?;
-    let limit = given::limit(&args.limit);
+    let limit = given::limit(args.limit.rate_limit, args.limit.rate_limit_period);
     let mut account = Account::open(&args.account, &args.json, &args.color, config)?;
+    given::say_password(url);
     let items = runtime()?.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
         let before = account.api.all(false).await?;
         given::is_free(name, &account, &[], &before)?;
+        if let Some(text) = events::left_out(&args.events) {
+            warn(&text);
+        }
         let plan = Plan {
             url,
             limit,
@@ -37,12 +41,9 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
         let mut steps = Vec::new();
         let making = make(&account, &mut signals, &wanted, plan, &mut steps).await;
         if let Err(error) = making {
-            let ids: Vec<_> = steps.iter().map(|step| &*step.webhook().id).collect();
-            let is = if ids.len() == 1 { "is" } else { "are" };
-            let all = format!(
-                "nothing is left of it, {} {is} archived again",
-                ids.join(", ")
-            );
+            let made: Vec<_> = steps.iter().map(Step::webhook).collect();
+            let is = if made.len() == 1 { "is" } else { "are" };
+            let all = format!("nothing is left of it, {} {is} archived again", some(&made));
             return Err(undone(&account, &mut signals, &steps, error, &all).await);
         }
         let made: Vec<&Webhook> = steps.iter().map(Step::webhook).collect();
@@ -92,7 +93,9 @@ fn say_doubles(made: &[&Webhook], before: &[Webhook]) {
         for other in before.iter().filter(is_double) {
             warn(&format!(
                 "{} is sent {} already, by the webhook {}: it arrives there twice now",
-                webhook.url, webhook.event, other.id
+                shown_url(&webhook.url),
+                webhook.event,
+                other.id
             ));
         }
     }
@@ -117,7 +120,7 @@ fn tell(account: &Account, items: &[Item]) -> io::Result<()> {
     if let Some(name) = &first.name {
         writeln!(out, "Name: {}", ink::shown(name))?;
     }
-    writeln!(out, "URL: {}", ink::shown(&webhook.url))?;
+    writeln!(out, "URL: {}", ink::shown(&shown_url(&webhook.url)))?;
     if items.len() == 1 {
         writeln!(out, "Events: {}", ink::shown(&webhook.event))?;
     }

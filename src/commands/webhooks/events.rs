@@ -1,8 +1,8 @@
 //! Events as people name them, to those that the API has.
 
 use crate::cakemail::event::EventPattern;
-use crate::commands::trigger::unknown;
-use crate::config::ConfigError;
+use crate::cakemail::manual_only;
+use crate::config::{ConfigError, known_event, unknown_event};
 
 /// An event that there is to be a webhook for.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -25,20 +25,18 @@ pub(super) fn wanted(words: &[String]) -> Result<Vec<Wanted>, ConfigError> {
         if word.is_empty() {
             continue;
         }
-        let pattern: EventPattern = word.parse().map_err(|_| unknown(word, None))?;
+        let pattern: EventPattern = word.parse().map_err(|_| unknown_event(word, None))?;
         let by_glob = pattern.is_glob();
         let mut events = pattern.api_names();
         if events.is_empty() && by_glob {
             events = pattern.names();
         }
-        if !events.is_empty() {
-            for event in events {
-                add(&mut all, event, by_glob);
-            }
-        } else if pattern.is_known() {
+        if events.is_empty() {
+            known_event(&pattern)?;
             add(&mut all, word, false);
-        } else {
-            return Err(unknown(word, pattern.suggestion().as_deref()));
+        }
+        for event in events {
+            add(&mut all, event, by_glob);
         }
     }
     if all.is_empty() {
@@ -48,6 +46,12 @@ pub(super) fn wanted(words: &[String]) -> Result<Vec<Wanted>, ConfigError> {
         });
     }
     Ok(all)
+}
+
+/// What is to be said of events that the words match and that only the manual has.
+pub(super) fn left_out(words: &[String]) -> Option<String> {
+    let patterns: Vec<EventPattern> = words.iter().filter_map(|word| word.parse().ok()).collect();
+    manual_only::left_out(&patterns)
 }
 
 /// What is named exactly is wanted for certain, whatever glob means it too.

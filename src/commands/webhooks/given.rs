@@ -1,9 +1,12 @@
 //! What the flags of several of these commands say.
 
-use super::Account;
+use std::borrow::Cow;
+use std::num::NonZeroU32;
+
+use super::{Account, warn};
 use crate::account::Limit;
-use crate::cakemail::webhook::{LONGEST_URL, RatePeriod, Webhook, WebhookStatus};
-use crate::cli::{LimitArgs, PeriodArg};
+use crate::cakemail::webhook::{LONGEST_URL, RatePeriod, Webhook, WebhookStatus, shown_url};
+use crate::cli::PeriodArg;
 use crate::config::ConfigError;
 
 /// A webhook's URL. Whether it is public and encrypted is for the API to judge: a sandbox
@@ -37,11 +40,20 @@ pub(super) fn url(text: &str) -> Result<&str, ConfigError> {
     }
 }
 
+/// Warns of a password in a URL: no document says what Cakemail does with it.
+pub(super) fn say_password(url: &str) {
+    if let Cow::Owned(shown) = shown_url(url) {
+        warn(&format!(
+            "{shown} has a password in it: Cakemail may not send it, and whoever has the account can read it; the signature is what tells that a delivery is Cakemail's"
+        ));
+    }
+}
+
 /// What the flags say of the limit.
-pub(super) fn limit(args: &LimitArgs) -> Limit {
+pub(super) fn limit(rate: Option<NonZeroU32>, period: Option<PeriodArg>) -> Limit {
     Limit {
-        rate: args.rate_limit.map(std::num::NonZeroU32::get),
-        period: args.rate_limit_period.map(|period| match period {
+        rate: rate.map(NonZeroU32::get),
+        period: period.map(|period| match period {
             PeriodArg::Second => RatePeriod::Second,
             PeriodArg::Minute => RatePeriod::Minute,
         }),

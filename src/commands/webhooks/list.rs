@@ -3,16 +3,17 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use super::{Account, say};
+use super::{Account, keys, say};
 use crate::account::{ListQuery, Page};
 use crate::cli::WebhooksListArgs;
 use crate::commands::Outcome;
 use crate::commands::setup::runtime;
 
 pub(super) fn run(args: &WebhooksListArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    let account = Account::open(&args.account, &args.json, &args.color, config)?;
+    let account = Account::open_to_look(&args.account, &args.json, &args.color, config)?;
     let is_page = args.page.is_some() || args.per_page.is_some();
-    let page = runtime()?.block_on(async {
+    let runtime = runtime()?;
+    let page = runtime.block_on(async {
         if !is_page {
             let webhooks = account.api.all(args.with_archived).await?;
             return anyhow::Ok(Page {
@@ -31,7 +32,18 @@ pub(super) fn run(args: &WebhooksListArgs, config: Option<&Path>) -> anyhow::Res
         .webhooks
         .into_iter()
         .map(|webhook| account.item(webhook));
-    let items: Vec<_> = items.collect();
+    let mut items: Vec<_> = items.collect();
+    if args.show_secrets {
+        let ids: Vec<_> = items.iter().map(|item| item.webhook.id.clone()).collect();
+        for keyed in runtime.block_on(keys::fetch(&account, &ids))? {
+            let item = items
+                .iter_mut()
+                .find(|item| item.webhook.id == keyed.webhook.id);
+            if let Some(item) = item {
+                item.key = keyed.key;
+            }
+        }
+    }
     let some_more = page.count.filter(|count| *count > items.len() as u64);
     if account.out.json().is_some() || !items.is_empty() {
         account.out.all(&items)?;

@@ -50,7 +50,7 @@ pub(super) async fn make(
                 return Err(interrupted().into());
             }
         };
-        if one.by_glob && is_of_event(&error.trouble) {
+        if one.by_glob && error.trouble.is_of_event() {
             left_out.push(event);
             refused = refused.or(Some(error));
             continue;
@@ -92,12 +92,6 @@ pub(super) fn interrupted() -> ApiError {
         message: "it was interrupted".into(),
         hint: String::new(),
     }
-}
-
-/// Whether the API complains of the event and of nothing else.
-fn is_of_event(trouble: &Trouble) -> bool {
-    matches!(trouble, Trouble::Invalid { status: 422, fields, .. }
-        if !fields.is_empty() && fields.iter().all(|field| field == "event"))
 }
 
 /// Whether it may have happened all the same.

@@ -6,6 +6,7 @@ mod create;
 mod events;
 mod get;
 mod given;
+mod keys;
 mod list;
 mod make;
 mod shown;
@@ -23,7 +24,7 @@ use crate::account::Api;
 use crate::account::groups::Groups;
 use crate::cakemail::webhook::Webhook;
 use crate::cli::{AccountArgs, ColorArgs, JsonArgs, WebhooksCommand};
-use crate::config::ConfigError;
+use crate::config::AccountSettings;
 use crate::delivery::escape_for_terminal;
 use crate::files::FileError;
 use shown::{Item, Output};
@@ -74,17 +75,49 @@ impl Account {
         color: &ColorArgs,
         config: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        let (settings, color) = account::settings_and_color(args, color, config)?;
+        let out = Output::new(json, color)?;
+        let groups = Groups::open(&settings.api, settings.account).map_err(unreadable)?;
+        Self::with(args, out, groups, config)
+    }
+
+    /// The same for a command that gives no names. Where those there are cannot be read, it
+    /// goes on without them.
+    ///
+    /// # Errors
+    /// As [`Account::open`], but for the names.
+    fn open_to_look(
+        args: &AccountArgs,
+        json: &JsonArgs,
+        color: &ColorArgs,
+        config: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         let (_, color) = account::settings_and_color(args, color, config)?;
         Self::with_output(args, Output::new(json, color)?, config)
     }
 
-    /// The same for a command that writes other things.
+    /// The same for one that writes other things than webhooks.
     ///
     /// # Errors
-    /// As [`Account::open`].
+    /// As [`Account::open_to_look`].
     fn with_output(args: &AccountArgs, out: Output, config: Option<&Path>) -> anyhow::Result<Self> {
-        let settings = account::settings(args, config)?;
-        let groups = Groups::open(&settings.api, settings.account).map_err(unreadable)?;
+        let AccountSettings { api, account } = account::settings(args, config)?;
+        let groups = Groups::open(&api, account).unwrap_or_else(|error| {
+            warn(&format!(
+                "going on without the names of webhooks: {:#}",
+                anyhow::Error::from(error)
+            ));
+            Groups::none(&api, account)
+        });
+        Self::with(args, out, groups, config)
+    }
+
+    fn with(
+        args: &AccountArgs,
+        out: Output,
+        groups: Groups,
+        config: Option<&Path>,
+    ) -> anyhow::Result<Self> {
         Ok(Self {
             api: account::api(args, config)?,
             groups,
@@ -112,20 +145,6 @@ impl Account {
         match self.groups.named(word) {
             Some(group) => group.ids.clone(),
             None => vec![word.to_owned()],
-        }
-    }
-
-    /// The one webhook that a word means.
-    ///
-    /// # Errors
-    /// Where the word is the name of several.
-    fn one(&self, word: &str) -> Result<String, ConfigError> {
-        match &self.meant(word)[..] {
-            [id] => Ok(id.clone()),
-            ids => Err(ConfigError {
-                message: format!("`{word}` is the name of {} webhooks", ids.len()),
-                hint: format!("say which: {}", ids.join(", ")),
-            }),
         }
     }
 

@@ -1,12 +1,13 @@
 //! How webhooks are written.
 
+use std::borrow::Cow;
 use std::io::{self, IsTerminal as _, Write as _};
 
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 use serde::Serialize;
 
-use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus};
+use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus, shown_url};
 use crate::cli::JsonArgs;
 use crate::commands::ink::{self, Ink};
 use crate::commands::json_output::JsonOutput;
@@ -50,9 +51,24 @@ impl Item {
         }
     }
 
+    /// Its URL, a password in which is shown to whoever wants the key as well.
+    fn url(&self) -> Cow<'_, str> {
+        match self.key {
+            Some(_) => Cow::Borrowed(&self.webhook.url),
+            None => shown_url(&self.webhook.url),
+        }
+    }
+
     fn object(&self) -> Object<'_> {
+        let webhook = match self.url() {
+            Cow::Borrowed(_) => Cow::Borrowed(&self.webhook),
+            Cow::Owned(url) => Cow::Owned(Webhook {
+                url,
+                ..self.webhook.clone()
+            }),
+        };
         Object {
-            webhook: &self.webhook,
+            webhook,
             name: self.name.as_deref(),
             key: self.key.as_ref().map(SecretString::expose_secret),
             change: self.change,
@@ -64,7 +80,7 @@ impl Item {
 #[derive(Debug, Serialize)]
 struct Object<'a> {
     #[serde(flatten)]
-    webhook: &'a Webhook,
+    webhook: Cow<'a, Webhook>,
     name: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key: Option<&'a str>,
@@ -76,7 +92,8 @@ const COLUMNS: [Column; 6] = [
     column("ID", None, 0),
     column("STATUS", None, 1),
     column("EVENT", Some(16), 0),
-    column("URL", Some(20), 0),
+    // A host and the start of a path are still there.
+    column("URL", Some(28), 0),
     column("NAME", Some(8), 2),
     column("LIMIT", None, 3),
 ];
@@ -146,18 +163,38 @@ impl Output {
         if let Some(json) = &self.json {
             return json.write_one(item.object());
         }
-        let webhook = &item.webhook;
+        Ok(self.block(&mut io::stdout().lock(), item, key)?)
+    }
+
+    /// Writes several as [`Output::one`] does, a line between them: as an array, or in blocks.
+    ///
+    /// # Errors
+    /// As [`Output::one`].
+    pub(super) fn each(&self, items: &[(Item, String)]) -> anyhow::Result<()> {
+        if let Some(json) = &self.json {
+            return json.write_all(items.iter().map(|(item, _)| item.object()));
+        }
         let mut out = io::stdout().lock();
+        for (at, (item, key)) in items.iter().enumerate() {
+            if at > 0 {
+                writeln!(out)?;
+            }
+            self.block(&mut out, item, key)?;
+        }
+        Ok(())
+    }
+
+    fn block(&self, out: &mut impl io::Write, item: &Item, key: &str) -> io::Result<()> {
+        let webhook = &item.webhook;
         writeln!(out, "ID: {}", ink::shown(&webhook.id))?;
         if let Some(name) = &item.name {
             writeln!(out, "Name: {}", ink::shown(name))?;
         }
-        writeln!(out, "URL: {}", ink::shown(&webhook.url))?;
+        writeln!(out, "URL: {}", ink::shown(&item.url()))?;
         writeln!(out, "Event: {}", ink::shown(&webhook.event))?;
         writeln!(out, "Status: {}", self.status(webhook))?;
         writeln!(out, "Limit: {}", limit(webhook, true))?;
-        writeln!(out, "Key: {}", ink::shown(key))?;
-        Ok(())
+        writeln!(out, "Key: {}", ink::shown(key))
     }
 
     /// Whether it is sent anything, and if not since when.
@@ -190,6 +227,9 @@ impl Output {
             if with_changes {
                 columns.insert(0, column("CHANGE", None, 0));
             }
+            if items.iter().any(|item| item.key.is_some()) {
+                columns.push(column("KEY", None, 0));
+            }
             let mut table = Table::new(columns, terminal_width(), colour);
             table.fit(&rows);
             table.head(&mut out)?;
@@ -212,7 +252,7 @@ fn row(item: &Item, with_change: bool) -> Vec<Cell> {
         Cell::styled(&webhook.id, ink::BOLD),
         Cell::styled(webhook.status.name(), style(webhook.status)),
         Cell::new(&webhook.event),
-        Cell::new(&webhook.url),
+        Cell::new(item.url()),
         Cell::new(item.name.as_deref().unwrap_or_default()),
         Cell::styled(limit(webhook, false), ink::DIM),
     ];
@@ -230,6 +270,18 @@ const fn style(status: WebhookStatus) -> anstyle::Style {
         WebhookStatus::Active => ink::GREEN,
         WebhookStatus::Archived => ink::DIM,
     }
+}
+
+/// Webhooks by id and event, the first of many.
+pub(super) fn some(webhooks: &[&Webhook]) -> String {
+    const MOST: usize = 5;
+    let words = webhooks.iter().take(MOST);
+    let words = words.map(|webhook| format!("{} ({})", webhook.id, webhook.event));
+    let mut words: Vec<_> = words.collect();
+    if webhooks.len() > MOST {
+        words.push(format!("and {} more", webhooks.len() - MOST));
+    }
+    words.join(", ")
 }
 
 /// `50/s`, or in words `50 a second`.

@@ -1,5 +1,6 @@
 //! `cmhook webhooks test`: what Cakemail would send, sent from here.
 
+use std::borrow::Cow;
 use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
@@ -14,12 +15,13 @@ use serde_json::Value;
 
 use super::behind::{Arrived, Behind};
 use super::shown::Output;
-use super::{Account, say, warn};
+use super::{Account, keys, say, warn};
+use crate::account::Keyed;
 use crate::cakemail::diagnosis::{Keys, Reply, why_refused};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::sample::{self, Sample};
 use crate::cakemail::signature::Secret;
-use crate::cakemail::webhook::{Webhook, WebhookStatus};
+use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url};
 use crate::capture::trigger::random_seed;
 use crate::capture::trigger::request::{Payload, Requests};
 use crate::capture::trigger::send::{Answer, Sender, Sent};
@@ -49,7 +51,7 @@ const FIELDS: [&str; 12] = [
 struct Object<'a> {
     webhook: &'a str,
     event: &'a str,
-    url: &'a str,
+    url: Cow<'a, str>,
     scheme: &'static str,
     ok: bool,
     status: Option<u16>,
@@ -85,27 +87,52 @@ pub(super) fn run(args: &WebhooksTestArgs, config: Option<&Path>) -> anyhow::Res
     })?;
     let out = Output::with_fields(&args.json, &FIELDS, setup.settings.output.color)?;
     let account = Account::with_output(&args.account, out, config)?;
-    let id = account.one(&args.id)?;
+    let ids = account.meant(&args.id);
     let ok = runtime()?.block_on(async {
-        let keyed = account.api.get(&id).await?;
-        let webhook = keyed.webhook;
-        let key = keyed.key.ok_or_else(|| ApiError {
-            code: "no_secret".into(),
-            message: format!("the API shows no key of the webhook {id}, so nothing can be signed"),
-            hint: "does the account own it? `--account N` names another".into(),
-        })?;
-        if webhook.status == WebhookStatus::Archived {
-            warn(&format!(
-                "the webhook {id} is archived, so Cakemail sends it nothing: `cmhook webhooks unarchive {id}{}` brings it back",
-                account.flags
-            ));
+        let all = keys::fetch(&account, &ids).await?;
+        let mut ok = all.len() == ids.len();
+        let mut tried = Vec::new();
+        for keyed in all {
+            let (webhook, key) = with_key(&account, keyed)?;
+            let named = args.store.store.is_some();
+            let told = try_it(&setup, named, &webhook, &key, scheme, timeout).await?;
+            ok &= told.sent.is_fine();
+            if account.out.json().is_none() {
+                told.say(&account, &webhook)?;
+            }
+            tried.push((webhook, told));
         }
-        let named = args.store.store.is_some();
-        let told = try_it(&setup, named, &webhook, &key, scheme, timeout).await?;
-        told.say(&account, &webhook, scheme)?;
-        anyhow::Ok(told.sent.is_fine())
+        if let Some(json) = account.out.json() {
+            let mut objects = tried
+                .iter()
+                .map(|(webhook, told)| told.object(webhook, scheme));
+            if ids.len() > 1 {
+                json.write_all(objects)?;
+            } else if let Some(object) = objects.next() {
+                json.write_one(object)?;
+            }
+        }
+        anyhow::Ok(ok)
     })?;
     Ok(if ok { Outcome::Fine } else { Outcome::No })
+}
+
+/// A webhook with its key, without which nothing can be sent.
+fn with_key(account: &Account, keyed: Keyed) -> anyhow::Result<(Webhook, SecretString)> {
+    let Keyed { webhook, key } = keyed;
+    let id = &webhook.id;
+    let key = key.ok_or_else(|| ApiError {
+        code: "no_secret".into(),
+        message: format!("the API shows no key of the webhook {id}, so nothing can be signed"),
+        hint: "does the account own it? `--account N` names another".into(),
+    })?;
+    if webhook.status == WebhookStatus::Archived {
+        warn(&format!(
+            "the webhook {id} is archived, so Cakemail sends it nothing: `cmhook webhooks unarchive {id}{}` brings it back",
+            account.flags
+        ));
+    }
+    Ok((webhook, key))
 }
 
 /// What there is to tell.
@@ -277,7 +304,7 @@ impl Told {
         Object {
             webhook: &webhook.id,
             event: &webhook.event,
-            url: &webhook.url,
+            url: shown_url(&webhook.url),
             scheme: scheme.name(),
             ok: self.sent.is_fine(),
             status: answer.ok().map(|answer| answer.status),
@@ -297,10 +324,7 @@ impl Told {
         }
     }
 
-    fn say(&self, account: &Account, webhook: &Webhook, scheme: Scheme) -> anyhow::Result<()> {
-        if let Some(json) = account.out.json() {
-            return json.write_one(self.object(webhook, scheme));
-        }
+    fn say(&self, account: &Account, webhook: &Webhook) -> anyhow::Result<()> {
         let answer = self.sent.answer.as_ref();
         let ink = &account.out.ink;
         let mut out = io::stdout().lock();
@@ -310,7 +334,8 @@ impl Told {
             (ink::RED, "✗")
         };
         let mark = ink.paint(style, mark);
-        let (event, url) = (ink::shown(&webhook.event), ink::shown(&webhook.url));
+        let url = shown_url(&webhook.url);
+        let (event, url) = (ink::shown(&webhook.event), ink::shown(&url));
         let took = took(self.sent.took);
         match answer {
             Ok(answer) => {

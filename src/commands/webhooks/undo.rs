@@ -3,7 +3,7 @@
 use super::Account;
 use super::make::or_signal;
 use crate::account::{AccountError, Limit, Trouble};
-use crate::cakemail::webhook::Webhook;
+use crate::cakemail::webhook::{Webhook, shown_url};
 use crate::commands::signals::Signals;
 
 /// One thing that was done.
@@ -33,6 +33,7 @@ impl Step {
     /// The command that undoes it, without what names the account.
     fn command(&self) -> String {
         let Webhook { id, url, .. } = self.webhook();
+        let url = shown_url(url);
         match self {
             Self::Created(_) | Self::Unarchived(_) => format!("cmhook webhooks archive {id}"),
             Self::Archived(_) => format!("cmhook webhooks unarchive {id}"),

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 
 use super::events::{self, Wanted, is_same};
 use super::make::{Plan, interrupted, make, may_be_done, or_signal};
-use super::shown::Item;
+use super::shown::{Item, some};
 use super::undo::{Step, undone};
 use super::{Account, given, say, warn};
 use crate::account::{AccountError, Limit};
@@ -24,6 +24,8 @@ struct Asked<'a> {
     id: &'a str,
     url: Option<&'a str>,
     events: Option<Vec<Wanted>>,
+    /// What is to be said of events that are not among those.
+    left_out: Option<String>,
     name: Option<&'a str>,
     limit: Limit,
 }
@@ -37,8 +39,9 @@ impl<'a> Asked<'a> {
             events: is_about_events
                 .then(|| events::wanted(&args.events))
                 .transpose()?,
+            left_out: events::left_out(&args.events),
             name: given::name(args.name.as_deref())?,
-            limit: given::limit(&args.limit),
+            limit: given::limit(args.limit.rate_limit, args.limit.rate_limit_period),
         };
         let is_for_each = asked.url.is_some() || asked.limit != Limit::default();
         if !is_for_each && asked.events.is_none() && asked.name.is_none() {
@@ -54,6 +57,9 @@ impl<'a> Asked<'a> {
 pub(super) fn run(args: &WebhooksUpdateArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let asked = Asked::read(args)?;
     let mut account = Account::open(&args.account, &args.json, &args.color, config)?;
+    if let Some(url) = asked.url {
+        given::say_password(url);
+    }
     let items = runtime()?.block_on(update(&asked, &mut account))?;
     if account.out.is_for_people() {
         let mark = account.out.ink.paint(ink::GREEN, "✓");
@@ -80,6 +86,9 @@ async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<
     };
     let members = members(account, asked.id, &meant, &all).await?;
     let sorted = Sorted::of(&members, asked.events.as_deref());
+    if let Some(text) = &asked.left_out {
+        warn(text);
+    }
     let mut steps = Vec::new();
     let doing = apply(account, &mut signals, asked, &sorted, &all, &mut steps);
     if let Err(error) = doing.await {
@@ -102,12 +111,20 @@ async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<
             && steps.iter().all(|step| step.webhook().id != *id)
     };
     // What is dropped belongs to them no more: else `unarchive NAME` would bring it back.
-    let is_dropped = |id: &String| sorted.dropped.iter().any(|known| known.id == *id);
+    let away = || sorted.dropped.iter().chain(&sorted.left);
+    let is_dropped = |id: &String| away().any(|known| known.id == *id);
     ids.retain(|id| !gone(id) && !is_dropped(id));
     if is_renamed || asked.events.is_some() {
         account.put(asked.name.or(old.as_deref()), &ids);
     }
-    say_others(asked, account, &meant);
+    say_others(asked, account, &meant, &all);
+    let left: Vec<_> = sorted
+        .left
+        .iter()
+        .map(|webhook| webhook.id.clone())
+        .collect();
+    let mut members = members;
+    members.retain(|webhook| !left.contains(&webhook.id));
     Ok(items(account, &members, &steps, asked, is_renamed))
 }
 
@@ -153,6 +170,8 @@ struct Sorted<'a> {
     back: Vec<&'a Webhook>,
     /// Their event is not wanted any more.
     dropped: Vec<&'a Webhook>,
+    /// They are archived, and their event is not wanted either.
+    left: Vec<&'a Webhook>,
     /// There is none for them.
     missing: Vec<Wanted>,
     /// New ones are made after this one.
@@ -168,6 +187,7 @@ impl<'a> Sorted<'a> {
             kept: Vec::new(),
             back: Vec::new(),
             dropped: Vec::new(),
+            left: Vec::new(),
             missing: Vec::new(),
             model,
         };
@@ -190,6 +210,9 @@ impl<'a> Sorted<'a> {
                 None => sorted.missing.push(one.clone()),
             }
         }
+        let is_back = |webhook: &Webhook| sorted.back.iter().any(|known| known.id == webhook.id);
+        let archived = members.iter().filter(|webhook| !is_active(webhook));
+        sorted.left = archived.filter(|webhook| !is_back(webhook)).collect();
         sorted
     }
 }
@@ -261,16 +284,17 @@ fn differs(webhook: &Webhook, asked: &Asked<'_>) -> bool {
 }
 
 /// Somebody who changes one of several may take it for all of them, as the manual's are one.
-fn say_others(asked: &Asked<'_>, account: &Account, meant: &[String]) {
+fn say_others(asked: &Asked<'_>, account: &Account, meant: &[String], all: &[Webhook]) {
     let is_for_each = asked.url.is_some() || asked.limit != Limit::default();
     let others = together(account, asked.id);
-    let others: Vec<_> = others.iter().filter(|id| !meant.contains(id)).collect();
+    let is_other =
+        |webhook: &&Webhook| others.contains(&webhook.id) && !meant.contains(&webhook.id);
+    let others: Vec<_> = all.iter().filter(is_other).collect();
     if is_for_each && !others.is_empty() {
-        let ids: Vec<_> = others.iter().map(|id| &***id).collect();
         say(&format!(
             "Others that were made together with {} are as they were: {}",
             asked.id,
-            ids.join(", ")
+            some(&others)
         ));
     }
 }
