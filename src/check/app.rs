@@ -203,83 +203,92 @@ fn misdirected(sample: &Sample<'_>, asked: &Asked, answer: &Answer) -> Option<Ch
     }
 }
 
+/// Samples of which some were taken, or all.
+struct Partly<'a> {
+    sample: &'a Sample<'a>,
+    tried: &'a [Asked],
+    taken: &'a [&'a Asked],
+}
+
+impl Partly<'_> {
+    fn is_refused(&self, scheme: Scheme) -> bool {
+        let asked = self.tried.iter().find(|asked| asked.scheme == scheme);
+        asked.is_some_and(|asked| !asked.is_taken())
+    }
+
+    fn status(&self) -> u16 {
+        let status = self.taken.first().and_then(|asked| asked.status());
+        status.unwrap_or_default()
+    }
+
+    /// It takes those, and not that one.
+    fn but(&self, scheme: Scheme) -> String {
+        let wants = self.taken.iter().map(|asked| written(asked.scheme));
+        let wants: Vec<_> = wants.collect();
+        let asked = self.tried.iter().find(|asked| asked.scheme == scheme);
+        let said = asked.and_then(Asked::status);
+        format!(
+            "`{}` answers {} to a signature in {}, and {} to one in {}",
+            self.sample.target,
+            self.status(),
+            listed(&wants),
+            said.map_or_else(|| "nothing".to_owned(), |status| status.to_string()),
+            written(scheme)
+        )
+    }
+}
+
 /// It takes some of them, or all.
 fn of_schemes(sample: &Sample<'_>, tried: &[Asked], taken: &[&Asked]) -> Check {
     const ID: &str = "signed";
-    let Sample {
-        target,
-        event,
-        secret,
-        seen,
-        signs,
-        ..
-    } = *sample;
-    let of = |asked: &&Asked| asked.status().unwrap_or_default();
-    let status = taken.first().map(of).unwrap_or_default();
-    let is_refused = |scheme: Scheme| {
-        let asked = tried.iter().find(|asked| asked.scheme == scheme);
-        asked.is_some_and(|asked| !asked.is_taken())
-    };
-    let said_to = |scheme: Scheme| {
-        let asked = tried.iter().find(|asked| asked.scheme == scheme);
-        let said = asked.and_then(Asked::status);
-        said.map_or_else(|| "nothing".to_owned(), |status| status.to_string())
-    };
-    let wants: Vec<_> = taken.iter().map(|asked| written(asked.scheme)).collect();
-    let but = |scheme: Scheme| {
-        format!(
-            "`{target}` answers {status} to a signature in {}, and {} to one in {}",
-            listed(&wants),
-            said_to(scheme),
-            written(scheme)
-        )
+    let partly = Partly {
+        sample,
+        tried,
+        taken,
     };
     let read = |scheme: Scheme| format!("have the app read {} too", written(scheme));
-    let refused_of_account = signs.filter(|signs| is_refused(signs.scheme));
-    if let Some(Signs {
-        scheme,
-        is_certain: true,
-    }) = refused_of_account
-    {
-        let found = format!("{}, which is how this sandbox signs", but(scheme));
-        return Check::fail(ID, found).cure(read(scheme));
+    let (seen, signs) = (sample.seen, sample.signs);
+    let unread = signs.filter(|signs| partly.is_refused(signs.scheme));
+    if let Some(signs) = unread.filter(|signs| signs.is_certain) {
+        let but = partly.but(signs.scheme);
+        return Check::fail(ID, format!("{but}, which is how this sandbox signs"))
+            .cure(read(signs.scheme));
     }
     if let [first, ..] = *seen
-        && seen.iter().all(|scheme| is_refused(*scheme))
+        && seen.iter().all(|scheme| partly.is_refused(*scheme))
     {
-        let found = format!("{}, which is how deliveries come", but(first));
-        return Check::fail(ID, found).cure(read(first));
+        let but = partly.but(first);
+        return Check::fail(ID, format!("{but}, which is how deliveries come")).cure(read(first));
     }
-    if let Some(Signs { scheme, .. }) = refused_of_account {
-        let found = format!(
-            "{}, which is how Cakemail's API signs by its guide",
-            but(scheme)
-        );
+    if let Some(Signs { scheme, .. }) = unread {
+        let but = partly.but(scheme);
+        let found = format!("{but}, which is how Cakemail's API signs by its guide");
         return Check::warn(ID, found).cure(read(scheme));
     }
-    if let Some(scheme) = seen.iter().copied().find(|scheme| is_refused(*scheme)) {
-        let found = format!("{}, in which deliveries have come too", but(scheme));
-        return Check::warn(ID, found).cure(read(scheme));
+    let mut refused = seen.iter().filter(|scheme| partly.is_refused(**scheme));
+    if let Some(scheme) = refused.next().copied() {
+        let but = partly.but(scheme);
+        return Check::warn(ID, format!("{but}, in which deliveries have come too"))
+            .cure(read(scheme));
     }
     let refused = tried.iter().find(|asked| !asked.is_taken());
-    if let Some(refused) = refused
-        && seen.is_empty()
-        && signs.is_none()
-    {
-        return Check::warn(ID, but(refused.scheme)).cure(
+    if let Some(refused) = refused.filter(|_| seen.is_empty() && signs.is_none()) {
+        return Check::warn(ID, partly.but(refused.scheme)).cure(
             "Cakemail's documents name all of X-Cakemail-Signature in hex and in base64 and X-Signature in base64: have the app take each, or see in `cmhook list` which one comes to you",
         );
     }
     let names: Vec<_> = taken.iter().map(|asked| asked.scheme.name()).collect();
     let slowest = taken.iter().map(|asked| asked.took).max();
-    let time = took(slowest.unwrap_or_default());
-    Check::ok(
-        ID,
-        format!(
-            "`{target}` answers {status} to a signed {event} within {time} ({}; secret `{secret}`)",
-            listed(&names)
-        ),
-    )
+    let found = format!(
+        "`{}` answers {} to a signed {} within {} ({}; secret `{}`)",
+        sample.target,
+        partly.status(),
+        sample.event,
+        took(slowest.unwrap_or_default()),
+        listed(&names),
+        sample.secret
+    );
+    Check::ok(ID, found)
 }
 
 /// It refuses a right signature, whatever its scheme.

@@ -12,8 +12,10 @@ pub struct Commands {
     pub api: Vec<String>,
     /// Those that say which of the user's accounts is meant.
     pub account: Vec<String>,
-    /// Those of `cmhook listen`: targets, relay, name, store.
+    /// Those of `cmhook listen` alone: targets, relay, name.
     pub listen: Vec<String>,
+    /// Those of every command on a store.
+    pub store: Vec<String>,
 }
 
 impl Commands {
@@ -27,6 +29,7 @@ impl Commands {
     /// The one that starts a listener which makes the webhooks for these events itself.
     pub fn listen(&self, events: &str) -> String {
         let words = std::iter::once("listen").chain(texts(&self.listen));
+        let words = words.chain(texts(&self.store));
         let words = words.chain(["--register", "--events", events]);
         let words = words.chain(self.account());
         format!("`{}`", command(&words.collect::<Vec<_>>()))
@@ -41,13 +44,22 @@ impl Commands {
 
     /// A hint of somebody who does not know the flags, with them.
     pub fn completed(&self, hint: &str) -> String {
-        let login = std::iter::once("login").chain(texts(&self.api));
-        let login = login.chain(texts(&self.all));
-        let login = format!("`{}`", command(&login.collect::<Vec<_>>()));
-        hint.replace("`cmhook login`", &login).replace(
-            "`cmhook webhooks list --with-archived`",
-            &self.webhooks(&["list", "--with-archived"]),
-        )
+        let bare: [(&str, &[&[String]]); 6] = [
+            ("login", &[&self.api]),
+            ("webhooks list --with-archived", &[&self.api, &self.account]),
+            ("listen", &[&self.listen, &self.store]),
+            ("list", &[&self.store]),
+            ("export", &[&self.store]),
+            ("clear", &[&self.store]),
+        ];
+        let mut hint = hint.to_owned();
+        for (name, flags) in bare {
+            let flags = flags.iter().flat_map(|flags| texts(flags));
+            let words = name.split(' ').chain(flags).chain(texts(&self.all));
+            let whole = command(&words.collect::<Vec<_>>());
+            hint = hint.replace(&format!("`cmhook {name}`"), &format!("`{whole}`"));
+        }
+        hint
     }
 
     fn account(&self) -> impl Iterator<Item = &str> {
@@ -73,6 +85,7 @@ mod tests {
             api: words(&["--api", "http://127.0.0.1:4500"]),
             account: words(&["--account", "7"]),
             listen: words(&["-f", "3000"]),
+            store: words(&["--store", "a.db"]),
         };
         assert_eq!(
             commands.webhooks(&["get", "A1", "--show-secrets"]),
@@ -80,15 +93,15 @@ mod tests {
         );
         assert_eq!(
             commands.listen("email.*"),
-            "`cmhook listen -f 3000 --register --events 'email.*' --api http://127.0.0.1:4500 --account 7 --config 'my own.toml'`"
+            "`cmhook listen -f 3000 --store a.db --register --events 'email.*' --api http://127.0.0.1:4500 --account 7 --config 'my own.toml'`"
         );
         assert_eq!(
             commands.register("email.opened"),
             "`--register --events email.opened --api http://127.0.0.1:4500 --account 7`"
         );
         assert_eq!(
-            commands.completed("run `cmhook login`"),
-            "run `cmhook login --api http://127.0.0.1:4500 --config 'my own.toml'`"
+            commands.completed("run `cmhook login`; `cmhook listen --register` and `cmhook clear`"),
+            "run `cmhook login --api http://127.0.0.1:4500 --config 'my own.toml'`; `cmhook listen --register` and `cmhook clear --store a.db --config 'my own.toml'`"
         );
         assert_eq!(
             Commands::default().webhooks(&["list"]),

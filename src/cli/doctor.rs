@@ -7,9 +7,12 @@ use clap::Args;
 use super::shared::{ColorArgs, JsonArgs, SecretArgs, StoreArgs, switch};
 use super::webhooks::AccountArgs;
 
-/// `cmhook doctor`.
-#[derive(Debug, Args)]
-#[command(after_help = "\
+/// What stands at the end of the short help and of the long one.
+macro_rules! after {
+    ($checks:literal) => {
+        concat!(
+            $checks,
+            "\
 Examples:
   cmhook doctor                                 what it knows from cmhook.toml and the environment
   cmhook doctor -f 3000/webhooks --secret S     the app too
@@ -20,7 +23,30 @@ It sends the app up to five samples: signed in each of Cakemail's schemes, unsig
 signed; --no-send sends none. A canary that it sends to the public URL is answered by the
 listener, and the app does not see it. Nothing is changed, here or at Cakemail.
 
-Exit codes: 0 when no check failed (warnings are fine), 1 when one did, 2 for a mistake in flags.")]
+Exit codes: 0 when no check failed (warnings are fine), 1 when one did, 2 for a mistake in flags."
+        )
+    };
+}
+
+/// `cmhook doctor`.
+#[derive(Debug, Args)]
+#[command(
+    after_help = after!(""),
+    after_long_help = after!(
+        "\
+Checks, by their ids in --json:
+  config, store, listener       files are read, deliveries are kept, a listener runs
+  target                        the app takes connections
+  signed, unsigned, forged      it takes a signed sample, and refuses others
+  relay, canary                 what is sent to the public URL arrives
+  api, clock                    Cakemail's API answers and accepts the credentials
+  webhooks, events, duplicates  the events are sent here, and once
+  urls                          somebody answers at the other URLs of webhooks
+  secrets                       the keys of the webhooks that point here are known
+
+"
+    )
+)]
 pub struct DoctorArgs {
     /// The app, as in `cmhook listen` [default: where the running listener forwards to]
     #[arg(value_name = "TARGET")]

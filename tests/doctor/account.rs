@@ -305,7 +305,7 @@ fn long_lists_are_cut_and_what_is_not_tried_is_counted() {
     place.checks(&args, 1).is(
         "secrets",
         "fail",
-        " and 2 more; 6 active webhooks were each not asked for its key",
+        " and 2 more cannot be checked; the keys of 6 active webhooks were not asked for",
     );
 }
 

@@ -28,7 +28,7 @@ fn described(scheme: Scheme) -> String {
 /// there is one too, or where the app names the very header that was sent.
 pub(super) fn other_header(
     scheme: Scheme,
-    evidence: &Evidence,
+    evidence: Evidence,
     sent: &Headers,
     language: Option<Serializer>,
 ) -> Option<Finding> {

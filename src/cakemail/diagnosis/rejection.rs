@@ -113,11 +113,11 @@ pub fn why_refused(request: &Received, reply: Reply<'_>, keys: &Keys) -> Option<
                 request,
             },
             reply,
-            &evidence,
+            evidence,
             keys,
         )),
-        Verdict::Unsigned => Some(unsigned(&evidence, has_failed)),
-        Verdict::Unchecked | Verdict::Invalid { .. } => unchecked(request, reply, &evidence),
+        Verdict::Unsigned => Some(unsigned(evidence, has_failed)),
+        Verdict::Unchecked | Verdict::Invalid { .. } => unchecked(request, reply, evidence),
     };
     Some(AppRefusal {
         title: titles[usize::from(has_failed)],
@@ -133,7 +133,7 @@ pub fn why_failed(body: &[u8]) -> Option<&'static str> {
 }
 
 /// Of one that carries no signature.
-fn unsigned(evidence: &Evidence, has_failed: bool) -> Rejection {
+fn unsigned(evidence: Evidence, has_failed: bool) -> Rejection {
     let no_header = evidence.trouble == Some(Trouble::NoSignature);
     if has_failed && no_header {
         return Rejection {
@@ -156,7 +156,7 @@ fn unsigned(evidence: &Evidence, has_failed: bool) -> Rejection {
 
 /// Of one whose signature nobody has checked: whether the app looks for it in another header
 /// can be told all the same.
-fn unchecked(request: &Received, reply: Reply<'_>, evidence: &Evidence) -> Option<Rejection> {
+fn unchecked(request: &Received, reply: Reply<'_>, evidence: Evidence) -> Option<Rejection> {
     if evidence.trouble != Some(Trouble::NoSignature) {
         return None;
     }
@@ -202,7 +202,7 @@ struct Sent<'a> {
 /// What usually goes wrong in an app that refuses a delivery whose signature is right: from
 /// what its answer says, from what that tells of the framework, from what else is known of
 /// secrets and from what re-serialising would change in these very bytes.
-fn why_rejected(sent: &Sent<'_>, reply: Reply<'_>, evidence: &Evidence, keys: &Keys) -> Rejection {
+fn why_rejected(sent: &Sent<'_>, reply: Reply<'_>, evidence: Evidence, keys: &Keys) -> Rejection {
     let Sent {
         scheme,
         label,

@@ -35,7 +35,14 @@ impl Secrets<'_> {
         let check = self.judged(commands);
         let found = match self.unasked {
             0 => return check,
-            more => format!("{}; {} not asked for its key", check.found, were(more)),
+            more => format!(
+                "{}; {} not asked for",
+                check.found,
+                match more {
+                    1 => "the key of 1 active webhook was".to_owned(),
+                    more => format!("the keys of {more} active webhooks were"),
+                }
+            ),
         };
         Check { found, ..check }
     }
@@ -119,12 +126,5 @@ fn is_or_are(own: &[Secret]) -> String {
     match labels.len() {
         1 => format!("the secret {} is", labels[0]),
         _ => format!("the secrets {} are", some(&labels)),
-    }
-}
-
-fn were(more: usize) -> String {
-    match more {
-        1 => "1 active webhook was".into(),
-        more => format!("{more} active webhooks were each"),
     }
 }

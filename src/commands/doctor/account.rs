@@ -106,8 +106,7 @@ impl Doctor<'_> {
                     Trouble::NoCredentials { half: None, .. } => Check::skip(ID, why),
                     _ => Check::fail(ID, why),
                 };
-                let cure = self.commands.completed(&trouble.hint());
-                return Opened::closed(String::new(), check.cure(cure));
+                return Opened::closed(String::new(), check.cure(trouble.hint()));
             }
         };
         let from = credentials.from();
@@ -122,8 +121,7 @@ impl Doctor<'_> {
                 } else {
                     format!("{shown}: {said}")
                 };
-                let cure = self.commands.completed(&error.trouble.hint());
-                let check = Check::fail(ID, said).cure(cure);
+                let check = Check::fail(ID, said).cure(error.trouble.hint());
                 return Opened {
                     seen: api.seen(),
                     ..Opened::closed(shown, check)

@@ -26,12 +26,12 @@ pub(super) fn commands(args: &DoctorArgs, config: Option<&Path>) -> Commands {
     let url = public.public_url.clone();
     listen.extend(given("--public-url", url, "CMHOOK_PUBLIC_URL"));
     let store = args.store.store.as_deref().map(path);
-    listen.extend(given("--store", store, "CMHOOK_STORE"));
     Commands {
         all: given("--config", config.map(path), "CMHOOK_CONFIG"),
         api: given("--api", account.api.clone(), "CAKEMAIL_API_BASE"),
         account: given("--account", number, "CAKEMAIL_CURRENT_ACCOUNT_ID"),
         listen,
+        store: given("--store", store, "CMHOOK_STORE"),
     }
 }
 

@@ -71,7 +71,10 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
     let runtime = runtime()?;
     let told = runtime.block_on(async {
         let mut checks = doctor.checks();
-        while let Some(group) = checks.next().await {
+        while let Some(mut group) = checks.next().await {
+            for cure in group.iter_mut().filter_map(|check| check.cure.as_mut()) {
+                *cure = doctor.commands.completed(cure);
+            }
             told.say(&group)?;
         }
         told.end()
