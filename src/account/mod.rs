@@ -6,7 +6,6 @@ pub mod api;
 pub mod credentials;
 pub mod error;
 pub mod groups;
-mod lock;
 pub mod logins;
 mod said;
 pub mod tokens;

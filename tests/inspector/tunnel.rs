@@ -189,6 +189,7 @@ fn the_page_shows_what_is_registered_while_it_is() {
             event: event.into(),
             id: event.len().to_string().into(),
             url: PUBLIC.into(),
+            is_reused: false,
         });
     }
     page.shows("registered", "2 events registered");

@@ -14,6 +14,7 @@ fn register(stage: &mut Stage, events: &[&str]) {
         event: (*event).into(),
         id: format!("X1qR{}", event.len()).into(),
         url: "https://shop.hooks.example.com".into(),
+        is_reused: false,
     };
     status.registered = events.iter().map(one).map(Into::into).collect();
     stage.tell(Msg::Status(Box::new(status)));
