@@ -122,8 +122,7 @@ fn a_kill_at_any_moment_changes_no_key_and_leaves_no_more_webhooks() {
 fn one_that_is_killed_at_each_request_is_archived_and_used_again() {
     let sandbox = Sandbox::start(&["--seed", "3"]);
     let home = new_home();
-    let mut url = URL;
-    registered(&home, &sandbox, "email.sent", &["--public-url", url]).stop();
+    registered(&home, &sandbox, "email.sent", &["--public-url", URL]).stop();
     let id = remembered(home.path()).remove(0);
     let steps = [
         ("GET", "/webhooks/*", false, "take"),
@@ -133,7 +132,10 @@ fn one_that_is_killed_at_each_request_is_archived_and_used_again() {
         ("POST", "/webhooks/*/unarchive", true, "bring"),
     ];
     for (method, path, after, step) in steps {
-        url = if url == URL { OTHER } else { URL };
+        // Always another one than it was left with.
+        let is_at_url = |one: &Value| one["id"] == *id && one["url"] == URL;
+        let is_there = sandbox.webhooks().iter().any(is_at_url);
+        let url = if is_there { OTHER } else { URL };
         answer_never(&sandbox, method, path, after);
         let mut process = starting(&home, &sandbox, "email.sent", &["--public-url", url]);
         let last = || {

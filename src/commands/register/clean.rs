@@ -5,6 +5,7 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 
 use super::book::Book;
+use super::commands::archive_command;
 use super::ledger::Ledger;
 use super::ledger::look::Others;
 use super::ledger::steps::Entry;
@@ -199,11 +200,11 @@ impl<'a> Cleaning<'a> {
             ),
             1 => (
                 format!("{} is not archived: {why}", names(&made)),
-                format!("this does it: `{}`; {next}", self.command(&ids)),
+                format!("this does it: `{}`; {next}", archive_command(self.ledger.owner(), &ids)),
             ),
             many => (
                 format!("{many} webhooks are not archived: {why}"),
-                format!("this does it: `{}`; {next}", self.command(&ids)),
+                format!("this does it: `{}`; {next}", archive_command(self.ledger.owner(), &ids)),
             ),
         };
         Some(Warning {
@@ -211,19 +212,6 @@ impl<'a> Cleaning<'a> {
             message,
             hint,
         })
-    }
-
-    /// The command that archives these.
-    fn command(&self, ids: &[&str]) -> String {
-        let mut command = "cmhook webhooks archive".to_owned();
-        for word in ids {
-            command.push(' ');
-            command.push_str(&quoted(word));
-        }
-        let owner = self.ledger.owner();
-        let account = owner.account;
-        let account = account.map_or_else(String::new, |account| format!(" --account {account}"));
-        format!("{command} --api {}{account}", quoted(&owner.api))
     }
 }
 
@@ -276,32 +264,4 @@ async fn archive(api: &Api, id: &str, is_same_user: bool) -> Result<Option<Webho
 
 const fn is_gone(trouble: &Trouble) -> bool {
     matches!(trouble, Trouble::NoWebhook { .. })
-}
-
-/// A word as a shell takes it.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_ascii_alphanumeric() || "-_./:[]".contains(c);
-    if !word.is_empty() && word.chars().all(is_plain) && !word.contains(['[', ']']) {
-        return word.to_owned();
-    }
-    format!("'{}'", word.replace('\'', r"'\''"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_word_stays_one_in_a_shell() {
-        for (word, shown) in [
-            ("X1qRXqz1upM9", "X1qRXqz1upM9"),
-            ("http://127.0.0.1:4500", "http://127.0.0.1:4500"),
-            ("http://[::1]:4500", "'http://[::1]:4500'"),
-            ("a b", "'a b'"),
-            ("a'$(b)", r"'a'\''$(b)'"),
-            ("", "''"),
-        ] {
-            assert_eq!(quoted(word), shown);
-        }
-    }
 }

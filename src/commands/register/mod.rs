@@ -3,6 +3,7 @@
 
 mod book;
 mod clean;
+mod commands;
 mod error;
 mod ledger;
 mod making;
@@ -24,6 +25,7 @@ use crate::config::Settings;
 use crate::delivery::Warning;
 use crate::store::Store;
 use clean::Cleaning;
+pub(super) use commands::keys_command;
 pub use error::RegisterError;
 use ledger::Ledger;
 use ledger::look::{Found, look};

@@ -63,3 +63,18 @@ fn a_url_of_ones_own_is_shown_and_copied() {
     let frame = stage.frame();
     assert!(frame.contains("https://own.example.com/shop"), "{frame}");
 }
+
+#[test]
+fn nobody_is_asked_to_point_a_webhook_where_some_are_registered() {
+    let mut stage = Stage::new(100, 30);
+    register(&mut stage, &["Email.Opened", "Email.Bounced"]);
+    let frame = stage.frame();
+    assert!(
+        frame.contains("2 webhooks at Cakemail point here"),
+        "{frame}"
+    );
+    assert!(frame.contains("https://shop.hooks.example.com"), "{frame}");
+    assert!(!frame.contains("Point your"), "{frame}");
+    register(&mut stage, &["Email.Opened"]);
+    assert!(stage.frame().contains("1 webhook at Cakemail points here"));
+}
