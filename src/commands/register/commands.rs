@@ -10,9 +10,11 @@ pub(super) fn archive_command(owner: &Owner, ids: &[&str]) -> String {
         command.push(' ');
         command.push_str(&quoted(word));
     }
-    let account = owner.account;
-    let account = account.map_or_else(String::new, |account| format!(" --account {account}"));
-    format!("{command} --api {}{account}", quoted(&owner.api))
+    format!(
+        "{command} --api {}{}",
+        quoted(&owner.api),
+        of(owner.account)
+    )
 }
 
 /// The command that shows the keys, for whoever has to tell them to an app.
@@ -23,10 +25,12 @@ pub(in crate::commands) fn keys_command(settings: &AccountSettings) -> String {
         command.push_str(" --api ");
         command.push_str(&quoted(&api));
     }
-    if let Some(account) = settings.account {
-        command.push_str(&format!(" --account {account}"));
-    }
-    command
+    command + &of(settings.account)
+}
+
+/// The flag for an account.
+fn of(account: Option<u64>) -> String {
+    account.map_or_else(String::new, |account| format!(" --account {account}"))
 }
 
 /// A word as a shell takes it.
@@ -58,13 +62,13 @@ mod tests {
 
     #[test]
     fn the_command_for_keys_says_what_is_not_usual() {
-        let of = |api: &str, account| {
+        let keys = |api: &str, account| {
             let api = api.parse().unwrap();
             keys_command(&AccountSettings { api, account })
         };
         let plain = "cmhook webhooks list --show-secrets";
-        assert_eq!(of("https://api.cakemail.dev", None), plain);
+        assert_eq!(keys("https://api.cakemail.dev", None), plain);
         let whole = format!("{plain} --api http://127.0.0.1:4500 --account 7");
-        assert_eq!(of("http://127.0.0.1:4500", Some(7)), whole);
+        assert_eq!(keys("http://127.0.0.1:4500", Some(7)), whole);
     }
 }
