@@ -152,3 +152,22 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     }
     options.open(path)
 }
+
+/// Waits for its turn to change a file, and has it until what is returned is dropped. It is
+/// not the file itself that is locked, since that is replaced.
+///
+/// # Errors
+/// Where the file that is locked in its place cannot be made.
+pub fn lock(path: &Path) -> io::Result<File> {
+    create_parent(path).map_err(io::Error::other)?;
+    let mut options = OpenOptions::new();
+    options.create(true).truncate(false).write(true);
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::OpenOptionsExt as _;
+        options.mode(0o600);
+    }
+    let file = options.open(path.with_extension("lock"))?;
+    file.lock()?;
+    Ok(file)
+}

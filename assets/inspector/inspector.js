@@ -1644,7 +1644,7 @@ function drawBelow(ids) {
 function drawListState(ids) {
   const kind = ids.length ? '' : !state.loaded ? 'loading' : state.rows.size ? 'nothing' : 'empty';
   list.box.setAttribute('aria-busy', String(kind === 'loading'));
-  const key = kind && `${kind}|${arrival()}|${state.status?.targets.length}`;
+  const key = kind && `${kind}|${arrival()}|${state.status?.registered.length}|${state.status?.targets.length}`;
   if (list.stateKey === key) return;
   list.stateKey = key;
   list.state.hidden = !kind;
@@ -1666,15 +1666,21 @@ function nothingFound() {
 }
 
 function emptyList() {
-  const url = arrival();
+  const registered = state.status?.registered ?? [];
+  const url = registered.length ? registered[0].url : arrival();
   const curl = `curl -d '{"event":"email.opened"}' -H 'Content-Type: application/json' ${url}`;
   return h('div', { data: { testid: 'empty' } },
     h('p', { class: 'lead' }, 'No deliveries yet'),
-    h('p', null, 'Point your webhook at'),
+    h('p', null, pointing(registered.length)),
     copyLine(url, 'The URL'),
     h('p', null, 'or send a sample:'),
     button('Send a sample', { class: 'primary', live: true, onclick: triggerDialog }, 'bolt'),
     h('p', null, 'From a shell:'), copyLine(curl, 'The command'));
+}
+
+function pointing(registered) {
+  if (!registered) return 'Point your webhook at';
+  return registered === 1 ? '1 webhook at Cakemail points here' : `${registered} webhooks at Cakemail point here`;
 }
 
 function copyLine(text, what) {

@@ -8,9 +8,8 @@ use std::path::{Path, PathBuf};
 use http::Uri;
 use serde::{Deserialize, Serialize};
 
-use super::lock::lock;
 use crate::config::{shown_url, user_data_folder};
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, lock};
 
 const NAME: &str = "webhooks.json";
 

@@ -9,11 +9,10 @@ use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::error::Trouble;
-use super::lock::lock;
 use super::tokens::Granted;
 use crate::config::credentials::{save_table, table};
 use crate::config::{shown_url, user_config_folder};
-use crate::files::{self, FileError};
+use crate::files::{self, FileError, lock};
 
 const NAME: &str = "logins.toml";
 const HEADING: &str = "Logins of `cmhook login`: whoever has these tokens has the account.";

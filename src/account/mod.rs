@@ -8,7 +8,6 @@ pub mod credentials;
 pub mod error;
 pub mod groups;
 pub mod http;
-mod lock;
 pub mod logins;
 mod said;
 pub mod tokens;

@@ -198,7 +198,7 @@ pub struct RelayArgs {
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Cakemail account")]
 pub struct RegisterArgs {
-    /// Make a webhook for each of --events at Cakemail, verify with their keys, and archive them on the way out. It takes a --relay, a --public-url, or a sandbox on this machine
+    /// Make a webhook for each of --events at Cakemail, verify with their keys, and archive them on the way out. The next run uses them again, so their keys stay the same; for your app, `cmhook webhooks list --show-secrets` shows them. It takes a --relay, a --public-url, or a sandbox on this machine
     #[arg(long, env = "CMHOOK_REGISTER", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub register: Option<bool>,
 

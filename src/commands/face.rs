@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
+use super::register::keys_command;
 use super::start_error::StartError;
 use crate::cakemail::signature::Secret;
 use crate::capture::again::Again;
@@ -220,6 +221,7 @@ fn announce(
         url: place.url.to_owned(),
         public_url: place.public_url.map(ToOwned::to_owned),
         registered: store.registrations(),
+        keys: (settings.register.is_some()).then(|| keys_command(&settings.account)),
         tunnel: place.tunnel.as_deref().cloned(),
         inspector: place.link.clone(),
         targets: described_targets(settings),

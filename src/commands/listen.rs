@@ -5,9 +5,14 @@ use std::path::Path;
 use crate::cli::{ColorArg, HostHeaderArg, ListenArgs, OutputArgs};
 use crate::config::{self, Color, ConfigError, HostHeader, OneOrMany, Raw};
 
+use super::Outcome;
 use super::session::{Session, block_on};
 
-pub(super) fn run(args: ListenArgs, config: Option<&Path>, json: &mut bool) -> anyhow::Result<()> {
+pub(super) fn run(
+    args: ListenArgs,
+    config: Option<&Path>,
+    json: &mut bool,
+) -> anyhow::Result<Outcome> {
     let account = args.account.account.clone();
     let (mut flags, files) = (raw(args), config::load(config)?);
     if flags.register.or(files.register()).unwrap_or(false) {
@@ -34,8 +39,13 @@ fn account_number(text: &str) -> Result<Option<u64>, ConfigError> {
     if text.is_empty() {
         return Ok(None);
     }
+    let variable = "CAKEMAIL_CURRENT_ACCOUNT_ID";
+    let place = match std::env::var(variable) {
+        Ok(value) if value.trim() == text => format!(" (it comes from {variable})"),
+        _ => String::new(),
+    };
     text.parse().map(Some).map_err(|_| ConfigError {
-        message: format!("`--account {}` is no number", text.escape_debug()),
+        message: format!("`--account {}` is no number{place}", text.escape_debug()),
         hint: "give the account's number, or leave it and CAKEMAIL_CURRENT_ACCOUNT_ID out".into(),
     })
 }

@@ -69,7 +69,7 @@ pub enum Outcome {
 pub fn run(cli: Cli, json: &mut bool) -> anyhow::Result<Outcome> {
     let config = cli.config.as_deref();
     match cli.command {
-        Command::Listen(args) => listen::run(*args, config, json).map(|()| Outcome::Fine),
+        Command::Listen(args) => listen::run(*args, config, json),
         Command::List(args) => list::run(&args, config),
         Command::Show(args) => show::run(&args, config),
         Command::Replay(args) => replay::run(&args, config),

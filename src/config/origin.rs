@@ -13,7 +13,7 @@ pub(super) fn with_origin(error: ConfigError, sources: &[Raw]) -> ConfigError {
     let place = if let Some(path) = &source.origin {
         format!("`{}`", path.display())
     } else {
-        let variable = format!("CMHOOK_{}", name.to_uppercase().replace('-', "_"));
+        let variable = variable_of(name);
         let given = texts(source, name).unwrap_or_default().join(",");
         // clap has joined the two; of a flag that says the same both are wrong.
         if !std::env::var(&variable).is_ok_and(|value| value == given) {
@@ -24,6 +24,16 @@ pub(super) fn with_origin(error: ConfigError, sources: &[Raw]) -> ConfigError {
     ConfigError {
         message: format!("{} (it comes from {place})", error.message),
         hint: error.hint,
+    }
+}
+
+/// Whence the flag is taken that nobody types. What is of the account has the names that
+/// Cakemail's own tools read too.
+fn variable_of(name: &str) -> String {
+    match name {
+        "api" => "CAKEMAIL_API_BASE".into(),
+        "account" => "CAKEMAIL_CURRENT_ACCOUNT_ID".into(),
+        _ => format!("CMHOOK_{}", name.to_uppercase().replace('-', "_")),
     }
 }
 

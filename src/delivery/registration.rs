@@ -1,6 +1,6 @@
 //! A webhook that is at Cakemail for as long as the listener runs.
 
-/// A webhook that was made for this listener.
+/// A webhook that was made for this listener, or is used again for it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Registration {
     /// The event, as the API writes it.
@@ -9,4 +9,6 @@ pub struct Registration {
     pub id: Box<str>,
     /// Where it is sent.
     pub url: Box<str>,
+    /// Whether an earlier run has made it, so that its key is known already.
+    pub is_reused: bool,
 }

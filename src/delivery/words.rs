@@ -53,6 +53,15 @@ pub fn no_such_path(status: u16, method: &str, url: &str, flag: &str) -> Option<
     ))
 }
 
+/// `3 webhooks at Cakemail point here`; `None` where there are none.
+pub fn registered(webhooks: usize) -> Option<String> {
+    match webhooks {
+        0 => None,
+        1 => Some("1 webhook at Cakemail points here".into()),
+        many => Some(format!("{many} webhooks at Cakemail point here")),
+    }
+}
+
 /// `3 s`, `2 min 5 s`, `1 h 20 min`: how long something lasted or will last, to the second.
 pub fn span(duration: Duration) -> String {
     let seconds = duration.as_secs();

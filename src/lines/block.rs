@@ -16,8 +16,10 @@ pub struct Block {
     pub url: String,
     /// A public URL that is the user's own.
     pub public_url: Option<String>,
-    /// The webhooks that were made.
+    /// The webhooks that are there for this listener.
     pub registered: Arc<[Arc<Registration>]>,
+    /// The command that shows their keys.
+    pub keys: Option<String>,
     /// The way in from a public URL.
     pub tunnel: Option<Tunnel>,
     /// Where they go, one line each.
@@ -83,10 +85,15 @@ impl Block {
                 let name = if at == 0 { "forward" } else { "" };
                 writeln!(out, "{}{}", row(name), shown(target))?;
             }
-            for (at, one) in self.registered.iter().enumerate() {
-                let name = row(if at == 0 { "events" } else { "" });
+            if let Some(point) = words::registered(self.registered.len()) {
+                writeln!(out, "{}{point}", row("events"))?;
+            }
+            for one in &*self.registered {
                 let id = paint(DIM, &shown(&one.id));
-                writeln!(out, "{name}{}  {id}", shown(&one.event))?;
+                writeln!(out, "{}{}  {id}", row(""), shown(&one.event))?;
+            }
+            if let Some(command) = &self.keys {
+                writeln!(out, "{}for your app: {}", row("keys"), shown(command))?;
             }
             writeln!(out, "{}{}", row("secrets"), shown(&self.secrets))?;
             writeln!(out, "{}{}", row("store"), shown(&self.store))?;
@@ -114,22 +121,54 @@ mod tests {
     use super::*;
     use crate::delivery::Phase;
 
-    fn written(tunnel: Option<Tunnel>, brief: bool) -> String {
-        let block = Block {
+    fn block(tunnel: Option<Tunnel>) -> Block {
+        Block {
             url: "http://127.0.0.1:4400/".into(),
             public_url: None,
             registered: Arc::default(),
+            keys: None,
             tunnel,
             targets: vec!["http://localhost:3000".into()],
             secrets: "1 (bounces)".into(),
             store: "in memory only (--ephemeral)".into(),
             inspector: None,
             warnings: Vec::new(),
-        };
+        }
+    }
+
+    fn written(tunnel: Option<Tunnel>, brief: bool) -> String {
+        text(&block(tunnel), brief)
+    }
+
+    fn text(block: &Block, brief: bool) -> String {
         let mut out = Vec::new();
         block.write(&mut out, false, brief).unwrap();
         let text = String::from_utf8(out).unwrap();
         text.replace(env!("CARGO_PKG_VERSION"), "VERSION")
+    }
+
+    #[test]
+    fn what_points_here_stands_with_its_ids_and_the_way_to_the_keys() {
+        let one = |event: &str| {
+            Arc::new(Registration {
+                event: event.into(),
+                id: "X1qR".into(),
+                url: "https://shop.hooks.example.com".into(),
+                is_reused: false,
+            })
+        };
+        let mut block = block(None);
+        block.registered = [one("Email.Opened"), one("Email.Sent")].into();
+        block.keys = Some("cmhook webhooks list --show-secrets".into());
+        let text = text(&block, false);
+        let lines: Vec<&str> = text.lines().collect();
+        let expected = [
+            "  events  2 webhooks at Cakemail point here",
+            "          Email.Opened  X1qR",
+            "          Email.Sent  X1qR",
+            "  keys    for your app: cmhook webhooks list --show-secrets",
+        ];
+        assert_eq!(lines[3..7], expected);
     }
 
     fn tunnel(public_url: Option<&str>, phase: Phase) -> Tunnel {

@@ -1,6 +1,14 @@
-use super::*;
-use crate::delivery::Phase;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
+
+use super::Style;
+use super::human::Human;
+use super::writer::Writer;
+use crate::delivery::{Notice, Phase, Tunnel};
+use crate::store::Store;
 
 /// What is written of these, one after the other.
 fn told(style: Style, phases: &[Phase]) -> Vec<String> {

@@ -11,6 +11,7 @@ pub struct RegistrationObject<'a> {
     event: &'a str,
     id: &'a str,
     url: &'a str,
+    reused: bool,
 }
 
 impl<'a> From<&'a Registration> for RegistrationObject<'a> {
@@ -19,6 +20,7 @@ impl<'a> From<&'a Registration> for RegistrationObject<'a> {
             event: &registration.event,
             id: &registration.id,
             url: &registration.url,
+            reused: registration.is_reused,
         }
     }
 }
@@ -45,6 +47,7 @@ mod tests {
             event: "Email.Opened".into(),
             id: "X1qRXqz1upM9".into(),
             url: "https://shop.hooks.example.com".into(),
+            is_reused: false,
         };
         let mut lines = Vec::new();
         Object::registered(&registration)
@@ -55,9 +58,9 @@ mod tests {
             .unwrap();
         // The lines of the example in docs/json.md.
         let expected = concat!(
-            r#"{"type":"registered","event":"Email.Opened","id":"X1qRXqz1upM9","url":"https://shop.hooks.example.com"}"#,
+            r#"{"type":"registered","event":"Email.Opened","id":"X1qRXqz1upM9","url":"https://shop.hooks.example.com","reused":false}"#,
             "\n",
-            r#"{"type":"archived","event":"Email.Opened","id":"X1qRXqz1upM9","url":"https://shop.hooks.example.com"}"#,
+            r#"{"type":"archived","event":"Email.Opened","id":"X1qRXqz1upM9","url":"https://shop.hooks.example.com","reused":false}"#,
             "\n",
         );
         assert_eq!(std::str::from_utf8(&lines).unwrap(), expected);

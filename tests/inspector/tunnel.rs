@@ -189,9 +189,11 @@ fn the_page_shows_what_is_registered_while_it_is() {
             event: event.into(),
             id: event.len().to_string().into(),
             url: PUBLIC.into(),
+            is_reused: false,
         });
     }
     page.shows("registered", "2 events registered");
+    page.shows("empty", "2 webhooks at Cakemail point here");
     page.wait(
         "document.querySelector('[data-testid=registered]').title.includes('Email.Opened (12)')",
     );

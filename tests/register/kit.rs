@@ -94,13 +94,14 @@ pub fn active(sandbox: &Sandbox) -> Vec<(String, String)> {
     active
 }
 
-/// The files that tell of what was registered.
+/// The files of runs that are not cleaned up.
 pub fn files(home: &Path) -> Vec<PathBuf> {
     let folder = home.join("data/cmhook/registrations");
     let mut files: Vec<_> = fs::read_dir(folder)
         .into_iter()
         .flatten()
         .map(|entry| entry.expect("an entry").path())
+        .filter(|path| path.extension().is_some_and(|it| it == "json"))
         .collect();
     files.sort();
     files

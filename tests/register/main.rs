@@ -8,6 +8,7 @@ mod apps;
 mod kills;
 mod kit;
 mod mistakes;
+mod reuse;
 mod round;
 mod stops;
 #[path = "../support/mod.rs"]

@@ -22,6 +22,19 @@ fn failed_with(args: &[&str], variables: &[(&str, &str)]) -> Failed {
 }
 
 #[test]
+fn a_mistake_in_a_variable_names_the_variable() {
+    let register = ["--register", "--events", "email.sent"];
+    for (variable, value) in [
+        ("CAKEMAIL_API_BASE", "http://a.example"),
+        ("CAKEMAIL_CURRENT_ACCOUNT_ID", "shop"),
+    ] {
+        let failed = failed_with(&register, &[(variable, value)]);
+        assert_eq!(failed.code, Some(2), "{failed:?}");
+        failed.says(&format!("(it comes from {variable})"));
+    }
+}
+
+#[test]
 fn what_cannot_be_meant_is_a_mistake_with_a_way_out() {
     for (args, says, hints) in [
         (&["--register"][..], "for which events", "--events"),
@@ -216,8 +229,9 @@ fn a_key_that_is_not_shown_is_said() {
     let said = listener.process.stderr.text();
     assert!(said.contains("shows no key for Email.Sent"), "{said}");
     sandbox.fault(&bare);
+    // One that remembers nothing.
     let failed = failed(starting(
-        &home,
+        &new_home(),
         &sandbox,
         "email.sent",
         &["--reject-invalid"],

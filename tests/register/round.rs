@@ -90,6 +90,35 @@ fn a_hundred_events_of_three_kinds_go_through_relay_and_listener_to_an_app() {
 }
 
 #[test]
+fn an_app_with_a_fixed_secret_takes_deliveries_after_each_restart() {
+    let sandbox = Sandbox::start(&["--seed", "5", "--retries", "none"]);
+    let home = new_home();
+    let first = registered(&home, &sandbox, "email.sent", &[]);
+    let id = active(&sandbox).remove(0).1;
+    let whole = sandbox.fine("GET", &format!("/webhooks/{id}"), &Value::Null);
+    let key = whole["signature"]["key"].as_str().expect("a key");
+    let Some(app) = App::express("raw.js", key) else {
+        return;
+    };
+    let forward = format!("http://127.0.0.1:{}/webhooks/cakemail", app.port());
+    let mut running = first;
+    for is_killed in [false, true, false] {
+        if is_killed {
+            running.process.kill();
+        } else {
+            running.stop();
+        }
+        running = registered(&home, &sandbox, "email.sent", &["--forward", &forward]);
+        let fired = sandbox.fire("Email.Sent");
+        sandbox.becomes(&fired[0], "delivered");
+        assert_eq!(running.delivery()["verdict"]["status"], "valid");
+        assert_eq!(running.next("attempt")["status"], 200);
+    }
+    running.stop();
+    assert_eq!(sandbox.webhooks().len(), 1);
+}
+
+#[test]
 fn people_are_told_each_event_and_at_the_end_how_many_were_archived() {
     let sandbox = Sandbox::start(&["--seed", "2"]);
     let home = new_home();
@@ -103,9 +132,15 @@ fn people_are_told_each_event_and_at_the_end_how_many_were_archived() {
             .stderr
             .find(text, |line| line.contains(text).then(|| line.to_owned()))
     };
-    let opened = line(&mut process, "events  Email.Opened  ");
+    line(&mut process, "events  2 webhooks at Cakemail point here");
+    let opened = line(&mut process, "        Email.Opened  ");
     let made = active(&sandbox);
     assert!(opened.ends_with(&made[0].1), "{opened}");
+    let keys = format!(
+        "keys    for your app: cmhook webhooks list --show-secrets --api {}",
+        sandbox.url()
+    );
+    line(&mut process, &keys);
     line(&mut process, "secrets 2 (Email.Opened, Email.Sent)");
     line(&mut process, "Ready, waiting");
     sandbox.fire("Email.Sent");

@@ -52,7 +52,7 @@ fn a_stop_is_over_in_time_where_the_api_hangs_and_says_what_to_do() {
     let begin = Instant::now();
     let status = listener.process.terminate();
     let took = begin.elapsed();
-    assert_eq!(status.code(), Some(0));
+    assert_eq!(status.code(), Some(1));
     assert!(took < Duration::from_secs(5), "{took:?}");
     let text = listener.process.stdout.text();
     let warning = warning(&text);
@@ -73,7 +73,7 @@ fn a_failed_clean_up_keeps_what_it_could_not_do() {
     let home = new_home();
     let mut listener = registered(&home, &sandbox, "email.opened,email.sent", &[]);
     sandbox.fault(&json!({ "method": "POST", "path": "/webhooks/*/archive", "status": 500 }));
-    assert_eq!(listener.process.terminate().code(), Some(0));
+    assert_eq!(listener.process.terminate().code(), Some(1));
     let said = listener.process.stderr.text();
     assert!(
         said.contains("is not archived: the API is in trouble (500)"),
@@ -84,10 +84,26 @@ fn a_failed_clean_up_keeps_what_it_could_not_do() {
     let warning = warning(&listener.process.stdout.text());
     let hint = warning["hint"].as_str().expect("words");
     assert!(hint.contains(&left[0].1), "{hint}");
-    let next = registered(&home, &sandbox, "email.bounced", &[]);
+    let mut next = registered(&home, &sandbox, "email.bounced", &[]);
     assert_eq!(active(&sandbox).len(), 1);
-    next.stop();
+    assert_eq!(next.process.terminate().code(), Some(0));
+    let said = next.process.stderr.text();
+    let words = "archived a webhook that an earlier run left behind";
+    assert!(said.contains(words), "{said}");
     assert!(files(home.path()).is_empty());
+}
+
+#[test]
+fn an_api_that_is_gone_at_the_end_is_said_with_the_exit_code_too() {
+    let home = new_home();
+    let mut sandbox = Sandbox::start(&["--seed", "7"]);
+    let mut listener = registered(&home, &sandbox, "email.opened", &[]);
+    sandbox.process.kill();
+    assert_eq!(listener.process.terminate().code(), Some(1));
+    let warning = warning(&listener.process.stdout.text());
+    assert_eq!(warning["code"], "not_archived", "{warning}");
+    let hint = warning["hint"].as_str().expect("words");
+    assert!(hint.contains("`cmhook webhooks archive "), "{hint}");
 }
 
 #[test]

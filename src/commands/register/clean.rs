@@ -4,7 +4,11 @@
 use futures_util::StreamExt as _;
 use futures_util::stream;
 
-use super::ledger::{Entry, Ledger, Others};
+use super::book::Book;
+use super::commands::archive_command;
+use super::ledger::Ledger;
+use super::ledger::look::Others;
+use super::ledger::steps::Entry;
 use crate::account::{AccountError, Api, Trouble};
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::delivery::Warning;
@@ -48,30 +52,76 @@ impl<'a> Cleaning<'a> {
 
     /// Archives all of it. Where this is dropped, what was archived by then is known.
     pub(super) async fn run(&mut self) {
-        let (made, unknown): (Vec<Entry>, Vec<Entry>) = (self.ledger.entries().into_iter())
-            .filter(|entry| !entry.is_done)
-            .partition(|entry| entry.id.is_some());
-        let made = made.into_iter();
-        let made = made.filter_map(|entry| Some((entry.event, entry.id?)));
-        self.archive(made.collect()).await;
+        let (mut made, mut unknown, mut unsure) = (Vec::new(), Vec::new(), Vec::new());
+        for entry in self.ledger.entries() {
+            match (&entry.id, &entry.left) {
+                _ if entry.is_done => {}
+                (None, _) => unknown.push(entry),
+                (Some(_), None) => made.push(entry),
+                (Some(_), Some(left)) if left.is_begun => unsure.push(entry),
+                (Some(id), Some(left)) => {
+                    // Nothing was done to it.
+                    self.ledger.remember(&entry, id, &left.url).await;
+                    let _ = self.ledger.done(&entry.event).await;
+                }
+            }
+        }
+        for entry in unsure {
+            made.extend(self.settle(entry).await);
+        }
+        self.archive(made).await;
         if !unknown.is_empty() && self.is_same_user {
             self.find(unknown).await;
         }
     }
 
-    async fn archive(&mut self, webhooks: Vec<(String, String)>) {
+    /// Finds out whether a webhook of earlier was brought back, and returns it if so.
+    async fn settle(&mut self, entry: Entry) -> Option<Entry> {
+        let (id, left) = (entry.id.as_deref()?, entry.left.as_ref()?);
+        let webhook = match self.api.get(id).await {
+            Ok(found) => found.webhook,
+            Err(error) if self.is_same_user && is_gone(&error.trouble) => {
+                let _ = self.ledger.done(&entry.event).await;
+                return None;
+            }
+            Err(error) => {
+                self.failed(error);
+                return None;
+            }
+        };
+        // It is sent to the new URL before it is brought back. With another URL it is the user
+        // who has brought it back or moved it.
+        if webhook.status == WebhookStatus::Active && webhook.url == entry.url {
+            return Some(entry);
+        }
+        let is_own = webhook.url == entry.url || webhook.url == left.url;
+        if webhook.status == WebhookStatus::Archived && is_own {
+            self.ledger.remember(&entry, id, &webhook.url).await;
+        }
+        let _ = self.ledger.done(&entry.event).await;
+        None
+    }
+
+    async fn archive(&mut self, entries: Vec<Entry>) {
         let (api, is_same_user) = (self.api, self.is_same_user);
-        let each = webhooks.into_iter().map(|(event, id)| async move {
-            let archived = archive(api, &id, is_same_user).await;
-            (event, id, archived)
+        let each = entries.into_iter().filter_map(|entry| {
+            let id = entry.id.clone()?;
+            Some(async move {
+                let archived = archive(api, &id, is_same_user).await;
+                (entry, id, archived)
+            })
         });
         let mut each = stream::iter(each).buffer_unordered(AT_ONCE);
-        while let Some((event, id, archived)) = each.next().await {
+        while let Some((entry, id, archived)) = each.next().await {
             match archived {
-                Ok(()) => {
+                Ok(webhook) => {
+                    // Before it is done, so that a kill in between loses nothing.
+                    if let Some(webhook) = webhook {
+                        self.ledger.remember(&entry, &id, &webhook.url).await;
+                    }
                     // Where the disk does not take it, it is archived twice.
-                    let _ = self.ledger.done(&event).await;
-                    self.archived.push((event, id));
+                    let _ = self.ledger.done(&entry.event).await;
+                    self.archived.push((entry.event, id));
                 }
                 Err(error) => self.failed(error),
             }
@@ -84,15 +134,18 @@ impl<'a> Cleaning<'a> {
             Ok(all) => all,
             Err(error) => return self.failed(error),
         };
+        // Of those it is known that they were archived, so whoever brought them back was not cmhook.
+        let archived = Book::beside(self.ledger.path()).ids();
         let mut found = Vec::new();
-        for entry in unknown {
+        for mut entry in unknown {
             let mine: Vec<&Webhook> = (all.iter())
-                .filter(|webhook| self.is_of(webhook, &entry))
+                .filter(|webhook| self.is_of(webhook, &entry) && !archived.contains(&webhook.id))
                 .collect();
             match mine[..] {
                 [one] => {
                     let _ = self.ledger.made(&entry.event, &one.id).await;
-                    found.push((entry.event, one.id.clone()));
+                    entry.id = Some(one.id.clone());
+                    found.push(entry);
                 }
                 [] if entry.may_still_come() => {}
                 [] => {
@@ -129,13 +182,13 @@ impl<'a> Cleaning<'a> {
         Warning {
             code: "not_archived",
             message: format!(
-                "one of the webhooks {} for {} was made by a cmhook that was killed, and nothing tells which",
+                "one of the webhooks {} for {} was made by an earlier run, and nothing tells which",
                 ids.join(", "),
                 entry.event
             ),
             hint: format!(
                 "archive the one that is not yours with `{}`",
-                self.command(&["ID"])
+                archive_command(self.ledger.owner(), &["ID"])
             ),
         }
     }
@@ -168,11 +221,17 @@ impl<'a> Cleaning<'a> {
             ),
             1 => (
                 format!("{} is not archived: {why}", names(&made)),
-                format!("this does it: `{}`; {next}", self.command(&ids)),
+                format!(
+                    "this does it: `{}`; {next}",
+                    archive_command(self.ledger.owner(), &ids)
+                ),
             ),
             many => (
                 format!("{many} webhooks are not archived: {why}"),
-                format!("this does it: `{}`; {next}", self.command(&ids)),
+                format!(
+                    "this does it: `{}`; {next}",
+                    archive_command(self.ledger.owner(), &ids)
+                ),
             ),
         };
         Some(Warning {
@@ -180,12 +239,6 @@ impl<'a> Cleaning<'a> {
             message,
             hint,
         })
-    }
-
-    /// The command that archives these.
-    fn command(&self, ids: &[&str]) -> String {
-        let words = [&["webhooks", "archive"], ids].concat();
-        self.ledger.owner().command(&words)
     }
 }
 
@@ -197,14 +250,16 @@ fn names(entries: &[&Entry]) -> String {
     }
 }
 
-/// Archives a webhook. One that is archived or gone already is so.
-async fn archive(api: &Api, id: &str, is_same_user: bool) -> Result<(), AccountError> {
-    let Err(error) = api.archive(id).await else {
-        return Ok(());
+/// Archives a webhook, and returns it as it is then. One that is archived or gone already is
+/// so; of one that is gone there is nothing to return.
+async fn archive(api: &Api, id: &str, is_same_user: bool) -> Result<Option<Webhook>, AccountError> {
+    let error = match api.archive(id).await {
+        Ok(archived) => return Ok(Some(archived)),
+        Err(error) => error,
     };
-    let is_gone = |trouble: &Trouble| is_same_user && matches!(trouble, Trouble::NoWebhook { .. });
+    let is_gone = |trouble: &Trouble| is_same_user && is_gone(trouble);
     if is_gone(&error.trouble) {
-        return Ok(());
+        return Ok(None);
     }
     // What an API says of one that is archived already is not written down anywhere.
     if matches!(
@@ -212,10 +267,16 @@ async fn archive(api: &Api, id: &str, is_same_user: bool) -> Result<(), AccountE
         Trouble::Invalid { .. } | Trouble::Shape { .. }
     ) {
         match api.get(id).await {
-            Ok(found) if found.webhook.status == WebhookStatus::Archived => return Ok(()),
-            Err(other) if is_gone(&other.trouble) => return Ok(()),
+            Ok(found) if found.webhook.status == WebhookStatus::Archived => {
+                return Ok(Some(found.webhook));
+            }
+            Err(other) if is_gone(&other.trouble) => return Ok(None),
             _ => {}
         }
     }
     Err(error)
+}
+
+const fn is_gone(trouble: &Trouble) -> bool {
+    matches!(trouble, Trouble::NoWebhook { .. })
 }

@@ -1,5 +1,6 @@
-//! Making the webhooks, a few at a time.
+//! Making the webhooks, a few at a time, or bringing back earlier ones.
 
+use std::io;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -11,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::error::RegisterError;
 use super::ledger::Ledger;
+use super::reuse::again;
 use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::cakemail::webhook::Webhook;
 use crate::check::public::plain;
@@ -24,12 +26,14 @@ const AT_ONCE: usize = 4;
 /// How long a stop waits for the answers to those that are being made.
 const CANCELLED_WITHIN: Duration = Duration::from_millis(1500);
 
-/// A webhook that was made.
+/// A webhook that was made, or brought back.
 #[derive(Debug)]
 pub(super) struct Made {
     pub(super) event: String,
     pub(super) id: String,
     pub(super) key: Option<SecretString>,
+    /// Whether an earlier run has made it.
+    pub(super) is_reused: bool,
 }
 
 impl Made {
@@ -38,6 +42,7 @@ impl Made {
             event: self.event.as_str().into(),
             id: self.id.as_str().into(),
             url: url.into(),
+            is_reused: self.is_reused,
         }
     }
 }
@@ -143,12 +148,13 @@ impl Making<'_> {
             webhook.event.eq_ignore_ascii_case(event) && plain(&webhook.url) == plain(self.url)
         };
         let before = self.before.iter().filter(is_alike);
-        let before = before.map(|webhook| webhook.id.clone()).collect();
-        let written = self.ledger.make(event, self.url, before).await;
-        written.map_err(|error| {
-            let path = self.ledger.path().to_owned();
-            RegisterError::File(FileError::Write(path, error))
-        })?;
+        let before: Vec<String> = before.map(|webhook| webhook.id.clone()).collect();
+        let (api, ledger, url) = (self.api, self.ledger, self.url);
+        if let Some(made) = again(api, ledger, event, url, &before).await? {
+            return Ok(One::Made(made));
+        }
+        let written = ledger.make(event, url, before).await;
+        written.map_err(|error| not_written(ledger, error))?;
         let created = match self.api.create(event, self.url, Limit::default()).await {
             Ok(created) => created,
             Err(error) => return self.not_created(event, error).await,
@@ -160,6 +166,7 @@ impl Making<'_> {
             event: event.to_owned(),
             id: created.id,
             key: keyed.map_err(RegisterError::Api)?.key,
+            is_reused: false,
         }))
     }
 
@@ -172,6 +179,11 @@ impl Making<'_> {
         }
         Err(RegisterError::Api(error))
     }
+}
+
+/// What it means that the ledger cannot be written.
+pub(super) fn not_written(ledger: &Ledger, error: io::Error) -> RegisterError {
+    RegisterError::File(FileError::Write(ledger.path().to_owned(), error))
 }
 
 /// Whether it may have been made all the same.

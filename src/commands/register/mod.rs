@@ -1,10 +1,13 @@
 //! `cmhook listen --register`: webhooks that are at Cakemail for as long as the listener
 //! runs.
 
+mod book;
 mod clean;
+mod commands;
 mod error;
 mod ledger;
 mod making;
+mod reuse;
 mod running;
 mod url;
 
@@ -24,8 +27,11 @@ use crate::config::Settings;
 use crate::delivery::Warning;
 use crate::store::Store;
 use clean::Cleaning;
+pub(super) use commands::keys_command;
 pub use error::RegisterError;
-use ledger::{Found, Ledger, Owner};
+use ledger::Ledger;
+use ledger::look::{Found, look};
+use ledger::steps::Owner;
 use making::{Made, Making};
 pub(super) use running::{LastWords, Registration};
 
@@ -144,11 +150,11 @@ struct Cleared {
     warnings: Vec<Warning>,
 }
 
-/// Looks what there is, and archives what runs that were killed have left.
+/// Looks what there is, and archives what earlier runs have left.
 async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
     // Where this works, the rest does.
     let mut before = api.all(false).await.map_err(RegisterError::Api)?;
-    let mut found = ledger::look(ledger);
+    let mut found = look(ledger);
     let mut warnings = Vec::new();
     for (path, why) in &found.broken {
         warnings.push(Warning {
@@ -171,8 +177,8 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
             warnings.push(Warning {
                 code: "left_behind",
                 message: match count {
-                    1 => "archived a webhook of a cmhook that was killed".into(),
-                    many => format!("archived {many} webhooks of a cmhook that was killed"),
+                    1 => "archived a webhook that an earlier run left behind".into(),
+                    many => format!("archived {many} webhooks that an earlier run left behind"),
                 },
                 hint: String::new(),
             });
@@ -231,7 +237,8 @@ fn secrets(made: &[Made], known: &[Secret]) -> Vec<Secret> {
 /// with another key.
 fn twice(ledger: &Ledger) -> Option<Warning> {
     let entries = ledger.entries();
-    let entries = entries.iter().filter(|entry| entry.id.is_some());
+    let entries = entries.iter();
+    let entries = entries.filter(|entry| entry.id.is_some() && !entry.is_done);
     let twice = entries.filter(|entry| !entry.before.is_empty());
     let (events, ids): (Vec<String>, Vec<Vec<String>>) = twice
         .map(|entry| (entry.event.clone(), entry.before.clone()))

@@ -8,7 +8,8 @@ use tokio::time::{sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::clean::Cleaning;
-use super::ledger::{Ledger, Others};
+use super::ledger::Ledger;
+use super::ledger::look::Others;
 use super::url::can_be_called;
 use crate::account::{AccountError, Api, Limit};
 use crate::config::api_url;

@@ -186,6 +186,7 @@ async fn try_it(
                 event: webhook.event.as_str().into(),
                 id: webhook.id.as_str().into(),
                 url: webhook.url.as_str().into(),
+                is_reused: false,
             };
             hints(answer, &received, sent.took, registration)
         }

@@ -140,6 +140,7 @@ fn among_several_secrets_another_one_is_the_likeliest() {
             event: "Email.Opened".into(),
             id: "X1qRXqz1upM9".into(),
             url: "https://x".into(),
+            is_reused: false,
         })]
         .into(),
     };

@@ -14,6 +14,7 @@ use ratatui::style::{Modifier, Style};
 
 use super::paint::Canvas;
 use super::{Cursor, field};
+use crate::delivery::words;
 use crate::tui::layout::Pane;
 use crate::tui::model::Model;
 use crate::tui::text::{Line, Role};
@@ -86,11 +87,15 @@ fn empty(model: &Model) -> Vec<Line> {
         ];
     }
     let open = model.status.tunnel.as_ref().and_then(|t| t.open_url());
-    let url = open.unwrap_or(&model.about.url);
+    let registered = &model.status.registered;
+    let there = registered.first().map(|one| &*one.url).or(open);
+    let url = there.unwrap_or(&model.about.url);
+    let what = words::registered(registered.len());
+    let what = what.unwrap_or_else(|| "Point your webhook at ".into());
     vec![
         Line::of(Role::Strong, "No deliveries yet."),
         Line::empty(),
-        Line::of(Role::Plain, "Point your webhook at "),
+        Line::of(Role::Plain, what),
         Line::of(Role::Accent, format!("  {url}")),
         Line::of(Role::Plain, "or press ")
             .with(Role::Accent, "t")

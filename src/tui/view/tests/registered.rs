@@ -14,6 +14,7 @@ fn register(stage: &mut Stage, events: &[&str]) {
         event: (*event).into(),
         id: format!("X1qR{}", event.len()).into(),
         url: "https://shop.hooks.example.com".into(),
+        is_reused: false,
     };
     status.registered = events.iter().map(one).map(Into::into).collect();
     stage.tell(Msg::Status(Box::new(status)));
@@ -61,4 +62,19 @@ fn a_url_of_ones_own_is_shown_and_copied() {
     stage.model.status.own_url = Some("https://own.example.com/shop".into());
     let frame = stage.frame();
     assert!(frame.contains("https://own.example.com/shop"), "{frame}");
+}
+
+#[test]
+fn nobody_is_asked_to_point_a_webhook_where_some_are_registered() {
+    let mut stage = Stage::new(100, 30);
+    register(&mut stage, &["Email.Opened", "Email.Bounced"]);
+    let frame = stage.frame();
+    assert!(
+        frame.contains("2 webhooks at Cakemail point here"),
+        "{frame}"
+    );
+    assert!(frame.contains("https://shop.hooks.example.com"), "{frame}");
+    assert!(!frame.contains("Point your"), "{frame}");
+    register(&mut stage, &["Email.Opened"]);
+    assert!(stage.frame().contains("1 webhook at Cakemail points here"));
 }

@@ -1,21 +1,14 @@
-//! A running listener, from its start to its stop: what `listen` and `demo` share.
+//! A listener on its way up: what it takes, what it registers, and what is made of that.
 
-use std::future::Future;
-use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::api;
-use super::face::{Face, Greeting, Place, Reachable, doubts};
-use super::public::Public;
-use super::register::{LastWords, NotRegistered, Registration, register};
-use super::signals::Signals;
-use super::start_error::StartError;
+use super::last_words::say_warning;
+use super::{Parts, Session};
 use crate::capture::again::Again;
 use crate::capture::controls::Controls;
 use crate::capture::forward::Forwarder;
@@ -24,63 +17,19 @@ use crate::capture::listener;
 use crate::capture::own_port::{own_port, own_public};
 use crate::capture::reach::LazyReach;
 use crate::capture::targets;
-use crate::config::{OutputSettings, Settings};
+use crate::commands::api;
+use crate::commands::face::{Greeting, Place, Reachable, doubts};
+use crate::commands::public::Public;
+use crate::commands::register::{NotRegistered, Registration, register};
+use crate::commands::signals::Signals;
+use crate::commands::start_error::StartError;
+use crate::config::Settings;
 use crate::delivery::Warning;
-use crate::lines;
 use crate::store::Store;
-use crate::tui::terminal::{PanicWatch, on_panic};
-use crate::wire::Object;
-
-/// How long a stop waits for what is in flight, and then for its 503s. Together with
-/// closing the journal this stays under the 5 seconds that are promised.
-const GRACE: Duration = Duration::from_secs(4);
-const HURRY: Duration = Duration::from_millis(400);
-
-/// How long saying what became of webhooks may take, on a terminal that is not read.
-const LAST_WORDS: Duration = Duration::from_millis(400);
-
-/// Runs a future on the runtime that listeners use.
-pub(super) fn block_on<T>(future: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    // A thousand senders at once need more than the customary 1024 descriptors.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
-    // One thread: measured against two it takes less processor time for a delivery and
-    // answers more of them, because none crosses threads. What would hold it up (the
-    // journal, large bodies, a slow reader of lines) has threads of its own.
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("cannot start the runtime")?;
-    let result = runtime.block_on(future);
-    // What has not ended by now was waited for long enough.
-    runtime.shutdown_background();
-    result
-}
-
-/// A listener that accepts deliveries.
-pub(super) struct Session {
-    /// Where deliveries arrive.
-    pub(super) url: String,
-    signals: Signals,
-    parts: Parts,
-}
-
-/// What has to be stopped, in its order.
-struct Parts {
-    store: Store,
-    intake: Arc<Intake>,
-    face: Face,
-    _panics: Option<PanicWatch>,
-    connections: TaskTracker,
-    stop: CancellationToken,
-    hurry: CancellationToken,
-    closed: CancellationToken,
-    api: Option<api::Serving>,
-    registration: Option<Registration>,
-    output: OutputSettings,
-}
+use crate::tui::terminal::on_panic;
 
 /// What a listener has taken, before it is made of anything.
-struct Taken {
+pub(super) struct Taken {
     socket: tokio::net::TcpListener,
     address: SocketAddr,
     url: String,
@@ -88,60 +37,15 @@ struct Taken {
     store: Store,
     warnings: Vec<Warning>,
     api: Option<api::Opened>,
-    stop: CancellationToken,
+    pub(super) stop: CancellationToken,
     closed: CancellationToken,
     connections: TaskTracker,
-    public: Option<Public>,
-}
-
-impl Session {
-    /// Takes the port, opens the store, registers what is to be registered, says so, and
-    /// accepts deliveries; on a terminal it opens the screen. `note` is what the screen is to
-    /// say at first.
-    pub(super) async fn start(mut settings: Settings, note: Option<&str>) -> anyhow::Result<Self> {
-        let mut taken = Taken::take(&mut settings).await?;
-        let (output, public_url) = (settings.output, settings.public_url.clone());
-        let mut registration = taken.register(&mut settings).await?;
-        if let (Some(registration), Some(public), None) =
-            (&mut registration, &taken.public, &public_url)
-        {
-            registration.follow(public.told(), taken.stop.clone());
-        }
-        let session = taken.open(settings, note);
-        match session {
-            Ok(mut session) => {
-                session.parts.registration = registration;
-                Ok(session)
-            }
-            Err(error) => {
-                if let Some(registration) = registration {
-                    say_left(&registration.archive().await, output);
-                }
-                Err(error)
-            }
-        }
-    }
-
-    /// Runs until a signal, until nobody reads standard output any more, or until
-    /// `until`; then finishes what is in flight.
-    pub(super) async fn run(mut self, until: impl Future<Output = ()>) -> anyhow::Result<()> {
-        tokio::select! {
-            () = self.signals.next() => {}
-            () = self.parts.closed.cancelled() => {}
-            () = until => {}
-        }
-        tracing::debug!("stopping");
-        self.signals.ignore_hangup();
-        tokio::select! {
-            finished = self.parts.finish() => Ok(finished.map_err(StartError::Output)?),
-            () = self.signals.next() => Err(StartError::Forced.into()),
-        }
-    }
+    pub(super) public: Option<Public>,
 }
 
 impl Taken {
     /// Takes the port, opens the store, and waits for the public URL.
-    async fn take(settings: &mut Settings) -> anyhow::Result<Self> {
+    pub(super) async fn take(settings: &mut Settings) -> anyhow::Result<Self> {
         let socket = listener::bind(settings.listen)?;
         let address = socket.local_addr().context("cannot tell the port")?;
         if let Some(target) = own_port(&settings.policy, address).await {
@@ -190,7 +94,10 @@ impl Taken {
 
     /// Makes webhooks where the settings ask for them, and adds their keys to the secrets.
     /// Deliveries that come meanwhile wait.
-    async fn register(&mut self, settings: &mut Settings) -> anyhow::Result<Option<Registration>> {
+    pub(super) async fn register(
+        &mut self,
+        settings: &mut Settings,
+    ) -> anyhow::Result<Option<Registration>> {
         let cancel = CancellationToken::new();
         if self.closed.is_cancelled() {
             // It is to stop already.
@@ -228,7 +135,7 @@ impl Taken {
     }
 
     /// Makes the pipeline, says where deliveries arrive, and lets them in.
-    fn open(self, settings: Settings, note: Option<&str>) -> anyhow::Result<Session> {
+    pub(super) fn open(self, settings: Settings, note: Option<&str>) -> anyhow::Result<Session> {
         let Self {
             store,
             stop,
@@ -317,87 +224,6 @@ impl Taken {
             },
         })
     }
-}
-
-impl Parts {
-    async fn finish(self) -> std::io::Result<()> {
-        let deadline = std::time::Instant::now() + GRACE;
-        self.stop.cancel();
-        let tasks = self.intake.tasks();
-        self.connections.close();
-        tasks.close();
-        let asked = self
-            .api
-            .as_ref()
-            .map(api::Serving::tasks)
-            .unwrap_or_default();
-        asked.close();
-        let idle = async { tokio::join!(self.connections.wait(), tasks.wait(), asked.wait()) };
-        let finishing = async {
-            tokio::pin!(idle);
-            if tokio::time::timeout(GRACE, idle.as_mut()).await.is_err() {
-                self.hurry.cancel();
-                let _ = tokio::time::timeout(HURRY, idle).await;
-            }
-        };
-        let archiving = async {
-            match self.registration {
-                Some(registration) => registration.archive().await,
-                None => LastWords::default(),
-            }
-        };
-        let ((), words) = tokio::join!(finishing, archiving);
-        tracing::debug!("nothing is in flight any more, closing the store");
-        let (store, face, output) = (self.store, self.face, self.output);
-        if output.json
-            && let Some(left) = words.left.clone()
-        {
-            store.warn(left);
-        }
-        let closing = tokio::task::spawn_blocking(move || {
-            store.close();
-            let counts = store.counts();
-            let finished = face.finish(counts, &store, deadline);
-            say_last(words, output);
-            finished
-        });
-        closing.await.unwrap_or(Ok(()))
-    }
-}
-
-/// Says what became of the webhooks, when the face has said all that it has to say.
-fn say_last(words: LastWords, output: OutputSettings) {
-    let (done, finished) = std::sync::mpsc::channel();
-    std::thread::spawn(move || {
-        if words.archived > 0 && !output.json && !output.quiet {
-            let text = match words.archived {
-                1 => "Archived 1 webhook.".to_owned(),
-                many => format!("Archived {many} webhooks."),
-            };
-            // Standard error may be closed.
-            let _ = writeln!(io::stderr(), "{text}");
-        }
-        if let Some(left) = &words.left {
-            let _ = lines::warn(&mut io::stderr().lock(), left);
-        }
-        let _ = done.send(());
-    });
-    // Whoever should read this may have stopped reading.
-    let _ = finished.recv_timeout(LAST_WORDS);
-}
-
-/// Says what is left to do where the listener does not start.
-fn say_left(words: &LastWords, output: OutputSettings) {
-    if let Some(left) = &words.left {
-        say_warning(left, output);
-    }
-}
-
-fn say_warning(warning: &Warning, output: OutputSettings) {
-    if output.json {
-        let _ = Object::from(warning).write_line(&mut io::stdout().lock());
-    }
-    let _ = lines::warn(&mut io::stderr().lock(), warning);
 }
 
 /// Waits a while for the public URL.
