@@ -50,14 +50,14 @@ fn told(bytes: Vec<u8>, args: &[&str]) -> (String, Value) {
     (said, error)
 }
 
+const HTML: &str = "Content-Type: text/html\r\n";
+const PAGE: &str = "<!doctype html><title>sign in</title>";
+
 #[test]
-fn every_answer_that_is_none_is_told() {
-    let html = "Content-Type: text/html\r\n";
-    let page = "<!doctype html><title>sign in</title>";
-    let list = ["list"];
-    let cases: &[(Vec<u8>, &str, &str, &str)] = &[
+fn every_answer_that_is_no_json_is_told() {
+    each_is_told(&[
         (
-            with(200, html, page),
+            with(200, HTML, PAGE),
             "not_the_api",
             "answers 200 with HTML where JSON was due",
             "is it the URL of the API",
@@ -69,11 +69,35 @@ fn every_answer_that_is_none_is_told() {
             "CAKEMAIL_API_BASE",
         ),
         (
-            with(404, html, page),
+            with(404, HTML, PAGE),
             "not_the_api",
             "answers 404 with HTML",
             "--api",
         ),
+        (
+            with(502, HTML, PAGE),
+            "server_error",
+            "the API is in trouble (502)",
+            "try again in a while",
+        ),
+        (
+            with(301, "Location: https://login.example.com/\r\n", ""),
+            "not_the_api",
+            "answers 301 and points to https://login.example.com/",
+            "--api",
+        ),
+        (
+            with(401, HTML, PAGE),
+            "not_the_api",
+            "answers 401 with HTML where JSON was due",
+            "that is no sandbox: is it the URL of the API",
+        ),
+    ]);
+}
+
+#[test]
+fn every_answer_that_says_no_is_told() {
+    each_is_told(&[
         (
             answer(404, &json!({"detail": "Not Found"})),
             "not_found",
@@ -91,18 +115,6 @@ fn every_answer_that_is_none_is_told() {
             "server_error",
             "the API is in trouble (500): boom",
             "try again in a while",
-        ),
-        (
-            with(502, html, page),
-            "server_error",
-            "the API is in trouble (502)",
-            "try again in a while",
-        ),
-        (
-            with(301, "Location: https://login.example.com/\r\n", ""),
-            "not_the_api",
-            "answers 301 and points to https://login.example.com/",
-            "--api",
         ),
         (
             answer(200, &json!({"data": 3})),
@@ -143,15 +155,14 @@ fn every_answer_that_is_none_is_told() {
             "does not accept the token (401)",
             "that is no sandbox",
         ),
-        (
-            with(401, html, page),
-            "not_the_api",
-            "answers 401 with HTML where JSON was due",
-            "that is no sandbox: is it the URL of the API",
-        ),
-    ];
+    ]);
+}
+
+/// Each answer is an error of that code, that says and advises this.
+#[track_caller]
+fn each_is_told(cases: &[(Vec<u8>, &str, &str, &str)]) {
     for (bytes, code, message, hint) in cases {
-        let (said, error) = told(bytes.clone(), &list);
+        let (said, error) = told(bytes.clone(), &["list"]);
         assert_eq!(error["code"], *code, "{said}");
         assert!(said.contains(message) && said.contains(hint), "{said}");
     }
