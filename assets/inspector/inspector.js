@@ -2092,12 +2092,12 @@ function whyBanner(id, attempt, told) {
       more.push(button('See the response', { class: 'small quiet', onclick: () => chooseTab('response') }));
     }
   }
-  return h('div', { class: 'why bad', data: { testid: 'banner-why' } }, icon('warning'), h('div', { class: 'why-text' }, h('p', { class: 'why-title' }, title), lines), h('div', { class: 'why-actions' }, again, more));
+  return h('div', { class: 'why bad', data: { testid: 'banner-why' } }, icon('warning'), h('div', { class: 'why-text', tabIndex: 0, role: 'group', 'aria-label': 'Why it failed' }, h('p', { class: 'why-title' }, title), lines), h('div', { class: 'why-actions' }, again, more));
 }
 
 function signatureBanner(row, told) {
   const finding = told?.findings?.[0];
-  return h('div', { class: 'why warn', data: { testid: 'banner-signature' } }, icon('cross'), h('div', { class: 'why-text' },
+  return h('div', { class: 'why warn', data: { testid: 'banner-signature' } }, icon('cross'), h('div', { class: 'why-text', tabIndex: 0, role: 'group', 'aria-label': 'Why it failed' },
     h('p', { class: 'why-title' }, 'The signature is wrong'), h('p', null, sentence(whole(finding?.message ?? row.verdict.reason ?? ''))),
     finding?.fix ? h('p', { class: 'fix' }, h('b', null, 'Fix: '), sentence(whole(finding.fix))) : null),
   h('div', { class: 'why-actions' }, button('See the signature', { class: 'small quiet', onclick: () => chooseTab('signature') })));

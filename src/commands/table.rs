@@ -1,6 +1,6 @@
 //! Tables: columns that fit a terminal, or values between tabs for a pipe.
 
-use std::io::{self, Write};
+use std::io::{self, IsTerminal as _, Write};
 
 use anstyle::Style;
 use unicode_width::{UnicodeWidthChar as _, UnicodeWidthStr as _};
@@ -188,6 +188,30 @@ pub(super) fn write_tabbed(out: &mut impl Write, row: &[Cell], colour: bool) -> 
         }
     }
     out.write_all(b"\n")
+}
+
+/// Writes a whole table to standard output: with headings and fitted on a terminal, tabbed
+/// elsewhere.
+///
+/// # Errors
+/// Those of standard output.
+pub(super) fn write_all(columns: Vec<Column>, rows: &[Vec<Cell>], colour: bool) -> io::Result<()> {
+    let stdout = io::stdout();
+    let terminal = stdout.is_terminal();
+    let mut out = io::BufWriter::new(stdout.lock());
+    if terminal {
+        let mut table = Table::new(columns, terminal_width(), colour);
+        table.fit(rows);
+        table.head(&mut out)?;
+        for row in rows {
+            table.row(&mut out, row)?;
+        }
+    } else {
+        for row in rows {
+            write_tabbed(&mut out, row, colour)?;
+        }
+    }
+    out.flush()
 }
 
 /// The text, or as much of its start as fits with an ellipsis.

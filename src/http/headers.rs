@@ -4,6 +4,15 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use crate::delivery::{Headers, Scheme};
 
+/// A field's value, where it stands there once and is text.
+pub fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
+    let mut values = headers.get_all(name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        _ => None,
+    }
+}
+
 /// Whether the field is between two neighbours only (RFC 9110 section 7.6.1).
 pub fn is_hop_by_hop(name: &HeaderName) -> bool {
     matches!(

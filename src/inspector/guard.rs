@@ -14,6 +14,7 @@ use http::{HeaderMap, Method, StatusCode};
 
 use super::answer::refuse;
 use super::token::Tokens;
+use crate::http::headers::only;
 
 /// The header of a page's changes.
 pub(super) const PAGE_TOKEN: HeaderName = HeaderName::from_static("x-cmhook-token");
@@ -167,15 +168,6 @@ impl Guard {
             ));
         }
         Ok(())
-    }
-}
-
-/// A header's value, where it stands there once.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
     }
 }
 

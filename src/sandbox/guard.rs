@@ -11,6 +11,7 @@ use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 use super::answer::refuse;
 use crate::cakemail::sandbox::HEADER;
+use crate::http::headers::only;
 
 /// How its deliveries name their sender.
 pub(super) const AGENT: &str = concat!("cmhook-sandbox/", env!("CARGO_PKG_VERSION"));
@@ -68,15 +69,6 @@ impl Guard {
             return Err(elsewhere);
         }
         Ok(())
-    }
-}
-
-/// A header's value, where it stands there once.
-fn only<'h>(headers: &'h HeaderMap, name: &HeaderName) -> Option<&'h str> {
-    let mut values = headers.get_all(name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        _ => None,
     }
 }
 

@@ -304,7 +304,7 @@ fn counts_are_of_what_happened() {
         stopped,
         serde_json::json!({
             "received": 3, "valid": 1, "invalid": 1, "unsigned": 1, "unchecked": 0,
-            "answered": 3, "failed": 3, "refused": 1, "evicted": 1, "unsaved": 0,
+            "answered": 3, "errors": 0, "failed": 3, "refused": 1, "evicted": 1, "unsaved": 0,
         })
     );
 }

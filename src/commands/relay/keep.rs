@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::super::Outcome;
 use super::super::json_output::JsonOutput;
 use super::super::setup::{Setup, color};
-use super::super::table::{Cell, Column, Table, terminal_width, write_tabbed};
+use super::super::table::{Cell, Column, write_all};
 use crate::cli::{RelayDataArgs, RelayListArgs, StoreArgs};
 use crate::config::{self, Color};
 use crate::lines::coloured;
@@ -92,20 +92,7 @@ impl<T: Serialize> List<'_, T> {
         let now = terminal.then(Zoned::now);
         let rows = self.items.iter().map(|item| (self.row)(item, now.as_ref()));
         let rows: Vec<_> = rows.collect();
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        if terminal {
-            let mut table = Table::new(self.columns.to_vec(), terminal_width(), colour);
-            table.fit(&rows);
-            table.head(&mut out)?;
-            for row in &rows {
-                table.row(&mut out, row)?;
-            }
-        } else {
-            for row in &rows {
-                write_tabbed(&mut out, row, colour)?;
-            }
-        }
-        out.flush()
+        write_all(self.columns.to_vec(), &rows, colour)
     }
 }
 

@@ -13,7 +13,7 @@ use crate::cli::{SandboxDeliveriesArgs, StoreArgs};
 use crate::commands::Outcome;
 use crate::commands::json_output::JsonOutput;
 use crate::commands::setup::{Setup, color, runtime};
-use crate::commands::table::{Cell, Column, Table, terminal_width, write_tabbed};
+use crate::commands::table::{Cell, Column, write_all};
 use crate::config::Color;
 use crate::delivery::escape_for_terminal;
 use crate::lines::coloured;
@@ -114,20 +114,7 @@ fn table(items: &[Value], paint: Color) -> io::Result<()> {
     let colour = coloured(paint, terminal);
     let now = terminal.then(Zoned::now);
     let rows: Vec<_> = items.iter().map(|item| row(item, now.as_ref())).collect();
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    if terminal {
-        let mut table = Table::new(COLUMNS.to_vec(), terminal_width(), colour);
-        table.fit(&rows);
-        table.head(&mut out)?;
-        for row in &rows {
-            table.row(&mut out, row)?;
-        }
-    } else {
-        for row in &rows {
-            write_tabbed(&mut out, row, colour)?;
-        }
-    }
-    out.flush()
+    write_all(COLUMNS.to_vec(), &rows, colour)
 }
 
 fn row(item: &Value, now: Option<&Zoned>) -> Vec<Cell> {

@@ -11,7 +11,7 @@ use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus, shown_url};
 use crate::cli::JsonArgs;
 use crate::commands::ink::{self, Ink};
 use crate::commands::json_output::JsonOutput;
-use crate::commands::table::{Cell, Column, Table, terminal_width, write_tabbed};
+use crate::commands::table::{Cell, Column, write_all};
 use crate::config::{Color, ConfigError};
 use crate::lines::coloured;
 
@@ -221,27 +221,14 @@ impl Output {
         let colour = coloured(self.color, self.terminal);
         let with_changes = items.iter().any(|item| item.change.is_some());
         let rows: Vec<Vec<Cell>> = items.iter().map(|item| row(item, with_changes)).collect();
-        let mut out = io::BufWriter::new(io::stdout().lock());
-        if self.terminal {
-            let mut columns = COLUMNS.to_vec();
-            if with_changes {
-                columns.insert(0, column("CHANGE", None, 0));
-            }
-            if items.iter().any(|item| item.key.is_some()) {
-                columns.push(column("KEY", None, 0));
-            }
-            let mut table = Table::new(columns, terminal_width(), colour);
-            table.fit(&rows);
-            table.head(&mut out)?;
-            for row in &rows {
-                table.row(&mut out, row)?;
-            }
-        } else {
-            for row in &rows {
-                write_tabbed(&mut out, row, colour)?;
-            }
+        let mut columns = COLUMNS.to_vec();
+        if with_changes {
+            columns.insert(0, column("CHANGE", None, 0));
         }
-        out.flush()?;
+        if items.iter().any(|item| item.key.is_some()) {
+            columns.push(column("KEY", None, 0));
+        }
+        write_all(columns, &rows, colour)?;
         Ok(())
     }
 }

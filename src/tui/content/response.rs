@@ -113,7 +113,16 @@ fn refused(kept: &Kept, answer: &Answer, keys: &Keys) -> Vec<Line> {
             findings,
         }) => {
             lines.push(Line::of(Role::Plain, sentence(&statement)));
-            lines.extend(findings.iter().flat_map(finding));
+            // The answer itself is to be seen below.
+            lines.extend(findings.iter().take(1).flat_map(finding));
+            let more = match findings.len().saturating_sub(1) {
+                0 => None,
+                1 => Some("Another possible cause is on the tab Signature.".to_owned()),
+                more => Some(format!(
+                    "{more} other possible causes are on the tab Signature."
+                )),
+            };
+            lines.extend(more.map(|more| Line::of(Role::Dim, more)));
         }
         None => lines.push(Line::of(
             Role::Accent,

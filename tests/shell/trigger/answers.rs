@@ -48,6 +48,13 @@ fn what_is_not_2xx_is_shown_and_counts() {
     401 email.opened 12ms Invalid \x1b[2Jsignature
     302 email.clicked 12ms
     ---
+    hint: the signature is right for the 246 raw bytes (secret `secret-1`): the app checks something else
+    hint: if it hashes re-serialised JSON: json.dumps adds a space at byte 9, json_encode escapes the slash at byte 153
+    hint: hash the raw body: `data` in Node, express.json({ verify }), get_data() in Flask, php://input
+    hint: it may compare with another digest, or key it with another secret
+    hint: it must compare with X-Cakemail-Signature as lower-case hex, keyed with that secret as it is: no line end, no quotes
+    hint: the app may read `X-Signature` (base64, as Cakemail's API does); this delivery is signed in `X-Cakemail-Signature` (hex, as in the CLI manual)
+    hint: have the app read `X-Cakemail-Signature` and compare in hex; answer 401 where it is missing
     Sent 3: 1 answered 2xx; 2 answered something else
     ");
     let ran = run(&place, &[&args[..], &secret, &["--json"]].concat()).coded(1);
