@@ -80,17 +80,16 @@ impl Answer {
                 retry_after: self.retry_after(),
             };
         }
-        let json = self.json(api);
-        let Ok(json) = json else {
+        let json = match self.json(api) {
+            Ok(json) => json,
             // A gateway's 502 is HTML; what it says is its status.
-            return match json {
-                Err(_) if self.status.is_server_error() => Trouble::Server {
+            Err(_) if self.status.is_server_error() => {
+                return Trouble::Server {
                     status,
                     said: String::new(),
-                },
-                Err(trouble) => trouble,
-                Ok(_) => unreachable!("it was an error"),
-            };
+                };
+            }
+            Err(trouble) => return trouble,
         };
         let (said, fields) = complaint(&json);
         match status {

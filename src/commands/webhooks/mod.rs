@@ -11,6 +11,7 @@ mod list;
 mod make;
 mod shown;
 mod test;
+mod tested;
 mod undo;
 mod update;
 

@@ -1,7 +1,5 @@
 //! `cmhook webhooks test`: what Cakemail would send, sent from here.
 
-use std::borrow::Cow;
-use std::io::{self, Write as _};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,71 +8,30 @@ use anyhow::Context as _;
 use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
-use serde::Serialize;
-use serde_json::Value;
 
-use super::behind::{Arrived, Behind};
+use super::behind::Behind;
 use super::shown::Output;
-use super::{Account, keys, say, warn};
+use super::tested::{FIELDS, Told};
+use super::{Account, keys, warn};
 use crate::account::Keyed;
 use crate::cakemail::diagnosis::{Keys, Reply, why_refused};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::sample::{self, Sample};
 use crate::cakemail::signature::Secret;
-use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url};
+use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::capture::trigger::random_seed;
 use crate::capture::trigger::request::{Payload, Requests};
-use crate::capture::trigger::send::{Answer, Sender, Sent};
+use crate::capture::trigger::send::{Answer, Sender};
 use crate::cli::WebhooksTestArgs;
+use crate::commands::Outcome;
 use crate::commands::listener_client::ApiError;
 use crate::commands::setup::{Setup, color, runtime};
-use crate::commands::{Outcome, ink};
 use crate::config::{ConfigError, Target, duration};
-use crate::delivery::words::took;
 use crate::delivery::{Received, Registration, Scheme, Verdict};
 use crate::http::headers::to_kept;
 
 /// How long Cakemail waits. Source: its CLI manual.
 const CAKEMAIL_WAITS: Duration = Duration::from_secs(5);
-
-/// Characters of an answer that are shown.
-const START: usize = 200;
-
-/// The fields of [`Object`].
-const FIELDS: [&str; 12] = [
-    "webhook", "event", "url", "scheme", "ok", "status", "took_ms", "body", "error", "hints",
-    "listener", "arrived",
-];
-
-/// What came of it, in JSON.
-#[derive(Debug, Serialize)]
-struct Object<'a> {
-    webhook: &'a str,
-    event: &'a str,
-    url: Cow<'a, str>,
-    scheme: &'static str,
-    ok: bool,
-    status: Option<u16>,
-    took_ms: f64,
-    body: Option<String>,
-    error: Option<Failed<'a>>,
-    hints: &'a [String],
-    listener: bool,
-    arrived: Option<ArrivedObject<'a>>,
-}
-
-#[derive(Debug, Serialize)]
-struct Failed<'a> {
-    code: &'static str,
-    message: &'a str,
-    hint: &'a str,
-}
-
-#[derive(Debug, Serialize)]
-struct ArrivedObject<'a> {
-    delivery: u64,
-    verdict: &'a Value,
-}
 
 pub(super) fn run(args: &WebhooksTestArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let scheme = Scheme::from_name(&args.scheme).ok_or_else(|| ConfigError {
@@ -133,14 +90,6 @@ fn with_key(account: &Account, keyed: Keyed) -> anyhow::Result<(Webhook, SecretS
         ));
     }
     Ok((webhook, key))
-}
-
-/// What there is to tell.
-struct Told {
-    sent: Sent,
-    hints: Vec<String>,
-    listener: bool,
-    arrived: Option<Arrived>,
 }
 
 async fn try_it(
@@ -297,102 +246,6 @@ fn hints(
         500.. => one("the app failed: its log says why, and Cakemail would try again"),
         _ => Vec::new(),
     }
-}
-
-impl Told {
-    fn object<'a>(&'a self, webhook: &'a Webhook, scheme: Scheme) -> Object<'a> {
-        let answer = self.sent.answer.as_ref();
-        Object {
-            webhook: &webhook.id,
-            event: &webhook.event,
-            url: shown_url(&webhook.url),
-            scheme: scheme.name(),
-            ok: self.sent.is_fine(),
-            status: answer.ok().map(|answer| answer.status),
-            took_ms: self.sent.took.as_secs_f64() * 1000.0,
-            body: answer.ok().map(start),
-            error: answer.err().map(|failure| Failed {
-                code: failure.code.name(),
-                message: &failure.message,
-                hint: &failure.hint,
-            }),
-            hints: &self.hints,
-            listener: self.listener,
-            arrived: self.arrived.as_ref().map(|arrived| ArrivedObject {
-                delivery: arrived.id,
-                verdict: &arrived.verdict,
-            }),
-        }
-    }
-
-    fn say(&self, account: &Account, webhook: &Webhook) -> anyhow::Result<()> {
-        let answer = self.sent.answer.as_ref();
-        let ink = &account.out.ink;
-        let mut out = io::stdout().lock();
-        let (style, mark) = if self.sent.is_fine() {
-            (ink::GREEN, "✓")
-        } else {
-            (ink::RED, "✗")
-        };
-        let mark = ink.paint(style, mark);
-        let url = shown_url(&webhook.url);
-        let (event, url) = (ink::shown(&webhook.event), ink::shown(&url));
-        let took = took(self.sent.took);
-        match answer {
-            Ok(answer) => {
-                let status = answer.status.to_string();
-                let status = ink.paint(ink::style_of(answer.status), &status);
-                writeln!(out, "{mark} {status} {event}  {took}  {url}")?;
-                let body = start(answer);
-                if !body.is_empty() {
-                    writeln!(out, "  {}", ink::shown(&body))?;
-                }
-            }
-            Err(failure) => {
-                writeln!(
-                    out,
-                    "{mark} {event} {took}  {}",
-                    ink::shown(&failure.message)
-                )?;
-            }
-        }
-        if let Some(line) = self.of_listener() {
-            writeln!(out, "  {}", ink::shown(&line))?;
-        }
-        for hint in &self.hints {
-            say(&format!(" hint: {hint}"));
-        }
-        Ok(())
-    }
-
-    /// What is to be said of the listener behind the URL.
-    fn of_listener(&self) -> Option<String> {
-        if !self.listener {
-            return None;
-        }
-        let Some(Arrived { id, verdict }) = &self.arrived else {
-            return Some(
-                "The listener of this machine, which is behind this URL, did not get it".into(),
-            );
-        };
-        let text = |name: &str| verdict[name].as_str().unwrap_or_default();
-        let signature = match text("status") {
-            "valid" => format!("its signature is right ({})", text("scheme")),
-            "invalid" => format!("its signature is invalid there: {}", text("reason")),
-            "unsigned" => "it came without its signature".to_owned(),
-            _ => "its signature was not checked: the listener knows no secret".to_owned(),
-        };
-        Some(format!(
-            "It arrived at the listener of this machine as #{id}, and {signature}"
-        ))
-    }
-}
-
-/// How the answer begins, as a line.
-fn start(answer: &Answer) -> String {
-    let text = String::from_utf8_lossy(&answer.start);
-    let line = text.trim().lines().next().unwrap_or_default();
-    line.trim_end().chars().take(START).collect()
 }
 
 #[cfg(test)]
