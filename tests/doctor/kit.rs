@@ -214,7 +214,13 @@ pub fn masked(text: &str, place: &Place, other: &[(&str, &str)]) -> String {
             rest = &rest[c.len_utf8()..];
         }
     }
-    out.replace("<1ms", "Nms")
+    out.replace("<Nms", "Nms")
+}
+
+#[test]
+fn a_duration_below_a_millisecond_is_masked_like_any_other() {
+    let masks = |text| masked(text, &Place::new(), &[]);
+    assert_eq!(masks("within <1ms (a), 12ms"), "within Nms (a), Nms");
 }
 
 /// Something that answers everything with these very bytes.
