@@ -17,7 +17,7 @@ use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_util::task::TaskTracker;
 
-use crate::http::stall::Stall;
+use crate::http::stall::Bounded;
 
 /// Bytes that all connections together may read at one time.
 const READS: usize = 4 << 20;
@@ -59,11 +59,10 @@ impl Watch {
 /// A socket whose first bytes were read already.
 #[derive(Debug)]
 pub struct Watched {
-    stream: TcpStream,
+    stream: Bounded<TcpStream>,
     before: Vec<u8>,
     watch: Watch,
     connections: TaskTracker,
-    stall: Stall,
 }
 
 impl Watched {
@@ -71,11 +70,10 @@ impl Watched {
     /// there are.
     pub fn new(stream: TcpStream, before: Vec<u8>, watch: Watch, connections: TaskTracker) -> Self {
         Self {
-            stream,
+            stream: Bounded::new(stream),
             before,
             watch,
             connections,
-            stall: Stall::default(),
         }
     }
 }
@@ -118,8 +116,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write(cx, buf);
-        self.stall.in_time(cx, written)
+        Pin::new(&mut self.stream).poll_write(cx, buf)
     }
 
     fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -135,8 +132,7 @@ impl AsyncWrite for Watched {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(cx, bufs);
-        self.stall.in_time(cx, written)
+        Pin::new(&mut self.stream).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {

@@ -14,7 +14,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-use super::socket::Socket;
+use crate::http::stall::Bounded;
 
 /// How long a header block may take, and how long an idle connection stays.
 const HEADERS_WITHIN: Duration = Duration::from_secs(30);
@@ -145,7 +145,7 @@ async fn serve(stream: TcpStream, router: axum::Router, taken: &Taken, stop: Can
     let connection = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEADERS_WITHIN)
-        .serve_connection(TokioIo::new(Socket::new(stream)), service);
+        .serve_connection(TokioIo::new(Bounded::new(stream)), service);
     tokio::pin!(connection);
     tokio::select! {
         _ = connection.as_mut() => return,

@@ -23,7 +23,6 @@ mod report;
 mod routes;
 mod schedule;
 mod send;
-mod socket;
 mod tries;
 mod urls;
 

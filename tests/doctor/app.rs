@@ -3,6 +3,8 @@
 use std::net::TcpListener;
 use std::time::Duration;
 
+use tokio::net::TcpSocket;
+
 use crate::kit::{Place, SECRET, answer, app, is_signed};
 use crate::support::sandbox::Sandbox;
 use crate::support::sender::{Scheme, post, sign};
@@ -80,8 +82,19 @@ fn an_app_that_is_away_is_said_to_be() {
 #[test]
 fn an_app_on_one_family_of_addresses_is_found() {
     let place = Place::new();
-    let app = Upstream::serving("[::1]:0", |_, _| Box::pin(async { answer(401) }));
-    let target = format!("localhost:{}", app.address().port());
+    // Nobody else gets the port at 127.0.0.1 while it is taken and not listened at.
+    let (_taken, port) = std::iter::repeat_with(|| {
+        let taken = TcpSocket::new_v4().expect("a socket");
+        let any = "127.0.0.1:0".parse().expect("an address");
+        taken.bind(any).expect("a free port");
+        let port = taken.local_addr().expect("an address").port();
+        (taken, port)
+    })
+    .find(|(_, port)| TcpListener::bind(("::1", *port)).is_ok())
+    .expect("a port that is free at both");
+    let address = format!("[::1]:{port}");
+    let app = Upstream::serving(&address, |_, _| Box::pin(async { answer(401) }));
+    let target = format!("localhost:{port}");
     let checks = place.checks(&["-f", &target, "--no-send"], 0);
     checks.is("target", "ok", "at ::1 only, and not at 127.0.0.1");
     checks.is("signed", "skip", "--no-send");

@@ -18,7 +18,7 @@ use bytes::{Buf as _, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio_util::io::poll_read_buf;
 
-use crate::http::stall::Stall;
+use crate::http::stall::Bounded;
 use chunks::Chunks;
 use head::Framing;
 pub(super) use head::is_host;
@@ -130,25 +130,23 @@ enum Reading {
 /// The socket.
 #[derive(Debug)]
 pub(super) struct Strict<S> {
-    io: S,
+    io: Bounded<S>,
     read: BytesMut,
     // Of `read`, what was looked at and may be passed on.
     passed: usize,
     reading: Reading,
     violations: Violations,
-    stall: Stall,
     has_ended: bool,
 }
 
 impl<S> Strict<S> {
     pub(super) fn new(io: S, violations: Violations) -> Self {
         Self {
-            io,
+            io: Bounded::new(io),
             read: BytesMut::new(),
             passed: 0,
             reading: Reading::Head(0),
             violations,
-            stall: Stall::default(),
             has_ended: false,
         }
     }
@@ -316,8 +314,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         cx: &mut Context<'_>,
         buf: &[u8],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write(cx, buf);
-        self.stall.in_time(cx, written)
+        Pin::new(&mut self.io).poll_write(cx, buf)
     }
 
     fn poll_write_vectored(
@@ -325,8 +322,7 @@ impl<S: AsyncWrite + Unpin> AsyncWrite for Strict<S> {
         cx: &mut Context<'_>,
         bufs: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.io).poll_write_vectored(cx, bufs);
-        self.stall.in_time(cx, written)
+        Pin::new(&mut self.io).poll_write_vectored(cx, bufs)
     }
 
     fn is_write_vectored(&self) -> bool {
