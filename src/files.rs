@@ -1,9 +1,10 @@
 //! Files that are written for the user: never through a link, never over another unasked.
 
 use std::ffi::OsStr;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, BufWriter, Write as _};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
 
 /// Why a file was not written.
 #[derive(Debug, thiserror::Error)]
@@ -221,23 +222,65 @@ pub fn create_new(path: &Path) -> io::Result<File> {
     options.open(path)
 }
 
+/// How long a turn is waited for. Whoever has it may be asking a server that is slow.
+const TURN_WITHIN: Duration = Duration::from_secs(20);
+
+/// How often it is tried.
+const TRIES_EVERY: Duration = Duration::from_millis(20);
+
 /// Waits for its turn to change a file, and has it until what is returned is dropped. It is
 /// not the file itself that is locked, since that is replaced.
 ///
 /// # Errors
-/// Where the file that is locked in its place cannot be made.
+/// Where the file that is locked in its place cannot be made, or another process keeps it.
 pub fn lock(path: &Path) -> io::Result<File> {
+    lock_within(path, TURN_WITHIN)
+}
+
+fn lock_within(path: &Path, patience: Duration) -> io::Result<File> {
     create_parent(path).map_err(io::Error::other)?;
     let mut options = OpenOptions::new();
-    options.create(true).truncate(false).write(true);
+    options.create(true).truncate(false).read(true).write(true);
     #[cfg(unix)]
     {
         use std::os::unix::fs::OpenOptionsExt as _;
         options.mode(0o600);
     }
-    let file = options.open(path.with_extension("lock"))?;
-    file.lock()?;
+    let path = path.with_extension("lock");
+    let mut file = options.open(&path)?;
+    let deadline = Instant::now() + patience;
+    let mut is_told = false;
+    loop {
+        match file.try_lock() {
+            Ok(()) => break,
+            Err(TryLockError::Error(error)) => return Err(error),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        if !is_told {
+            is_told = true;
+            let who = holder(&path);
+            tracing::debug!("waiting for {who}, which has `{}`", path.display());
+        }
+        if Instant::now() >= deadline {
+            let (who, seconds) = (holder(&path), patience.as_secs());
+            let kept = format!("{who} has `{}` for longer than {seconds} s", path.display());
+            return Err(io::Error::new(io::ErrorKind::TimedOut, kept));
+        }
+        std::thread::sleep(TRIES_EVERY);
+    }
+    // It is only for whoever waits.
+    let _ = file.set_len(0);
+    let _ = write!(file, "{}", std::process::id());
     Ok(file)
+}
+
+/// Who has a lock, as far as that is known: some systems let nobody else read it.
+fn holder(lock: &Path) -> String {
+    let pid = fs::read_to_string(lock).unwrap_or_default();
+    match pid.trim().parse::<u32>() {
+        Ok(pid) => format!("the process {pid}"),
+        Err(_) => "another process".into(),
+    }
 }
 
 #[cfg(test)]
@@ -260,6 +303,20 @@ mod tests {
             .collect();
         names.sort();
         assert_eq!(names, ["kept.toml", "kept.toml.trial"]);
+    }
+
+    #[test]
+    fn a_turn_is_not_waited_for_for_ever_and_who_has_it_is_said() {
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("kept.toml");
+        let turn = lock(&path).unwrap();
+        let error = lock_within(&path, Duration::from_millis(1)).unwrap_err();
+        let said = error.to_string();
+        #[cfg(unix)]
+        assert!(said.contains(&format!("the process {}", std::process::id())));
+        assert!(said.contains("kept.lock` for longer than"), "{said}");
+        drop(turn);
+        lock_within(&path, Duration::ZERO).unwrap();
     }
 
     #[cfg(unix)]
