@@ -3,8 +3,6 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use tokio::runtime::Runtime;
-
 use super::shown::some;
 use super::{Account, say, warn};
 use crate::account::{AccountError, Trouble};
@@ -13,7 +11,7 @@ use crate::cli::{WebhooksDeleteArgs, WebhooksIdsArgs};
 use crate::commands::Outcome;
 use crate::commands::ask::confirmed_by;
 use crate::commands::ink;
-use crate::commands::setup::runtime;
+use crate::commands::setup::{Running, runtime};
 
 /// What is done to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -135,7 +133,7 @@ fn quoted(word: &str) -> String {
 /// Does it to each, and writes them, with those that needed nothing.
 fn do_it(
     account: &Account,
-    runtime: &Runtime,
+    runtime: &Running,
     ids: &[String],
     over: &[Webhook],
     doing: Doing,
