@@ -83,6 +83,15 @@ impl Api {
         }
     }
 
+    /// The same with no connection open. While somebody is asked on the terminal nobody sees
+    /// that the API closes one.
+    pub fn afresh(&self) -> Self {
+        Self {
+            http: self.http.afresh(),
+            ..self.clone()
+        }
+    }
+
     /// The API's URL, as it is shown.
     pub fn shown(&self) -> &str {
         self.http.shown()

@@ -30,6 +30,10 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 /// The longest answer.
 const LONGEST: usize = 8 << 20;
 
+/// How long a connection is kept for the next request. Servers close theirs after a second
+/// or more, and may do so while it is under way, of which nobody knows then what became.
+const IDLE: Duration = Duration::from_millis(500);
+
 /// How often, and how long each time, it waits where the API says to.
 const WAITS: u32 = 3;
 const WAIT: Duration = Duration::from_secs(5);
@@ -39,6 +43,7 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Http {
     base: Uri,
     shown: Arc<str>,
+    lines: Lines,
     client: Client<Lines, Full<Bytes>>,
     seen: Arc<Mutex<Seen>>,
 }
@@ -55,18 +60,31 @@ pub struct Seen {
     pub took: Option<Duration>,
 }
 
+fn client(lines: &Lines) -> Client<Lines, Full<Bytes>> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(lines.clone())
+}
+
 impl Http {
     pub(super) fn new(base: &Uri) -> Self {
         let tls = Arc::new(tls::client(tls::system_roots()));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(20))
-            .build(Lines::new(tls, API));
+        let lines = Lines::new(tls, API);
         Self {
             base: base.clone(),
             shown: shown_url(base).into(),
-            client,
+            client: client(&lines),
+            lines,
             seen: Arc::default(),
+        }
+    }
+
+    /// The same with no connection open.
+    pub(super) fn afresh(&self) -> Self {
+        Self {
+            client: client(&self.lines),
+            ..self.clone()
         }
     }
 

@@ -44,7 +44,7 @@ impl SignIn {
         password: &SecretString,
         from: &'static str,
     ) -> Result<Granted, Trouble> {
-        grant(&self.0, email, password, from).await
+        grant(&self.0.afresh(), email, password, from).await
     }
 
     /// With the code that a challenge asks for.
@@ -54,7 +54,7 @@ impl SignIn {
     pub async fn code(&self, challenge: &Challenge, code: &str) -> Result<Granted, Trouble> {
         let body = serde_json::json!({ "challenge": challenge.0, "code": code });
         let answer = ask(
-            &self.0,
+            &self.0.afresh(),
             "/token/challenge",
             "application/json",
             body.to_string(),

@@ -10,6 +10,7 @@ mod archive;
 mod create;
 mod errors;
 mod help;
+mod idle;
 mod kit;
 mod list;
 mod login;

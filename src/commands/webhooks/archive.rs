@@ -48,7 +48,7 @@ fn run(args: &WebhooksIdsArgs, doing: Doing, config: Option<&Path>) -> anyhow::R
 /// need nothing.
 pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let of = &args.of;
-    let account = Account::open_to_look(&of.account, &of.json, &of.color, config)?;
+    let mut account = Account::open_to_look(&of.account, &of.json, &of.color, config)?;
     let runtime = runtime()?;
     let known = runtime.block_on(account.api.all(true))?;
     let find = |id: &String| known.iter().find(|webhook| webhook.id == *id);
@@ -71,6 +71,7 @@ pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow
     if !confirmed_by("--force", args.force, &ink::shown(&question))? {
         return Ok(Outcome::No);
     }
+    account.api = account.api.afresh();
     do_it(&account, &runtime, &ids, &over, Doing::Archive)?;
     let (they_are, them) = match ids.len() {
         1 => ("it is", "it"),
