@@ -23,7 +23,8 @@ pub struct Granted {
     pub accounts: Vec<u64>,
 }
 
-/// Logging in, before there is a token.
+/// Logging in, before there is a token. Each request has a connection of its own: somebody is
+/// asked between them.
 #[derive(Debug)]
 pub struct SignIn(Http);
 
@@ -64,7 +65,7 @@ impl SignIn {
             // Something that is no code at all is refused with a 422.
             StatusCode::BAD_REQUEST
             | StatusCode::UNAUTHORIZED
-            | StatusCode::UNPROCESSABLE_ENTITY => Err(Trouble::Code),
+            | StatusCode::UNPROCESSABLE_ENTITY => Err(no(&self.0, &answer, || Trouble::Code)),
             _ => granted(&self.0, &answer),
         }
     }
@@ -91,10 +92,13 @@ pub(super) async fn grant(
         }
     }
     match answer.status {
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => Err(Trouble::Password {
-            api: http.shown().into(),
-            from,
-        }),
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
+            let wrong = || Trouble::Password {
+                api: http.shown().into(),
+                from,
+            };
+            Err(no(http, &answer, wrong))
+        }
         _ => granted(http, &answer),
     }
 }
@@ -107,12 +111,22 @@ pub(super) async fn refresh(http: &Http, token: &SecretString) -> Result<Option<
         .finish();
     let answer = ask(http, "/token", FORM, form).await?;
     match answer.status {
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => Ok(None),
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED if answer.is_object() => Ok(None),
         _ => granted(http, &answer).map(|mut granted| {
             // One that is not replaced stays good.
             granted.refresh.get_or_insert_with(|| token.clone());
             Some(granted)
         }),
+    }
+}
+
+/// What a no means, where it is the API that says so: whatever stands before it says 400 as
+/// well.
+fn no(http: &Http, answer: &Answer, means: impl FnOnce() -> Trouble) -> Trouble {
+    if answer.is_object() {
+        means()
+    } else {
+        answer.trouble(http.shown())
     }
 }
 

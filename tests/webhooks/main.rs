@@ -17,6 +17,7 @@ mod login;
 #[path = "../relay_outages/pki.rs"]
 mod pki;
 mod sample;
+mod strange;
 mod tls;
 mod tokens;
 mod update;
