@@ -58,6 +58,14 @@ pub enum Trouble {
     /// No answer came in time.
     #[error("{api} has not answered for {}", span(*.after))]
     Silent {
+    /// It says more than any answer is long.
+    #[error("{api} answers with more than {} MiB", .over >> 20)]
+    TooLong {
+        /// The API's URL.
+        api: String,
+        /// What is over it is not read, in bytes.
+        over: usize,
+    },
         /// The API's URL.
         api: String,
         /// How long that was waited for.
@@ -240,7 +248,7 @@ impl Trouble {
             Self::TooMany { .. } => "too_many_requests",
             Self::Server { .. } => "server_error",
             Self::NotJson { .. } | Self::Moved { .. } => "not_the_api",
-            Self::Shape { .. } => "unexpected_answer",
+            Self::Shape { .. } | Self::TooLong { .. } => "unexpected_answer",
         }
     }
 
@@ -293,7 +301,10 @@ impl Trouble {
                 "`cmhook webhooks list --with-archived` lists what there is".into()
             }
             Self::NotJson { api, .. } if is_here(api) => NO_SANDBOX.into(),
-            Self::NotFound { .. } | Self::NotJson { .. } | Self::Moved { .. } => {
+            Self::NotFound { .. }
+            | Self::NotJson { .. }
+            | Self::Moved { .. }
+            | Self::TooLong { .. } => {
                 "is that the URL of the API? `--api` and CAKEMAIL_API_BASE say which one is asked".into()
             }
             Self::Invalid { fields, .. } if fields.iter().any(|field| field == "event") => {

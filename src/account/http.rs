@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{ACCEPT, DATE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
@@ -126,46 +126,33 @@ impl Http {
         body: Bytes,
     ) -> Result<Answer, Trouble> {
         let may_be_done = method != Method::GET;
-        let base = self.base.path().trim_end_matches('/');
-        let uri = Uri::builder()
-            .scheme(self.base.scheme_str().unwrap_or("https"))
-            .authority(self.base.authority().map_or("", |a| a.as_str()))
-            .path_and_query(format!("{base}{path}"))
-            .build();
-        let request = uri.ok().and_then(|uri| {
-            let mut request = Request::builder()
-                .method(method.clone())
-                .uri(uri)
-                .body(Full::new(body))
-                .ok()?;
-            *request.headers_mut() = headers;
-            let own = request.headers_mut();
-            own.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            let agent = concat!("cmhook/", env!("CARGO_PKG_VERSION"));
-            own.insert(USER_AGENT, HeaderValue::from_static(agent));
-            Some(request)
-        });
-        let Some(request) = request else {
+        let Some(request) = self.request(&method, path, headers, body) else {
             return Err(Trouble::NotFound {
                 api: self.shown.to_string(),
             });
         };
         let began = Instant::now();
+        let hung_up = || Trouble::HungUp {
+            api: self.shown.to_string(),
+            may_be_done,
+        };
         let asking = async {
             let answer = self.client.request(request).await.map_err(|error| {
-                find::<Unconnected>(&error).cloned().map_or_else(
-                    || Trouble::HungUp {
-                        api: self.shown.to_string(),
-                        may_be_done,
-                    },
-                    |why| Trouble::Unconnected(self.with_sandbox(why)),
-                )
+                find::<Unconnected>(&error)
+                    .cloned()
+                    .map_or_else(hung_up, |why| Trouble::Unconnected(self.with_sandbox(why)))
             })?;
             let (parts, body) = answer.into_parts();
             let body = Limited::new(body, LONGEST).collect().await;
-            let body = body.map_err(|_| Trouble::HungUp {
-                api: self.shown.to_string(),
-                may_be_done,
+            let body = body.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    Trouble::TooLong {
+                        api: self.shown.to_string(),
+                        over: LONGEST,
+                    }
+                } else {
+                    hung_up()
+                }
             })?;
             Ok(Answer {
                 status: parts.status,
@@ -188,6 +175,33 @@ impl Http {
         );
         self.see(&answer, began.elapsed());
         Ok(answer)
+    }
+
+    /// `None` where that is no URL.
+    fn request(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Option<Request<Full<Bytes>>> {
+        let base = self.base.path().trim_end_matches('/');
+        let uri = Uri::builder()
+            .scheme(self.base.scheme_str().unwrap_or("https"))
+            .authority(self.base.authority().map_or("", |a| a.as_str()))
+            .path_and_query(format!("{base}{path}"))
+            .build();
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(uri.ok()?)
+            .body(Full::new(body))
+            .ok()?;
+        *request.headers_mut() = headers;
+        let own = request.headers_mut();
+        own.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let agent = concat!("cmhook/", env!("CARGO_PKG_VERSION"));
+        own.insert(USER_AGENT, HeaderValue::from_static(agent));
+        Some(request)
     }
 
     /// On this machine it is a sandbox that is missing, most of the time.

@@ -1,6 +1,6 @@
 //! Answers of which the API knows nothing.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::errors::answer;
 use crate::kit::Place;
@@ -63,4 +63,17 @@ fn a_page_ends_no_login() {
     ending(&place, "2020-01-01T00:00:00Z");
     let ran = place.webhooks(&["list", "--json"]).coded(1);
     assert_eq!(ran.json()["code"], "not_the_api");
+}
+
+#[test]
+fn an_answer_that_is_too_long_is_told_as_that() {
+    let api = RawApp::answering(|_| {
+        let mut body = "[".to_owned();
+        body.push_str(&" ".repeat(9 << 20));
+        answer(200, &Value::String(body))
+    });
+    let place = at(&api).with("CAKEMAIL_ACCESS_TOKEN", "x");
+    let ran = place.webhooks(&["list", "--json"]).coded(1);
+    assert_eq!(ran.json()["code"], "unexpected_answer");
+    ran.says("answers with more than 8 MiB");
 }
