@@ -247,6 +247,14 @@ impl Trouble {
             Self::Invalid { .. } | Self::NoEvent { .. } => "invalid",
             Self::TooMany { .. } => "too_many_requests",
             Self::Server { .. } => "server_error",
+    /// The same of a request that changes nothing.
+    pub(super) fn nothing_done(mut self) -> Self {
+        if let Self::HungUp { may_be_done, .. } | Self::Silent { may_be_done, .. } = &mut self {
+            *may_be_done = false;
+        }
+        self
+    }
+
             Self::NotJson { .. } | Self::Moved { .. } => "not_the_api",
             Self::Shape { .. } | Self::TooLong { .. } => "unexpected_answer",
         }

@@ -135,8 +135,9 @@ const FORM: &str = "application/x-www-form-urlencoded";
 async fn ask(http: &Http, path: &str, kind: &'static str, body: String) -> Result<Answer, Trouble> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    http.ask(Method::POST, path, headers, Bytes::from(body))
-        .await
+    let answer = http.ask(Method::POST, path, headers, Bytes::from(body));
+    // What is lost with the answer is a token that nobody has.
+    answer.await.map_err(Trouble::nothing_done)
 }
 
 fn granted(http: &Http, answer: &Answer) -> Result<Granted, Trouble> {

@@ -1,10 +1,12 @@
 //! Answers of which the API knows nothing.
 
+use std::time::Duration;
+
 use serde_json::{Value, json};
 
 use crate::errors::answer;
 use crate::kit::Place;
-use crate::support::raw::RawApp;
+use crate::support::raw::{RawApp, Then};
 use crate::tokens::{ending, log_in};
 
 const EMAIL: &str = "sandbox@cmhook.test";
@@ -76,4 +78,13 @@ fn an_answer_that_is_too_long_is_told_as_that() {
     let ran = place.webhooks(&["list", "--json"]).coded(1);
     assert_eq!(ran.json()["code"], "unexpected_answer");
     ran.says("answers with more than 8 MiB");
+}
+
+#[test]
+fn a_login_whose_answer_is_lost_is_tried_again() {
+    let api = RawApp::serving(Duration::from_secs(30), |_, _| Ok(Then::Close));
+    let ran = at(&api).run_with(&["login", "--email", EMAIL], "x\n");
+    let ran = ran.coded(1).says("hung up before it answered");
+    let ran = ran.says("try again in a while");
+    assert!(!ran.stderr.contains("webhooks list"), "{}", ran.stderr);
 }
