@@ -16,6 +16,7 @@ mod list;
 mod login;
 #[path = "../relay_outages/pki.rs"]
 mod pki;
+mod renewing;
 mod sample;
 mod strange;
 mod tls;
