@@ -14,7 +14,7 @@ use serde_json::json;
 use tempfile::TempDir;
 
 use crate::kit::{active, files, new_home, registered, until};
-use crate::support::listener::{Listener, cmhook};
+use crate::support::listener::{Listener, cmhook, object};
 use crate::support::raw::{RawApp, ask};
 use crate::support::sandbox::Sandbox;
 
@@ -84,6 +84,23 @@ fn what_was_made_is_not_looked_for_as_another_user() {
     fs::write(file(home.path()), mine).expect("a file");
     registered(&home, &sandbox, "email.sent", &[]).stop();
     assert!(active(&sandbox).is_empty());
+    assert!(files(home.path()).is_empty());
+}
+
+#[test]
+fn what_is_gone_at_the_stop_is_not_said_to_be_archived() {
+    let sandbox = Sandbox::start(&["--seed", "33"]);
+    let home = new_home();
+    let mut listener = registered(&home, &sandbox, "email.opened,email.sent", &[]);
+    sandbox.fault(&json!({
+        "method": "POST", "path": "/webhooks/*/archive", "status": 404, "body": {"detail": "no"},
+    }));
+    assert_eq!(listener.process.terminate().code(), Some(0));
+    let text = listener.process.stdout.text();
+    let archived = text
+        .lines()
+        .filter(|line| object(line)["type"] == "archived");
+    assert_eq!(archived.count(), 1, "{text}");
     assert!(files(home.path()).is_empty());
 }
 

@@ -44,6 +44,8 @@ struct At {
 pub(in crate::commands) struct LastWords {
     /// Webhooks that were archived.
     pub(in crate::commands) archived: usize,
+    /// Those that there was nothing to archive of.
+    pub(in crate::commands) gone: usize,
     /// What is left to do.
     pub(in crate::commands) left: Option<Warning>,
 }
@@ -96,6 +98,7 @@ impl Registration {
         }
         let words = LastWords {
             archived: cleaning.archived.len(),
+            gone: cleaning.gone.len(),
             left: cleaning.left(),
         };
         ledger.close();
