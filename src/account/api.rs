@@ -1,6 +1,6 @@
 //! The REST client.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use http::{Method, Uri};
@@ -29,6 +29,17 @@ pub struct Api {
     pub(super) base: Uri,
     pub(super) account: Option<u64>,
     pub(super) pass: Arc<tokio::sync::Mutex<Pass>>,
+    pub(super) tell: Tell,
+}
+
+/// Where what should be known is said.
+#[derive(Clone)]
+pub(super) struct Tell(pub(super) Arc<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tell")
+    }
 }
 
 /// The most deliveries in a period.
@@ -79,7 +90,25 @@ impl Api {
             pass: Arc::new(tokio::sync::Mutex::new(Pass {
                 credentials,
                 granted: None,
+                used_up: None,
             })),
+            tell: Tell(Arc::new(|text| tracing::warn!("{text}"))),
+        }
+    }
+
+    /// The same that says what should be known, such as that a login was not kept, through
+    /// `tell`.
+    pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.tell = Tell(Arc::new(tell));
+        self
+    }
+
+    /// The same with no connection open. While somebody is asked on the terminal nobody sees
+    /// that the API closes one.
+    pub fn afresh(&self) -> Self {
+        Self {
+            http: self.http.afresh(),
+            ..self.clone()
         }
     }
 

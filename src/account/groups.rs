@@ -94,6 +94,7 @@ impl Groups {
             return Ok(());
         };
         let _lock = lock(&path).map_err(|error| FileError::Write(path.clone(), error))?;
+        files::sweep(&path);
         // Another process may have put others into it since it was read.
         self.all = read(&path)?;
         let own = self.own.clone();

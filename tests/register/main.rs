@@ -7,6 +7,7 @@
 mod apps;
 mod kills;
 mod kit;
+mod logins;
 mod mistakes;
 mod reuse;
 mod round;

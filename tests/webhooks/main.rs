@@ -10,12 +10,15 @@ mod archive;
 mod create;
 mod errors;
 mod help;
+mod idle;
 mod kit;
 mod list;
 mod login;
 #[path = "../relay_outages/pki.rs"]
 mod pki;
+mod renewing;
 mod sample;
+mod strange;
 mod tls;
 mod tokens;
 mod update;

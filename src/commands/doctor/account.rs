@@ -18,6 +18,7 @@ use crate::check::Check;
 use crate::check::account::{Account, Known, Life, Secrets, clock, urls};
 use crate::check::app::Signs;
 use crate::check::public::{leads_to, plain};
+use crate::commands::account::client;
 use crate::config::Target;
 use crate::delivery::Scheme;
 use crate::delivery::words::took;
@@ -110,7 +111,7 @@ impl Doctor<'_> {
             }
         };
         let from = credentials.from();
-        let api = Api::new(settings, credentials);
+        let api = client(settings, credentials);
         let shown = api.shown().to_owned();
         let webhooks = match api.all(true).await {
             Ok(webhooks) => webhooks,

@@ -79,8 +79,6 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
         }
         told.end()
     });
-    // A name that is still being looked up is not waited for.
-    runtime.shutdown_background();
     Ok(if told?.is_well() {
         Outcome::Fine
     } else {

@@ -26,6 +26,8 @@ pub(super) struct Cleaning<'a> {
     others: &'a Others,
     /// Events and ids of what was archived, by this run or by somebody else before.
     pub(super) archived: Vec<(String, String)>,
+    /// The same of what the API does not know any more: nobody has archived it now.
+    pub(super) gone: Vec<(String, String)>,
     /// Webhooks of which cmhook cannot tell whose they are.
     pub(super) unclear: Vec<Warning>,
     /// The first thing that went wrong.
@@ -45,6 +47,7 @@ impl<'a> Cleaning<'a> {
             is_same_user,
             others,
             archived: Vec::new(),
+            gone: Vec::new(),
             unclear: Vec::new(),
             failure: None,
         }
@@ -116,12 +119,16 @@ impl<'a> Cleaning<'a> {
             match archived {
                 Ok(webhook) => {
                     // Before it is done, so that a kill in between loses nothing.
-                    if let Some(webhook) = webhook {
-                        self.ledger.remember(&entry, &id, &webhook.url).await;
-                    }
+                    let whose = match webhook {
+                        Some(webhook) => {
+                            self.ledger.remember(&entry, &id, &webhook.url).await;
+                            &mut self.archived
+                        }
+                        None => &mut self.gone,
+                    };
                     // Where the disk does not take it, it is archived twice.
                     let _ = self.ledger.done(&entry.event).await;
-                    self.archived.push((entry.event, id));
+                    whose.push((entry.event, id));
                 }
                 Err(error) => self.failed(error),
             }

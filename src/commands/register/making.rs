@@ -194,6 +194,7 @@ const fn may_be_made(trouble: &Trouble) -> bool {
             | Trouble::Silent { .. }
             | Trouble::Server { .. }
             | Trouble::NotJson { .. }
+            | Trouble::TooLong { .. }
             | Trouble::Shape { .. }
     )
 }

@@ -80,7 +80,14 @@ pub(super) async fn register(
     let url = url::of(own, tunnel.as_deref(), local, base)?;
     let credentials = Credentials::find(base).map_err(RegisterError::Account)?;
     let user = user_of(&credentials);
-    let api = Api::new(&settings.account, credentials);
+    let warns = store.clone();
+    let api = Api::new(&settings.account, credentials).telling(move |text| {
+        warns.warn(Warning {
+            code: "login",
+            message: text.to_owned(),
+            hint: String::new(),
+        });
+    });
     let owner = Owner {
         api: api.shown().to_owned(),
         account: api.account(),

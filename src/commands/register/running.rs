@@ -11,7 +11,7 @@ use super::clean::Cleaning;
 use super::ledger::Ledger;
 use super::ledger::look::Others;
 use super::url::can_be_called;
-use crate::account::{AccountError, Api, Limit};
+use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::config::api_url;
 use crate::delivery::{Registration as Told, Tunnel, Warning};
 use crate::http::line::is_loopback;
@@ -28,6 +28,7 @@ pub(in crate::commands) struct Registration {
     at: At,
     others: Others,
     moving: Option<JoinHandle<()>>,
+    renewing: JoinHandle<()>,
 }
 
 #[derive(Clone)]
@@ -43,19 +44,23 @@ struct At {
 pub(in crate::commands) struct LastWords {
     /// Webhooks that were archived.
     pub(in crate::commands) archived: usize,
+    /// Those that there was nothing to archive of.
+    pub(in crate::commands) gone: usize,
     /// What is left to do.
     pub(in crate::commands) left: Option<Warning>,
 }
 
 impl Registration {
     pub(super) fn new(api: Api, ledger: Ledger, others: Others, store: Store, url: String) -> Self {
+        let at = At {
+            api,
+            ledger,
+            store,
+            url,
+        };
         Self {
-            at: At {
-                api,
-                ledger,
-                store,
-                url,
-            },
+            renewing: tokio::spawn(at.clone().stay_logged_in()),
+            at,
             others,
             moving: None,
         }
@@ -81,6 +86,7 @@ impl Registration {
         if let Some(moving) = self.moving {
             moving.abort();
         }
+        self.renewing.abort();
         let At {
             api, ledger, store, ..
         } = self.at;
@@ -92,6 +98,7 @@ impl Registration {
         }
         let words = LastWords {
             archived: cleaning.archived.len(),
+            gone: cleaning.gone.len(),
             left: cleaning.left(),
         };
         ledger.close();
@@ -100,6 +107,31 @@ impl Registration {
 }
 
 impl At {
+    /// Renews the login for as long as the listener runs: a stop has no time for it.
+    async fn stay_logged_in(self) {
+        loop {
+            let next = match self.api.renew_ahead().await {
+                Ok(Some(next)) => next,
+                Ok(None) => return,
+                Err(trouble @ Trouble::LoginOver { .. }) => {
+                    let command = self.ledger.owner().command(&["login"]);
+                    return self.store.warn(Warning {
+                        code: "login",
+                        message: format!("the webhooks will not be archived at the stop: {trouble}"),
+                        hint: format!(
+                            "`{command}` as the same user, and the next `cmhook listen --register` archives them"
+                        ),
+                    });
+                }
+                Err(trouble) => {
+                    tracing::debug!("not renewed: {trouble}");
+                    AGAIN_AFTER
+                }
+            };
+            sleep(next).await;
+        }
+    }
+
     async fn follow(mut self, mut told: watch::Receiver<Option<Tunnel>>) {
         loop {
             let open = |tunnel: &Option<Tunnel>| {

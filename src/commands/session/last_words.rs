@@ -24,6 +24,13 @@ pub(super) fn say_last(words: LastWords, output: OutputSettings) {
             // Standard error may be closed.
             let _ = writeln!(io::stderr(), "{text}");
         }
+        if words.gone > 0 && !output.json && !output.quiet {
+            let text = match words.gone {
+                1 => "1 webhook was gone already.".to_owned(),
+                many => format!("{many} webhooks were gone already."),
+            };
+            let _ = writeln!(io::stderr(), "{text}");
+        }
         if let Some(left) = &words.left {
             let _ = lines::warn(&mut io::stderr().lock(), left);
         }

@@ -3,8 +3,6 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use tokio::runtime::Runtime;
-
 use super::shown::some;
 use super::{Account, say, warn};
 use crate::account::{AccountError, Trouble};
@@ -13,7 +11,7 @@ use crate::cli::{WebhooksDeleteArgs, WebhooksIdsArgs};
 use crate::commands::Outcome;
 use crate::commands::ask::confirmed_by;
 use crate::commands::ink;
-use crate::commands::setup::runtime;
+use crate::commands::setup::{Running, runtime};
 
 /// What is done to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,7 +48,7 @@ fn run(args: &WebhooksIdsArgs, doing: Doing, config: Option<&Path>) -> anyhow::R
 /// need nothing.
 pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let of = &args.of;
-    let account = Account::open_to_look(&of.account, &of.json, &of.color, config)?;
+    let mut account = Account::open_to_look(&of.account, &of.json, &of.color, config)?;
     let runtime = runtime()?;
     let known = runtime.block_on(account.api.all(true))?;
     let find = |id: &String| known.iter().find(|webhook| webhook.id == *id);
@@ -73,6 +71,7 @@ pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow
     if !confirmed_by("--force", args.force, &ink::shown(&question))? {
         return Ok(Outcome::No);
     }
+    account.api = account.api.afresh();
     do_it(&account, &runtime, &ids, &over, Doing::Archive)?;
     let (they_are, them) = match ids.len() {
         1 => ("it is", "it"),
@@ -135,7 +134,7 @@ fn quoted(word: &str) -> String {
 /// Does it to each, and writes them, with those that needed nothing.
 fn do_it(
     account: &Account,
-    runtime: &Runtime,
+    runtime: &Running,
     ids: &[String],
     over: &[Webhook],
     doing: Doing,

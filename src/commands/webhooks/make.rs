@@ -97,7 +97,10 @@ pub(super) fn interrupted() -> ApiError {
 /// Whether it may have happened all the same.
 pub(super) fn may_be_done(trouble: &Trouble) -> bool {
     match trouble {
-        Trouble::HungUp { .. } | Trouble::Silent { .. } | Trouble::Server { .. } => true,
+        Trouble::HungUp { .. }
+        | Trouble::Silent { .. }
+        | Trouble::Server { .. }
+        | Trouble::TooLong { .. } => true,
         Trouble::NotJson { status, .. } | Trouble::Shape { status, .. } => *status < 300,
         _ => false,
     }
