@@ -124,7 +124,7 @@ async fn try_it(
     let sent = sender.send(payload).await;
     let arrived = match &behind {
         None => None,
-        Some(behind) => behind.arrived(&String::from_utf8_lossy(&body)).await,
+        Some(behind) => behind.arrived(&body).await,
     };
     let hints = match &sent.answer {
         Err(failure) if failure.hint.is_empty() => Vec::new(),
