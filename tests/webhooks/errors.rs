@@ -123,12 +123,6 @@ fn every_answer_that_says_no_is_told() {
             "up to date",
         ),
         (
-            answer(200, &json!({"data": [{"id": 3}]})),
-            "unexpected_answer",
-            "no webhook: missing field",
-            "up to date",
-        ),
-        (
             answer(418, &json!({"detail": "short and stout"})),
             "unexpected_answer",
             "short and stout",

@@ -153,9 +153,15 @@ struct Cleared {
 /// Looks what there is, and archives what earlier runs have left.
 async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
     // Where this works, the rest does.
-    let mut before = api.all(false).await.map_err(RegisterError::Api)?;
+    let all = api.all(false).await.map_err(RegisterError::Api)?;
+    let left_out = all.left_out().map(|message| Warning {
+        code: "webhooks",
+        message,
+        hint: String::new(),
+    });
+    let mut before = all.webhooks;
     let mut found = look(ledger);
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<Warning> = left_out.into_iter().collect();
     for (path, why) in &found.broken {
         warnings.push(Warning {
             code: "registrations",

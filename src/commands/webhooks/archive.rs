@@ -52,7 +52,7 @@ pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow
     let of = &args.of;
     let account = Account::open_to_look(&of.account, &of.json, &of.color, config)?;
     let runtime = runtime()?;
-    let known = runtime.block_on(account.api.all(true))?;
+    let known = runtime.block_on(account.all(true))?;
     let find = |id: &String| known.iter().find(|webhook| webhook.id == *id);
     let is_over =
         |id: &String| find(id).is_some_and(|known| known.status == WebhookStatus::Archived);

@@ -27,7 +27,7 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
     given::say_password(url);
     let items = runtime()?.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
-        let before = account.api.all(false).await?;
+        let before = account.all(false).await?;
         given::is_free(name, &account, &[], &before)?;
         if let Some(text) = events::left_out(&args.events) {
             warn(&text);

@@ -114,7 +114,7 @@ async fn find_unanswered(
     let Some(Ok(all)) = or_signal(signals, account.api.all(false)).await else {
         return;
     };
-    for webhook in all {
+    for webhook in all.webhooks {
         let known = plan.before.iter().any(|known| known.id == webhook.id)
             || steps.iter().any(|step| step.webhook().id == webhook.id);
         if !known && webhook.url == plan.url && is_same(event, &webhook.event) {

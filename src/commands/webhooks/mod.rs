@@ -21,8 +21,8 @@ use std::path::Path;
 
 use super::listener_client::ApiError;
 use super::{Outcome, account};
-use crate::account::Api;
 use crate::account::groups::Groups;
+use crate::account::{AccountError, Api};
 use crate::cakemail::webhook::Webhook;
 use crate::cli::{AccountArgs, ColorArgs, JsonArgs, WebhooksCommand};
 use crate::config::AccountSettings;
@@ -125,6 +125,15 @@ impl Account {
             out,
             flags: flags(args),
         })
+    }
+
+    /// All webhooks. Those that make no sense are said.
+    async fn all(&self, archived: bool) -> Result<Vec<Webhook>, AccountError> {
+        let all = self.api.all(archived).await?;
+        if let Some(text) = all.left_out() {
+            warn(&text);
+        }
+        Ok(all.webhooks)
     }
 
     /// The name of the group that a webhook is in.

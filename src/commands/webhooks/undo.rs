@@ -39,7 +39,8 @@ impl Step {
             Self::Archived(_) => format!("cmhook webhooks unarchive {id}"),
             Self::Changed(webhook) => format!(
                 "cmhook webhooks update {id} -u '{url}' --rate-limit {} --rate-limit-period {}",
-                webhook.rate_limit, webhook.rate_limit_period
+                webhook.rate_limit.unwrap_or_default(),
+                webhook.rate_limit_period.unwrap_or_default()
             ),
         }
     }
@@ -52,8 +53,8 @@ impl Step {
             Self::Archived(_) => api.unarchive(&webhook.id).await,
             Self::Changed(_) => {
                 let limit = Limit {
-                    rate: Some(webhook.rate_limit),
-                    period: Some(webhook.rate_limit_period),
+                    rate: webhook.rate_limit,
+                    period: webhook.rate_limit_period,
                 };
                 api.patch(&webhook.id, Some(&webhook.url), limit).await
             }

@@ -75,7 +75,7 @@ pub(super) fn run(args: &WebhooksUpdateArgs, config: Option<&Path>) -> anyhow::R
 
 async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<Item>> {
     let mut signals = Signals::new().context("cannot listen for signals")?;
-    let all = account.api.all(true).await?;
+    let all = account.all(true).await?;
     let together = together(account, asked.id);
     given::is_free(asked.name, account, &together, &all)?;
     let is_named = account.groups.named(asked.id).is_some();
@@ -231,8 +231,8 @@ async fn apply(
     let plan = Plan {
         url: asked.url.unwrap_or(&model.url),
         limit: Limit {
-            rate: Some(asked.limit.rate.unwrap_or(model.rate_limit)),
-            period: Some(asked.limit.period.unwrap_or(model.rate_limit_period)),
+            rate: asked.limit.rate.or(model.rate_limit),
+            period: asked.limit.period.or(model.rate_limit_period),
         },
         before: all,
         others: sorted.kept.len() + sorted.back.len(),
@@ -279,8 +279,8 @@ fn settle(
 fn differs(webhook: &Webhook, asked: &Asked<'_>) -> bool {
     let Limit { rate, period } = asked.limit;
     asked.url.is_some_and(|url| webhook.url != url)
-        || rate.is_some_and(|rate| webhook.rate_limit != rate)
-        || period.is_some_and(|period| webhook.rate_limit_period != period)
+        || (rate.is_some() && webhook.rate_limit != rate)
+        || (period.is_some() && webhook.rate_limit_period != period)
 }
 
 /// Somebody who changes one of several may take it for all of them, as the manual's are one.
@@ -342,8 +342,8 @@ fn items(
                 if let Some(url) = asked.url {
                     url.clone_into(&mut webhook.url);
                 }
-                webhook.rate_limit = asked.limit.rate.unwrap_or(webhook.rate_limit);
-                webhook.rate_limit_period = asked.limit.period.unwrap_or(webhook.rate_limit_period);
+                webhook.rate_limit = asked.limit.rate.or(webhook.rate_limit);
+                webhook.rate_limit_period = asked.limit.period.or(webhook.rate_limit_period);
             }
         }
         // One that is brought back and changed was brought back, above all.
