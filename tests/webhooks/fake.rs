@@ -24,6 +24,13 @@ impl Webhooks {
         self.0.lock().expect("nobody panics with it")
     }
 
+    /// What they are in that field, one after the other.
+    pub fn each(&self, field: &str) -> Vec<String> {
+        let all = self.all();
+        let each = all.iter().map(|one| one[field].as_str().expect("a text"));
+        each.map(str::to_owned).collect()
+    }
+
     /// Does what a request wants, and gives the answer.
     pub fn answer(&self, request: &Message) -> Vec<u8> {
         let line = request.first_line();
@@ -91,4 +98,14 @@ pub fn having(webhooks: &Webhooks) -> RawApp {
 /// A user of an API.
 pub fn user(api: &RawApp) -> Place {
     Place::new(format!("http://{}", api.address())).with("CAKEMAIL_ACCESS_TOKEN", "ck_pat_fake")
+}
+
+/// Whether a request makes a webhook.
+pub fn is_creation(request: &Message) -> bool {
+    request.first_line().starts_with("POST /webhooks HTTP")
+}
+
+/// Whether a request lists webhooks.
+pub fn is_list(request: &Message) -> bool {
+    request.first_line().starts_with("GET /webhooks?")
 }

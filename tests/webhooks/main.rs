@@ -11,6 +11,7 @@ mod create;
 mod errors;
 mod fake;
 mod help;
+mod interrupted;
 mod kit;
 mod list;
 mod login;

@@ -1,9 +1,9 @@
 //! Undoing what was done, where not all of it could be.
 
 use super::Account;
-use super::make::or_signal;
+use super::patience::or_signal;
 use crate::account::{AccountError, Limit, Trouble};
-use crate::cakemail::webhook::{Webhook, shown_url};
+use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url};
 use crate::commands::signals::Signals;
 
 /// One thing that was done.
@@ -19,6 +19,14 @@ pub(super) enum Step {
     Archived(Webhook),
 }
 
+/// What was done so far.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) steps: Vec<Step>,
+    /// What may be done besides, and how to see whether it is.
+    pub(super) unsure: Vec<String>,
+}
+
 impl Step {
     /// Which webhook it is about.
     pub(super) const fn webhook(&self) -> &Webhook {
@@ -27,6 +35,19 @@ impl Step {
             | Self::Unarchived(webhook)
             | Self::Changed(webhook)
             | Self::Archived(webhook) => webhook,
+        }
+    }
+
+    /// Whether a webhook that is like that now has seen it.
+    pub(super) fn is_done(&self, now: &Webhook) -> bool {
+        let is_active = now.status == WebhookStatus::Active;
+        match self {
+            Self::Created(_) | Self::Unarchived(_) => is_active,
+            Self::Archived(_) => !is_active,
+            Self::Changed(was) => {
+                (&was.url, was.rate_limit, was.rate_limit_period)
+                    != (&now.url, now.rate_limit, now.rate_limit_period)
+            }
         }
     }
 
@@ -62,17 +83,50 @@ impl Step {
     }
 }
 
+/// What is said where all of it could be undone.
+pub(super) struct Words<'a> {
+    /// And there was no more.
+    pub(super) all: &'a str,
+    /// And there may be more.
+    pub(super) but: &'a str,
+}
+
 /// Undoes these steps, the newest first, and puts in front of the error what came of that.
 pub(super) async fn undone(
     account: &Account,
     signals: &mut Signals,
-    steps: &[Step],
+    record: &Record,
     error: anyhow::Error,
-    all: &str,
+    words: Words<'_>,
 ) -> anyhow::Error {
-    if steps.is_empty() {
-        return error;
+    let left = left(account, signals, &record.steps).await;
+    let unsure = record.unsure.join(", and ");
+    if left.is_empty() {
+        return match (record.steps.is_empty(), unsure.is_empty()) {
+            (true, true) => error,
+            (true, false) => error.context(unsure),
+            (false, true) => error.context(words.all.to_owned()),
+            (false, false) => error.context(format!("{}, but {unsure}", words.but)),
+        };
     }
+    let commands: Vec<_> = left
+        .iter()
+        .map(|step| format!("`{}{}`", step.command(), account.flags))
+        .collect();
+    let ids: Vec<_> = left.iter().map(|step| &*step.webhook().id).collect();
+    let mut said = format!(
+        "what was done to {} could not be undone, which is for you to do with {}",
+        ids.join(", "),
+        commands.join(" and ")
+    );
+    if !unsure.is_empty() {
+        said = format!("{said}, and {unsure}");
+    }
+    error.context(said)
+}
+
+/// Undoes what can be undone, and gives what is left.
+async fn left<'s>(account: &Account, signals: &mut Signals, steps: &'s [Step]) -> Vec<&'s Step> {
     let mut left = Vec::new();
     let mut gone = false;
     for step in steps.iter().rev() {
@@ -97,19 +151,7 @@ pub(super) async fn undone(
             }
         }
     }
-    if left.is_empty() {
-        return error.context(all.to_owned());
-    }
-    let commands: Vec<_> = left
-        .iter()
-        .map(|step| format!("`{}{}`", step.command(), account.flags))
-        .collect();
-    let ids: Vec<_> = left.iter().map(|step| &*step.webhook().id).collect();
-    error.context(format!(
-        "what was done to {} could not be undone, which is for you to do with {}",
-        ids.join(", "),
-        commands.join(" and ")
-    ))
+    left
 }
 
 const fn is_gone(trouble: &Trouble) -> bool {
