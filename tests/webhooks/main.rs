@@ -20,5 +20,6 @@ mod pki;
 mod sample;
 mod tls;
 mod tokens;
+mod undone;
 mod unusual;
 mod update;

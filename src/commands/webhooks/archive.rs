@@ -14,6 +14,7 @@ use crate::commands::Outcome;
 use crate::commands::ask::confirmed_by;
 use crate::commands::ink;
 use crate::commands::setup::runtime;
+use crate::config::shell_words;
 
 /// What is done to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,9 +106,10 @@ fn back(account: &Account, words: &[String], ids: &[String]) -> String {
     for word in words {
         let those = account.meant(word);
         let more = if those.len() > 1 && those.iter().all(|id| ids.contains(id)) {
-            vec![quoted(word)]
+            vec![shell_words(&[word])]
         } else {
-            those.into_iter().filter(|id| ids.contains(id)).collect()
+            let those = those.iter().filter(|id| ids.contains(id));
+            those.map(|id| shell_words(&[id])).collect()
         };
         for word in more {
             if !all.contains(&word) {
@@ -120,16 +122,6 @@ fn back(account: &Account, words: &[String], ids: &[String]) -> String {
         all.push("…".into());
     }
     all.join(" ")
-}
-
-/// A word as it is typed in a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    if word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
 }
 
 /// Does it to each, and writes them, with those that needed nothing.

@@ -7,7 +7,7 @@ use super::{Account, warn};
 use crate::account::Limit;
 use crate::cakemail::webhook::{LONGEST_URL, RatePeriod, Webhook, WebhookStatus, shown_url};
 use crate::cli::PeriodArg;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, command};
 
 /// A webhook's URL. Whether it is public and encrypted is for the API to judge: a sandbox
 /// takes others too.
@@ -112,7 +112,8 @@ pub(super) fn is_free(
             "choose another name".into()
         } else {
             format!(
-                "choose another name, or change those with `cmhook webhooks update '{name}'{}`",
+                "choose another name, or change those with `{}{}`",
+                command(&["webhooks", "update", name]),
                 account.flags
             )
         },

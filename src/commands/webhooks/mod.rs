@@ -17,7 +17,6 @@ mod tested;
 mod undo;
 mod update;
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
@@ -27,7 +26,7 @@ use crate::account::groups::Groups;
 use crate::account::{AccountError, Api};
 use crate::cakemail::webhook::Webhook;
 use crate::cli::{AccountArgs, ColorArgs, JsonArgs, WebhooksCommand};
-use crate::config::AccountSettings;
+use crate::config::{AccountSettings, shell_words};
 use crate::delivery::escape_for_terminal;
 use crate::files::FileError;
 use shown::{Item, Output};
@@ -125,7 +124,7 @@ impl Account {
             api: account::api(args, config)?,
             groups,
             out,
-            flags: flags(args),
+            flags: flags(args, |variable| std::env::var(variable).ok()),
         })
     }
 
@@ -185,18 +184,20 @@ fn unreadable(error: FileError) -> ApiError {
     }
 }
 
-/// Those flags that are not in the environment anyway.
-fn flags(args: &AccountArgs) -> String {
-    let mut flags = String::new();
-    let mut add = |flag: &str, value: Option<String>, variable: &str| {
-        let value = value.filter(|value| std::env::var(variable).ok().as_ref() != Some(value));
-        if let Some(value) = value {
-            let _ = write!(flags, " {flag} {value}");
-        }
-    };
-    add("--api", args.api.clone(), "CAKEMAIL_API_BASE");
+/// Those flags that are not in the environment anyway, as a shell takes them.
+fn flags(args: &AccountArgs, variable: impl Fn(&str) -> Option<String>) -> String {
     let account = args.account.map(|account| account.to_string());
-    add("--account", account, "CAKEMAIL_CURRENT_ACCOUNT_ID");
+    let all = [
+        ("--api", args.api.as_ref(), "CAKEMAIL_API_BASE"),
+        ("--account", account.as_ref(), "CAKEMAIL_CURRENT_ACCOUNT_ID"),
+    ];
+    let mut flags = String::new();
+    for (flag, value, name) in all {
+        if let Some(value) = value.filter(|value| variable(name).as_ref() != Some(*value)) {
+            flags.push(' ');
+            flags.push_str(&shell_words(&[flag, value]));
+        }
+    }
     flags
 }
 
@@ -210,5 +211,25 @@ fn say(text: &str) {
     let mut err = std::io::stderr().lock();
     for line in text.split('\n') {
         let _ = writeln!(err, "{}", escape_for_terminal(line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_as_a_shell_takes_them() {
+        let args = AccountArgs {
+            api: Some("http://[::1]:4500".into()),
+            account: Some(17),
+        };
+        let none = |_: &str| None;
+        assert_eq!(
+            flags(&args, none),
+            " --api 'http://[::1]:4500' --account 17"
+        );
+        let set = |name: &str| (name == "CAKEMAIL_CURRENT_ACCOUNT_ID").then(|| "17".to_owned());
+        assert_eq!(flags(&args, set), " --api 'http://[::1]:4500'");
     }
 }

@@ -25,7 +25,7 @@ use crate::cli::WebhooksTestArgs;
 use crate::commands::Outcome;
 use crate::commands::listener_client::ApiError;
 use crate::commands::setup::{Setup, color, runtime};
-use crate::config::{ConfigError, Target, duration};
+use crate::config::{ConfigError, Target, command, duration};
 use crate::delivery::{Received, Registration, Scheme, Verdict};
 use crate::http::headers::to_kept;
 
@@ -98,7 +98,8 @@ fn with_key(
     })?;
     if webhook.status == WebhookStatus::Archived {
         warn(&format!(
-            "the webhook {id} is archived, so Cakemail sends it nothing: `cmhook webhooks unarchive {id}{}` brings it back",
+            "the webhook {id} is archived, so Cakemail sends it nothing: `{}{}` brings it back",
+            command(&["webhooks", "unarchive", id]),
             account.flags
         ));
     }

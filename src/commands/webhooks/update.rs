@@ -10,7 +10,7 @@ use super::make::{Plan, make};
 use super::patience::{Called, Doubt, look, to_its_end, unless_interrupted};
 use super::shown::{Item, some};
 use super::sorted::Sorted;
-use super::undo::{Record, Step, Words, undone};
+use super::undo::{Change, Record, Step, Words, undone};
 use super::{Account, given, say, warn};
 use crate::account::Limit;
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
@@ -19,7 +19,7 @@ use crate::commands::Outcome;
 use crate::commands::ink;
 use crate::commands::setup::runtime;
 use crate::commands::signals::Signals;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, command};
 
 /// What the flags want.
 struct Asked<'a> {
@@ -198,11 +198,16 @@ async fn apply(
         let called = to_its_end(signals, api.unarchive(&webhook.id)).await;
         settle(account, signals, called, step, record).await?;
     }
+    let change = Change {
+        url: asked.url.is_some(),
+        rate: asked.limit.rate.is_some(),
+        period: asked.limit.period.is_some(),
+    };
     for webhook in sorted.kept.iter().chain(&sorted.back) {
         if !differs(webhook, asked) {
             continue;
         }
-        let step = Step::Changed((*webhook).clone());
+        let step = Step::Changed((*webhook).clone(), change);
         let called = to_its_end(signals, api.patch(&webhook.id, asked.url, asked.limit)).await;
         settle(account, signals, called, step, record).await?;
     }
@@ -235,7 +240,8 @@ async fn settle(
         });
         if !is_certain.await {
             record.unsure.push(format!(
-                "{id} may be changed all the same, `cmhook webhooks get {id}{}` tells",
+                "{id} may be changed all the same, `{}{}` tells",
+                command(&["webhooks", "get", id]),
                 account.flags
             ));
         }
@@ -294,7 +300,7 @@ fn items(
                 continue;
             }
             Step::Unarchived(_) => "unarchived",
-            Step::Changed(_) => "updated",
+            Step::Changed(..) => "updated",
             Step::Archived(_) => "archived",
         };
         let Some(item) = all.iter_mut().find(|item| item.webhook.id == *id) else {
