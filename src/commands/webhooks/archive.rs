@@ -6,7 +6,7 @@ use std::path::Path;
 use tokio::runtime::Runtime;
 
 use super::shown::some;
-use super::{Account, say, warn};
+use super::{Account, say, warn, written};
 use crate::account::{AccountError, Trouble};
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::cli::{WebhooksDeleteArgs, WebhooksIdsArgs};
@@ -135,7 +135,8 @@ fn do_it(
     let (done, mut errors) = runtime.block_on(each(account, ids, doing));
     // Nothing at all is no empty list: it is an error.
     if !done.is_empty() || errors.is_empty() {
-        tell(account, &done, over, doing)?;
+        let told = tell(account, &done, over, doing);
+        written(told, &[(doing.done(), done.iter().collect())])?;
     }
     let Some(last) = errors.pop() else {
         return Ok(());

@@ -11,7 +11,7 @@ use super::make::{Plan, make};
 use super::patience::{interrupted, or_signal, unless_interrupted};
 use super::shown::{Item, some};
 use super::undo::{Record, Step, Words, undone};
-use super::{Account, given, say, warn};
+use super::{Account, given, say, warn, written};
 use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url};
 use crate::cli::WebhooksCreateArgs;
 use crate::commands::Outcome;
@@ -60,16 +60,18 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
         }
         anyhow::Ok(items)
     })?;
-    if account.out.is_for_people() {
-        tell(&account, &items)?;
-        if !args.show_secrets {
-            say(&format!(
-                "\n`cmhook webhooks get ID --show-secrets{}` shows the key that deliveries are signed with.",
-                account.flags
-            ));
-        }
+    let told = if account.out.is_for_people() {
+        tell(&account, &items).map_err(anyhow::Error::from)
     } else {
-        account.out.all(&items)?;
+        account.out.all(&items)
+    };
+    let made = items.iter().map(|item| &item.webhook);
+    written(told, &[("created", made.collect())])?;
+    if account.out.is_for_people() && !args.show_secrets {
+        say(&format!(
+            "\n`cmhook webhooks get ID --show-secrets{}` shows the key that deliveries are signed with.",
+            account.flags
+        ));
     }
     Ok(Outcome::Fine)
 }

@@ -201,6 +201,23 @@ fn flags(args: &AccountArgs, variable: impl Fn(&str) -> Option<String>) -> Strin
     flags
 }
 
+/// Where what was done cannot be written, it is done all the same: says what it was, and
+/// passes the error on.
+///
+/// # Errors
+/// The one that it was given.
+fn written(told: anyhow::Result<()>, done: &[(&str, Vec<&Webhook>)]) -> anyhow::Result<()> {
+    if told.is_err() {
+        for (what, webhooks) in done.iter().filter(|(_, webhooks)| !webhooks.is_empty()) {
+            let each = webhooks.iter();
+            let each = each.map(|webhook| format!("{} ({})", webhook.id, webhook.event));
+            let each: Vec<_> = each.collect();
+            say(&format!("{what} all the same: {}", each.join(", ")));
+        }
+    }
+    told
+}
+
 /// Says on standard error what should be known.
 fn warn(text: &str) {
     say(&format!("warning: {text}"));

@@ -11,7 +11,7 @@ use super::patience::{Called, Doubt, look, to_its_end, unless_interrupted};
 use super::shown::{Item, some};
 use super::sorted::Sorted;
 use super::undo::{Change, Record, Step, Words, undone};
-use super::{Account, given, say, warn};
+use super::{Account, given, say, warn, written};
 use crate::account::Limit;
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::cli::WebhooksUpdateArgs;
@@ -63,6 +63,15 @@ pub(super) fn run(args: &WebhooksUpdateArgs, config: Option<&Path>) -> anyhow::R
         given::say_password(url);
     }
     let items = runtime()?.block_on(update(&asked, &mut account))?;
+    let done = ["created", "unarchived", "updated", "renamed", "archived"].map(|change| {
+        let those = items.iter().filter(|item| item.change == Some(change));
+        (change, those.map(|item| &item.webhook).collect())
+    });
+    written(tell(&account, &items), &done)?;
+    Ok(Outcome::Fine)
+}
+
+fn tell(account: &Account, items: &[Item]) -> anyhow::Result<()> {
     if account.out.is_for_people() {
         let mark = account.out.ink.paint(ink::GREEN, "✓");
         let what = match items.len() {
@@ -71,8 +80,7 @@ pub(super) fn run(args: &WebhooksUpdateArgs, config: Option<&Path>) -> anyhow::R
         };
         writeln!(io::stdout(), "{mark} {what} updated successfully\n")?;
     }
-    account.out.all(&items)?;
-    Ok(Outcome::Fine)
+    account.out.all(items)
 }
 
 async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<Item>> {
