@@ -28,6 +28,7 @@ pub struct Api {
     pub(super) http: Http,
     pub(super) base: Uri,
     pub(super) account: Option<u64>,
+    user: Arc<str>,
     pub(super) pass: Arc<tokio::sync::Mutex<Pass>>,
 }
 
@@ -96,6 +97,7 @@ impl Api {
             http: Http::new(&settings.api),
             base: settings.api.clone(),
             account: settings.account,
+            user: credentials.user().into(),
             pass: Arc::new(tokio::sync::Mutex::new(Pass {
                 credentials,
                 granted: None,
@@ -111,6 +113,11 @@ impl Api {
     /// The account's number, where one was asked for.
     pub const fn account(&self) -> Option<u64> {
         self.account
+    }
+
+    /// Who asks, as [`Credentials::user`] has it.
+    pub fn user(&self) -> &str {
+        &self.user
     }
 
     /// What answers so far said besides what was asked.

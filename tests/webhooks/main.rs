@@ -23,3 +23,4 @@ mod tokens;
 mod undone;
 mod unusual;
 mod update;
+mod users;

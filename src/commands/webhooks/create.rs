@@ -29,7 +29,7 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
     let items = runtime()?.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
         let before = unless_interrupted(&mut signals, account.all(false)).await?;
-        given::is_free(name, &account, &[], &before)?;
+        given::is_free(name, &account, &mut signals, &[], &before).await?;
         if let Some(text) = events::left_out(&args.events) {
             warn(&text);
         }

@@ -120,9 +120,10 @@ impl Account {
         groups: Groups,
         config: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        let api = account::api(args, config)?;
         Ok(Self {
-            api: account::api(args, config)?,
-            groups,
+            groups: groups.of_user(api.user()),
+            api,
             out,
             flags: flags(args, |variable| std::env::var(variable).ok()),
         })

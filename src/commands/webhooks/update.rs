@@ -87,7 +87,7 @@ async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<
     let mut signals = Signals::new().context("cannot listen for signals")?;
     let all = unless_interrupted(&mut signals, account.all(true)).await?;
     let together = together(account, asked.id);
-    given::is_free(asked.name, account, &together, &all)?;
+    given::is_free(asked.name, account, &mut signals, &together, &all).await?;
     let is_named = account.groups.named(asked.id).is_some();
     let meant = if asked.events.is_some() || is_named {
         together.clone()
