@@ -106,8 +106,8 @@ fn webhook(row: &Row<'_>) -> rusqlite::Result<Webhook> {
         event: row.get(1)?,
         url: row.get(2)?,
         archived_at,
-        rate_limit: row.get(4)?,
-        rate_limit_period: period.parse().unwrap_or_default(),
+        rate_limit: Some(row.get(4)?),
+        rate_limit_period: Some(period.parse().unwrap_or_default()),
     })
 }
 

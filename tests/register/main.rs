@@ -12,5 +12,6 @@ mod mistakes;
 mod reuse;
 mod round;
 mod stops;
+mod strangers;
 #[path = "../support/mod.rs"]
 mod support;

@@ -274,7 +274,7 @@ fn same_event(one: &str, other: &str) -> bool {
 
 /// A limit of less than one a second.
 fn low_limit(webhook: &Webhook) -> Option<String> {
-    let (rate, period) = (webhook.rate_limit, webhook.rate_limit_period);
+    let (rate, period) = (webhook.rate_limit?, webhook.rate_limit_period?);
     let a_second = match period {
         RatePeriod::Second => rate,
         RatePeriod::Minute => rate / 60,

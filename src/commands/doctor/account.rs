@@ -113,8 +113,11 @@ impl Doctor<'_> {
         let from = credentials.from();
         let api = client(settings, credentials);
         let shown = api.shown().to_owned();
-        let webhooks = match api.all(true).await {
-            Ok(webhooks) => webhooks,
+        let (webhooks, left_out) = match api.all(true).await {
+            Ok(all) => {
+                let left_out = all.left_out();
+                (all.webhooks, left_out)
+            }
             Err(error) => {
                 let said = format!("{error:#}");
                 let said = if said.contains(&shown) {
@@ -137,7 +140,9 @@ impl Doctor<'_> {
         let account = settings
             .account
             .map_or_else(String::new, |account| format!(", account {account}"));
-        let found = format!("{shown}{sandbox} answers{time} (credentials from {from}{account})");
+        let left_out = left_out.map_or_else(String::new, |text| format!("; {text}"));
+        let found =
+            format!("{shown}{sandbox} answers{time} (credentials from {from}{account}){left_out}");
         let (near, scheme) = (self.near().await, self.scheme_of(&api, seen.sandbox).await);
         Opened {
             api: Check::ok(ID, found),

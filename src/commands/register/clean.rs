@@ -138,7 +138,7 @@ impl<'a> Cleaning<'a> {
     /// Archives what was made without cmhook having been told its id.
     async fn find(&mut self, unknown: Vec<Entry>) {
         let all = match self.api.all(false).await {
-            Ok(all) => all,
+            Ok(all) => all.webhooks,
             Err(error) => return self.failed(error),
         };
         // Of those it is known that they were archived, so whoever brought them back was not cmhook.

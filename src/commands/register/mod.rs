@@ -14,7 +14,6 @@ mod url;
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
@@ -79,7 +78,7 @@ pub(super) async fn register(
     let tunnel = store.tunnel();
     let url = url::of(own, tunnel.as_deref(), local, base)?;
     let credentials = Credentials::find(base).map_err(RegisterError::Account)?;
-    let user = user_of(&credentials);
+    let user = credentials.user();
     let warns = store.clone();
     let api = Api::new(&settings.account, credentials).telling(move |text| {
         warns.warn(Warning {
@@ -160,9 +159,15 @@ struct Cleared {
 /// Looks what there is, and archives what earlier runs have left.
 async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
     // Where this works, the rest does.
-    let mut before = api.all(false).await.map_err(RegisterError::Api)?;
+    let all = api.all(false).await.map_err(RegisterError::Api)?;
+    let left_out = all.left_out().map(|message| Warning {
+        code: "webhooks",
+        message,
+        hint: String::new(),
+    });
+    let mut before = all.webhooks;
     let mut found = look(ledger);
-    let mut warnings = Vec::new();
+    let mut warnings: Vec<Warning> = left_out.into_iter().collect();
     for (path, why) in &found.broken {
         warnings.push(Warning {
             code: "registrations",
@@ -201,20 +206,6 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
         found,
         warnings,
     })
-}
-
-/// Tells users apart who may have other accounts at the same API. It is neither a name nor
-/// does it open anything.
-fn user_of(credentials: &Credentials) -> String {
-    let text = match credentials {
-        Credentials::Token { token, .. } => token.expose_secret(),
-        Credentials::Password { email, .. } => email,
-        Credentials::Login(login) => match &login.email {
-            Some(email) => email,
-            None => login.access.expose_secret(),
-        },
-    };
-    hex::encode(&Sha256::digest(text.as_bytes())[..8])
 }
 
 /// The keys as secrets. Each has its event's name, unless the user calls another one so.
