@@ -72,11 +72,7 @@ impl Book {
         &self,
         work: impl FnOnce(&Inner) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = inner.db.unchecked_transaction()?;
-        let done = work(&inner)?;
-        transaction.commit()?;
-        Ok(done)
+        self.now_then(work, |done| done)
     }
 
     /// The same on a thread where it holds up nobody.
@@ -84,10 +80,33 @@ impl Book {
         &self,
         work: impl FnOnce(&Inner) -> rusqlite::Result<T> + Send + 'static,
     ) -> rusqlite::Result<T> {
+        self.with_then(work, |done| done).await
+    }
+
+    /// The same, and `then` what follows from it. That is done whoever has given up waiting: a
+    /// client that hangs up has its handler dropped, and what is kept would be known to nobody.
+    /// It is done before anybody else has the state, so that others are told in this order.
+    pub(super) async fn with_then<T, U: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> rusqlite::Result<U> {
         let book = self.clone();
-        let done = tokio::task::spawn_blocking(move || book.now(work)).await;
+        let done = tokio::task::spawn_blocking(move || book.now_then(work, then)).await;
         // It is not to be awaited at all where the runtime ends.
         done.unwrap_or(Err(rusqlite::Error::InvalidQuery))
+    }
+
+    fn now_then<T, U>(
+        &self,
+        work: impl FnOnce(&Inner) -> rusqlite::Result<T>,
+        then: impl FnOnce(T) -> U,
+    ) -> rusqlite::Result<U> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = inner.db.unchecked_transaction()?;
+        let done = work(&inner)?;
+        transaction.commit()?;
+        Ok(then(done))
     }
 }
 
@@ -268,5 +287,23 @@ impl Inner {
             "DELETE FROM webhooks; DELETE FROM tokens; DELETE FROM tries; DELETE FROM deliveries;
              DELETE FROM meta WHERE key <> 'seed';",
         )
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sandbox::db;
+
+    #[tokio::test]
+    async fn what_follows_is_done_though_nobody_waits_for_it() {
+        let book = Book::new(db::open(None).unwrap(), 1);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        let held = book.0.lock().unwrap();
+        let asking = book.with_then(Inner::counts, move |counts| tell.send(counts.webhooks));
+        let mut asking = Box::pin(asking);
+        assert!(futures_util::poll!(&mut asking).is_pending());
+        drop((asking, held));
+        assert_eq!(told.await, Ok(0));
     }
 }

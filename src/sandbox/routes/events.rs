@@ -43,13 +43,19 @@ struct Asked {
 pub(super) async fn fire(State(shared): App, request: Request) -> Result<Response, No> {
     let body = request::body(request).await?;
     let asked = Asked::read(&shared, &body)?;
-    let done = shared.book.with(move |book| asked.fire(book)).await?;
-    let Some((fired, due)) = done else {
+    let engine = shared.engine.clone();
+    let done = shared.book.with_then(
+        move |book| asked.fire(book),
+        move |done| {
+            let (fired, due) = done?;
+            engine.due(due);
+            Some(fired)
+        },
+    );
+    let Some(fired) = done.await? else {
         let detail = "as many deliveries wait as are kept: archive a webhook, or reset";
         return Err(No::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
-    // They are committed, so that whatever comes now they go out.
-    shared.engine.due(due);
     let events: Vec<_> = fired
         .iter()
         .map(|event| {
