@@ -5,7 +5,7 @@ use std::iter;
 use rusqlite::params;
 
 use super::book::Inner;
-use super::mint::{self, Kind, mint};
+use super::mint::{self, Kind};
 use super::payload::Body;
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::webhook::RatePeriod;
@@ -142,11 +142,11 @@ impl Inner {
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?8)",
         )?;
         for ((name, hooks), body) in events() {
-            let event_id = mint(&self.db, self.seed, Kind::Event)?;
+            let event_id = self.mint(Kind::Event)?;
             let (scheme, body) = (new.scheme.name(), &*body.whole());
             let mut deliveries = Vec::new();
             for hook in hooks.iter().flat_map(|hook| iter::repeat_n(hook, times)) {
-                let id = mint(&self.db, self.seed, Kind::Delivery)?;
+                let id = self.mint(Kind::Delivery)?;
                 let n = insert.insert(params![
                     id, event_id, name, hook.id, account, scheme, body, now
                 ])?;

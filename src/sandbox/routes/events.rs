@@ -146,11 +146,11 @@ impl Asked {
     }
 
     fn sample(&self, book: &Inner, name: &str, n: u64) -> Body {
-        let seed = book.seed.wrapping_add(n);
+        let seed = book.seed().wrapping_add(n);
         let at = if self.is_seeded {
             // The same for the same seed, and later for each.
             let later = SignedDuration::from_secs(i64::try_from(n).unwrap_or(0));
-            let first = sample::time_of(book.seed);
+            let first = sample::time_of(book.seed());
             first.checked_add(later).unwrap_or(first)
         } else {
             Timestamp::now()

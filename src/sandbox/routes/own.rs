@@ -46,10 +46,16 @@ pub(super) async fn clear_faults(State(shared): App) -> Response {
 
 pub(super) async fn reset(State(shared): App) -> Result<Response, No> {
     let also = Arc::clone(&shared);
-    let forgotten = shared.book.with_then(Inner::reset, move |()| {
-        also.faults.clear();
-        also.engine.reset();
-    });
+    let seed = shared
+        .seed_anew()
+        .map_err(|error| No::new(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))?;
+    let forgotten = shared.book.with_then(
+        move |book| book.reset(seed),
+        move |()| {
+            also.faults.clear();
+            also.engine.reset();
+        },
+    );
     forgotten.await?;
     Ok(fine(&json!({ "reset": true })))
 }
