@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::client::Sandbox;
+use super::client::{Sandbox, hide_passwords};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::sandbox::LONGEST_BODY;
 use crate::cli::SandboxFireArgs;
@@ -158,6 +158,7 @@ async fn fire(
     let mut ended = Vec::new();
     if args.wait {
         ended = wait(sandbox, ids).await?;
+        ended.iter_mut().for_each(hide_passwords);
         is_fine &= ended.iter().all(|one| one["outcome"] == "delivered");
     }
     if args.json {
