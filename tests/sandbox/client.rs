@@ -184,3 +184,26 @@ fn a_password_in_a_url_is_not_shown() {
         assert!(!text.contains("hidden"), "{args:?}: {text}");
     }
 }
+
+#[test]
+fn what_was_fired_before_a_mistake_is_told() {
+    let sandbox = Sandbox::start(&[]);
+    sandbox.register("Email.Sent", "http://127.0.0.1:9/");
+    let args = ["fire", "Email.Sent", "email.*", "--count", "1000"];
+    let fired = sandbox.command(&args);
+    assert_eq!(fired.status.code(), Some(1));
+    let said = "Fired 1000 events: 1000 deliveries to make.\n";
+    assert_eq!(stdout(&fired), said);
+    let told = stderr(&fired);
+    assert!(
+        told.contains("cannot fire `email.*`: the sandbox answered 422"),
+        "{told}"
+    );
+    let fired = sandbox.command(&[&args[..], &["--json"]].concat());
+    let lines = stdout(&fired);
+    let mut lines = lines.lines().map(object);
+    let events = lines.next().unwrap()["events"].take();
+    assert_eq!(events.as_array().map(Vec::len), Some(1000));
+    assert_eq!(lines.next().unwrap()["code"], "sandbox");
+    assert_eq!(sandbox.deliveries().len(), 2000);
+}
