@@ -230,7 +230,7 @@ impl Doctor<'_> {
     }
 
     /// All schemes, the likeliest first: the account's, or else that of the newest delivery.
-    async fn schemes(&self) -> Vec<Scheme> {
+    pub(super) async fn schemes(&self) -> Vec<Scheme> {
         let signs = self.opened().await.signs();
         let signs = signs.map(|signs| signs.scheme);
         let seen = self.seen().await.first().copied();

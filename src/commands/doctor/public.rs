@@ -208,7 +208,8 @@ impl Doctor<'_> {
             Ok(asking) => asking,
             Err(why) => return (Check::fail(ID, why), None),
         };
-        let secret = self.canary_secret().await;
+        // Before the name is held.
+        let (secret, scheme) = (self.canary_secret().await, self.canary_scheme().await);
         let token = random_seed()
             .map(|seed| format!("{seed:016x}"))
             .unwrap_or_default();
@@ -237,7 +238,8 @@ impl Doctor<'_> {
             let Some(tunnel) = tunnel else {
                 return (Check::fail(ID, "the relay opens no tunnel"), None);
             };
-            self.with_tunnel(&tunnel, &key, secret.as_ref()).await
+            self.with_tunnel(&tunnel, &key, secret.as_ref(), scheme)
+                .await
         };
         let stop = CancellationToken::new();
         tokio::select! {
@@ -251,6 +253,7 @@ impl Doctor<'_> {
         tunnel: &Tunnel,
         key: &CanaryKey,
         secret: Option<&Secret>,
+        scheme: Scheme,
     ) -> (Check, Option<String>) {
         let url = tunnel.public_url.clone();
         let check = match (&tunnel.phase, &url) {
@@ -265,19 +268,17 @@ impl Doctor<'_> {
                     ),
                 )
             }
-            (Phase::Online { .. }, Some(url)) => {
-                match self.fly(url, key, secret, Scheme::CakemailHex).await {
-                    Err(check) => check,
-                    Ok(flown) => {
-                        let check = judge(url, &flown, secret);
-                        let found = format!(
-                            "{}, through a tunnel that was open for this only: no listener has one",
-                            check.found
-                        );
-                        Check { found, ..check }
-                    }
+            (Phase::Online { .. }, Some(url)) => match self.fly(url, key, secret, scheme).await {
+                Err(check) => check,
+                Ok(flown) => {
+                    let check = judge(url, &flown, secret);
+                    let found = format!(
+                        "{}, through a tunnel that was open for this only: no listener has one",
+                        check.found
+                    );
+                    Check { found, ..check }
                 }
-            }
+            },
             (Phase::Refused { code, reason, .. }, _) if code == "held" => Check::warn(
                 ID,
                 format!("not tried: {reason}"),
