@@ -10,7 +10,7 @@ use jiff::SignedDuration;
 use super::public::{leads_to, plain};
 use super::{Check, Commands, listed, some};
 use crate::cakemail::event::EventPattern;
-use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus};
+use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus, shown_url};
 
 pub use secrets::{Known, Secrets};
 pub use urls::{Life, urls};
@@ -252,7 +252,8 @@ impl<'a> Account<'a> {
         let surplus = twice.iter().flat_map(|(_, ids)| &ids[1..]).copied();
         let delete: Vec<_> = std::iter::once("delete").chain(surplus).collect();
         let found = format!(
-            "{event} is sent to {url} {} times, by {}{more}",
+            "{event} is sent to {} {} times, by {}{more}",
+            shown_url(url),
             ids.len(),
             some(ids)
         );

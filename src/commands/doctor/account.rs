@@ -13,7 +13,7 @@ use super::facts::Heard;
 use crate::account::http::Seen;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;
-use crate::cakemail::webhook::{Webhook, WebhookStatus};
+use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url, without_user};
 use crate::check::Check;
 use crate::check::account::{Account, Known, Life, Secrets, clock, urls};
 use crate::check::app::Signs;
@@ -257,15 +257,16 @@ impl Doctor<'_> {
             let web = web.clone();
             async move {
                 if !opened.is_sandbox() && !is_public(&url) {
-                    return (url, Life::Private);
+                    return (shown, Life::Private);
                 }
                 let life = match web.ask(Method::HEAD, &url, probe(), Bytes::new()).await {
                     Ok(page) => life(&page),
                     Err(silence) => Life::Dead(silence.reason),
                 };
-                (url, life)
+                (shown, life)
             }
         });
+                let (shown, url) = (shown_url(&url).into_owned(), without_user(&url));
         urls(&join_all(tried).await, more, &self.commands)
     }
 
