@@ -224,9 +224,12 @@ impl Doctor<'_> {
         let (way, here) = (self.way().await, self.here().await);
         let account = Account {
             webhooks: &got.webhooks,
+        let heard = self.listening().await.heard();
+        let registered = heard.map(Heard::registered).unwrap_or_default();
             here: &here,
             lasting: way.url.as_deref().filter(|_| way.is_lasting),
-            is_listening: self.listening().await.heard().is_some(),
+            is_listening: heard.is_some(),
+            registered: &registered,
             events: &self.configured.events,
             commands: &self.commands,
         };
