@@ -1,6 +1,8 @@
-//! Webhooks of the account as they are shown.
+//! Webhooks of the account as they are shown, and their keys where the API does not tell them.
 
-use crate::kit::Place;
+use serde_json::json;
+
+use crate::kit::{Place, SECRET};
 use crate::support::sandbox::Sandbox;
 use crate::support::upstream::Upstream;
 
@@ -62,4 +64,36 @@ fn the_listeners_own_webhook_is_not_one_too_many() {
     checks.is("duplicates", "warn", "3 times");
     let delete = format!("`cmhook webhooks delete {older} {newer} --api {api}`");
     assert_eq!(checks.one("duplicates")["cure"], delete);
+}
+
+#[test]
+fn keys_that_the_api_does_not_tell_are_not_taken_for_known() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let alive = Upstream::start();
+    let public = format!("http://{}/", alive.address());
+    sandbox.register("Email.Opened", &public);
+    sandbox.register("Email.Sent", &public);
+    let broken = json!({"method": "GET", "path": "/webhooks/*", "status": 500, "times": 0});
+    sandbox.fault(&broken);
+    let (api, secret) = (sandbox.url(), format!("main={SECRET}"));
+    let args = ["--api", &*api, "--no-send", "--secret", &*secret];
+    let here = [&args[..], &["--public-url", &public]].concat();
+    place
+        .checks(&here, 0)
+        .is(
+            "secrets",
+            "warn",
+            "whether the keys of 2 webhooks are known here cannot be told",
+        )
+        .is(
+            "secrets",
+            "warn",
+            "the keys of 2 active webhooks were not told: the API is in trouble (500)",
+        )
+        .cure("secrets", "try again");
+    place.checks(&args, 0).is(
+        "secrets",
+        "skip",
+        "the keys of 2 active webhooks were not told",
+    );
 }

@@ -12,7 +12,7 @@ use super::{Check, Commands, listed, some};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus, shown_url};
 
-pub use secrets::{Known, Secrets};
+pub use secrets::{Known, Secrets, Unread};
 pub use urls::{Life, urls};
 
 /// A clock that is off by less is right: an API tells whole seconds, and the way there takes

@@ -8,6 +8,7 @@ mod app;
 mod canary;
 mod cures;
 mod facts;
+mod keys;
 mod machine;
 mod print;
 mod public;
