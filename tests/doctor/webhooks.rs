@@ -2,8 +2,9 @@
 
 use serde_json::json;
 
-use crate::kit::{Place, SECRET};
+use crate::kit::{Place, SECRET, app};
 use crate::support::sandbox::Sandbox;
+use crate::support::sender::Scheme;
 use crate::support::upstream::Upstream;
 
 #[test]
@@ -96,4 +97,35 @@ fn keys_that_the_api_does_not_tell_are_not_taken_for_known() {
         "skip",
         "the keys of 2 active webhooks were not told",
     );
+}
+
+#[test]
+fn an_api_that_is_slow_with_keys_holds_up_nothing_else() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let app = app(SECRET, &Scheme::ALL);
+    let public = format!("http://{}/", app.address());
+    for n in 0..13 {
+        sandbox.register("Email.Opened", &format!("{public}{n}"));
+    }
+    // They are given up long before.
+    let slow = json!({"method": "GET", "path": "/webhooks/*", "status": 500,
+        "delay_ms": 600_000, "times": 0});
+    sandbox.fault(&slow);
+    let (api, secret) = (sandbox.url(), format!("main={SECRET}"));
+    let args = ["-f", &*app.target(), "--api", &*api, "--secret", &*secret];
+    place
+        .checks(&[&args[..], &["--public-url", &public]].concat(), 0)
+        .is("target", "ok", "takes connections")
+        .is("signed", "ok", "answers 200")
+        .is("forged", "ok", "401")
+        .is("canary", "ok", "no listener runs")
+        .is("api", "ok", "answers")
+        .is("webhooks", "ok", "13 point to")
+        .is("duplicates", "ok", "")
+        .is("urls", "skip", "no active webhook points anywhere else")
+        .is(
+            "secrets",
+            "warn",
+            "the keys of 13 active webhooks were not told: no answer within 8 s",
+        );
 }

@@ -25,6 +25,16 @@ use crate::http::line::is_loopback;
 /// So many URLs are tried.
 const URLS: usize = 20;
 
+/// The ids of its checks.
+pub(super) const IDS: [&str; 7] = [
+    "api",
+    "clock",
+    "webhooks",
+    "events",
+    "duplicates",
+    "urls",
+    "secrets",
+];
 /// What is to be known behind an API.
 const BEHIND: [&str; 5] = ["webhooks", "events", "duplicates", "urls", "secrets"];
 
@@ -216,6 +226,8 @@ impl Doctor<'_> {
         let (way, here) = (self.way().await, self.here().await);
         let heard = self.listening().await.heard();
         let registered = heard.map(Heard::registered).unwrap_or_default();
+        let account = Account {
+            webhooks: &got.webhooks,
             here: &here,
             lasting: way.url.as_deref().filter(|_| way.is_lasting),
             is_listening: heard.is_some(),
@@ -226,13 +238,16 @@ impl Doctor<'_> {
         checks.push(account.webhooks());
         checks.push(account.events());
         checks.push(account.duplicates());
-        let account = Account {
-            webhooks: &got.webhooks,
         let (urls, secrets) = tokio::join!(
-            self.urls(opened, got, &account),
-            self.secrets(got, &account)
+            self.bounded(&["urls"], async {
+                vec![self.urls(opened, got, &account).await]
+            }),
+            self.bounded(&["secrets"], async {
+                vec![self.secrets(got, &account).await]
+            }),
         );
-        checks.extend([urls, secrets]);
+        checks.extend(urls);
+        checks.extend(secrets);
         checks
     }
 
@@ -251,6 +266,7 @@ impl Doctor<'_> {
         let tried = distinct.into_iter().map(|url| {
             let web = web.clone();
             async move {
+                let (shown, url) = (shown_url(&url).into_owned(), without_user(&url));
                 if !opened.is_sandbox() && !is_public(&url) {
                     return (shown, Life::Private);
                 }
@@ -265,7 +281,6 @@ impl Doctor<'_> {
     }
 
     async fn secrets(&self, got: &Got, account: &Account<'_>) -> Check {
-                let (shown, url) = (shown_url(&url).into_owned(), without_user(&url));
         let own = &self.configured.settings.secrets;
         let heard = self.listening().await.heard();
         let mut ours = Vec::new();
@@ -289,6 +304,7 @@ impl Doctor<'_> {
             ours: (!account.here.is_empty()).then_some(ours),
             all: got.keys.shown(),
             unasked: active(&got.webhooks).count().saturating_sub(got.keys.len()),
+            unread: got.keys.unread(account.ours()),
         };
         secrets.check(&self.commands)
     }
@@ -304,7 +320,6 @@ pub(super) fn active(webhooks: &[Webhook]) -> impl Iterator<Item = &Webhook> {
         .filter(|webhook| webhook.status == WebhookStatus::Active)
 }
 
-            unread: got.keys.unread(account.ours()),
 /// Whether Cakemail can call it.
 fn is_public(url: &str) -> bool {
     let Ok(url) = url.parse::<Uri>() else {

@@ -8,13 +8,13 @@ use http::{Method, Request};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Doctor;
 use super::canary::{ID, answer_canary, judge, life, probe};
 use super::facts::Heard;
 use super::web::Web;
+use super::{Doctor, late};
 use crate::cakemail::signature::Secret;
 use crate::capture::canary::CanaryKey;
 use crate::capture::trigger::random_seed;
@@ -61,6 +61,13 @@ impl Doctor<'_> {
 
     async fn find_way(&self) -> Way {
         let (relay, knows_token) = self.relay().await;
+        // What the relay said stays, whatever becomes of the canary.
+        let given_up = Way::unknown(relay.clone(), Check::fail(ID, late()));
+        let way = timeout_at(self.until, self.way_behind(relay, knows_token)).await;
+        way.unwrap_or(given_up)
+    }
+
+    async fn way_behind(&self, relay: Check, knows_token: bool) -> Way {
         let settings = &self.configured.settings;
         let heard = self.listening().await.heard();
         let own_tunnel = settings.public_url.as_deref();
