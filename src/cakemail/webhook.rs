@@ -123,18 +123,31 @@ impl FromStr for RatePeriod {
 /// A webhook's URL as it is shown: without the password that may stand before its host, or
 /// the token in its place.
 pub fn shown_url(url: &str) -> Cow<'_, str> {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return Cow::Borrowed(url);
-    };
-    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
-    let (authority, path) = rest.split_at(end);
-    let Some((user, host)) = authority.rsplit_once('@') else {
+    let Some((before, user, after)) = with_user(url) else {
         return Cow::Borrowed(url);
     };
     let user = user
         .split_once(':')
         .map_or(String::new(), |(user, _)| format!("{user}:"));
-    Cow::Owned(format!("{scheme}://{user}…@{host}{path}"))
+    Cow::Owned(format!("{before}{user}…@{after}"))
+}
+
+/// A webhook's URL as somebody asks it who is not to log in there.
+pub fn without_user(url: &str) -> Cow<'_, str> {
+    match with_user(url) {
+        Some((before, _, after)) => Cow::Owned(format!("{before}{after}")),
+        None => Cow::Borrowed(url),
+    }
+}
+
+/// A URL with user and password: what stands before them, they, and what stands behind their
+/// `@`.
+fn with_user(url: &str) -> Option<(&str, &str, &str)> {
+    let start = url.find("://")? + "://".len();
+    let (before, rest) = url.split_at(start);
+    let end = rest.find(['/', '?', '#']).unwrap_or(rest.len());
+    let at = rest[..end].rfind('@')?;
+    Some((before, &rest[..at], &rest[at + 1..]))
 }
 
 #[expect(clippy::unnecessary_wraps, reason = "it is the field's default")]
@@ -266,14 +279,30 @@ mod tests {
 
     #[test]
     fn a_url_is_shown_without_its_password() {
-        for (url, shown) in [
-            ("https://u:pw@a.example/x@y", "https://u:…@a.example/x@y"),
-            ("https://u:p@w@a.example", "https://u:…@a.example"),
-            ("https://token@a.example?b", "https://…@a.example?b"),
-            ("https://a.example/?to=b@c", "https://a.example/?to=b@c"),
-            ("nonsense", "nonsense"),
+        for (url, shown, bare) in [
+            (
+                "https://u:pw@a.example/x@y",
+                "https://u:…@a.example/x@y",
+                "https://a.example/x@y",
+            ),
+            (
+                "https://u:p@w@a.example",
+                "https://u:…@a.example",
+                "https://a.example",
+            ),
+            (
+                "https://token@a.example?b",
+                "https://…@a.example?b",
+                "https://a.example?b",
+            ),
+            (
+                "https://a.example/?to=b@c",
+                "https://a.example/?to=b@c",
+                "https://a.example/?to=b@c",
+            ),
+            ("nonsense", "nonsense", "nonsense"),
         ] {
-            assert_eq!(shown_url(url), shown);
+            assert_eq!((&*shown_url(url), &*without_user(url)), (shown, bare));
         }
     }
 

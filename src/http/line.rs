@@ -158,7 +158,7 @@ impl Lines {
     /// that was asked.
     pub fn why(&self, to: &Uri, proxy: Option<&Uri>, error: &(dyn Error + 'static)) -> Unconnected {
         let host = to.host().unwrap_or_default();
-        let at = to.authority().map_or("", |a| a.as_str());
+        let at = named(to);
         if let Some(error) = find::<rustls::Error>(error) {
             return self.no_tls(host, error);
         }
@@ -287,7 +287,7 @@ impl Service<Uri> for Lines {
 
 /// It took too long.
 pub fn no_answer(from: &Uri, proxy: Option<&Uri>) -> Unconnected {
-    let at = from.authority().map_or("", |a| a.as_str());
+    let at = named(from);
     Unconnected::new(
         Obstacle::Network,
         format!("{at} does not answer{}", through(proxy)),
@@ -338,9 +338,9 @@ fn no_such_proxy(proxy: &Uri) -> Unconnected {
     )
 }
 
-/// Without a password: that is nobody's business.
-fn named(proxy: &Uri) -> &str {
-    let at = proxy.authority().map_or("", |a| a.as_str());
+/// Host and port, without a password: that is nobody's business.
+fn named(uri: &Uri) -> &str {
+    let at = uri.authority().map_or("", |a| a.as_str());
     at.rsplit('@').next().unwrap_or(at)
 }
 
