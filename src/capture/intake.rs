@@ -23,7 +23,9 @@ use super::rejudge;
 use super::unstoppable::Unstoppable;
 use crate::cakemail::signature::Secret;
 use crate::config::Target;
-use crate::delivery::{Cause, Delivery, Failure, FailureCode, OwnAnswer, Received, Relayed};
+use crate::delivery::{
+    Answerer, Cause, Delivery, Failure, FailureCode, OwnAnswer, Received, Relayed,
+};
 use crate::http::body::{Budget, Limits, Reservation};
 use crate::http::headers;
 use crate::store::{Recorded, Store};
@@ -213,7 +215,7 @@ impl Intake {
             &along.secrets,
         );
         match self.plan(&recorded.delivery) {
-            (Plan::Answer(status, reason), _) => self.keep(recorded, status, reason).await,
+            (Plan::Answer(status, why), _) => self.keep(recorded, status, why.text()).await,
             (Plan::Forward(targets), ack) => {
                 let reservation = Arc::new(along.reservation);
                 self.forward(recorded, along.head, targets, ack, reservation)
@@ -229,12 +231,7 @@ impl Intake {
     }
 
     /// Answers by itself, once the delivery is safe.
-    pub(super) async fn keep(
-        &self,
-        recorded: Recorded,
-        status: StatusCode,
-        reason: &'static str,
-    ) -> Said {
+    async fn keep(&self, recorded: Recorded, status: StatusCode, reason: &'static str) -> Said {
         if recorded.saved.wait().await.is_err() {
             return self.unsaved(&recorded.delivery);
         }
@@ -300,6 +297,7 @@ impl Intake {
     fn answer(&self, delivery: &Delivery, status: StatusCode, reason: &'static str) -> Said {
         self.store.record_own_answer(OwnAnswer {
             delivery: delivery.id,
+            by: Answerer::Cmhook,
             status: status.as_u16(),
             reason,
         });
@@ -310,7 +308,7 @@ impl Intake {
     }
 
     /// The journal does not have it, so the sender must not believe that it is kept.
-    pub(super) fn unsaved(&self, delivery: &Delivery) -> Said {
+    fn unsaved(&self, delivery: &Delivery) -> Said {
         self.store.count_unsaved();
         let said = self.answer(delivery, StatusCode::SERVICE_UNAVAILABLE, UNSAVED);
         Said {

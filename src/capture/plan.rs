@@ -10,9 +10,45 @@ use crate::delivery::Delivery;
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Plan {
     /// Answer this status, for this reason.
-    Answer(StatusCode, &'static str),
+    Answer(StatusCode, Why),
     /// Forward to these targets, at least one.
     Forward(Vec<Target>),
+}
+
+/// Why no app is asked.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Why {
+    Rejected,
+    Paused,
+    Status,
+    OtherEvent,
+    NoTarget,
+}
+
+impl Why {
+    /// For the sender, who is answered now.
+    pub(super) const fn text(self) -> &'static str {
+        match self {
+            Self::Rejected => {
+                "kept, rejected because its signature does not verify (--reject-invalid)"
+            }
+            Self::Status => "kept, answered by --status",
+            Self::Paused | Self::OtherEvent | Self::NoTarget => self.of_what_waited(),
+        }
+    }
+
+    /// Of one that waited at the relay, which has answered its sender then.
+    pub(super) const fn of_what_waited(self) -> &'static str {
+        match self {
+            Self::Rejected => {
+                "kept, not forwarded: its signature does not verify (--reject-invalid)"
+            }
+            Self::Paused => "kept, not forwarded while forwarding is paused",
+            Self::Status => "kept, not forwarded (--status)",
+            Self::OtherEvent => "kept, not forwarded: its event is not in --events",
+            Self::NoTarget => "kept, there is no target",
+        }
+    }
 }
 
 impl Plan {
@@ -22,31 +58,22 @@ impl Plan {
         let event = delivery.request.event.as_deref();
         let matches = |pattern: &EventPattern| event.is_some_and(|event| pattern.matches(event));
         if policy.reject_invalid && !delivery.request.verdict.is_valid() {
-            return Self::Answer(
-                StatusCode::UNAUTHORIZED,
-                "kept, rejected because its signature does not verify (--reject-invalid)",
-            );
+            return Self::Answer(StatusCode::UNAUTHORIZED, Why::Rejected);
         }
         if paused {
-            return Self::Answer(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "kept, not forwarded while forwarding is paused",
-            );
+            return Self::Answer(StatusCode::SERVICE_UNAVAILABLE, Why::Paused);
         }
         if let Some(status) = policy.status {
-            return Self::Answer(status, "kept, answered by --status");
+            return Self::Answer(status, Why::Status);
         }
         if let Some((_, target)) = policy.routes.iter().find(|(pattern, _)| matches(pattern)) {
             return Self::Forward(vec![target.clone()]);
         }
         if !policy.events.is_empty() && !policy.events.iter().any(matches) {
-            return Self::Answer(
-                StatusCode::OK,
-                "kept, not forwarded: its event is not in --events",
-            );
+            return Self::Answer(StatusCode::OK, Why::OtherEvent);
         }
         if policy.forward.is_empty() {
-            return Self::Answer(StatusCode::OK, "kept, there is no target");
+            return Self::Answer(StatusCode::OK, Why::NoTarget);
         }
         Self::Forward(policy.forward.clone())
     }

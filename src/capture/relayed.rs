@@ -13,16 +13,19 @@ use super::answer::{AnswerBody, own};
 use super::backlog::{Job, Turn};
 use super::intake::{Along, Intake, Said, UNSAVED};
 use super::peer::Peer;
-use super::plan::Plan;
+use super::plan::{Plan, Why};
 use super::receive::NO_ROOM;
 use super::rejudge;
-use crate::delivery::{Received, Relayed};
+use crate::delivery::{Answerer, Delivery, OwnAnswer, Received, Relayed};
 use crate::http::headers;
 use crate::link::names::{KEPT, PREFIX};
 use crate::store::Recorded;
 
 /// Said of what waited at the relay, once it is in the store.
 const IN_ITS_TURN: &str = "kept; it waited at the relay, and the app gets it in its turn";
+
+/// Said of what waited at the relay where the journal fails.
+const WAITS_ON: &str = "the store cannot be written: it waits at the relay and comes again";
 
 impl Intake {
     /// Takes a request that a relay has handed on through the whole pipeline.
@@ -96,15 +99,15 @@ impl Intake {
                 kept: false,
             };
         };
-        let recorded = match self.store.record_once(received) {
-            Ok(recorded) => recorded,
+        let (recorded, is_new) = match self.store.record_once(received) {
+            Ok(recorded) => (recorded, true),
             Err(id) => {
                 self.store.record_repeat(id);
                 let Some(recorded) = self.store.take_up(id) else {
                     drop(now);
                     return self.known(id).await;
                 };
-                recorded
+                (recorded, false)
             }
         };
         rejudge::if_outdated(
@@ -115,10 +118,9 @@ impl Intake {
         );
         let targets = match self.plan(&recorded.delivery).0 {
             Plan::Forward(targets) => targets,
-            // Whatever the policy would have told its sender: the relay is told that it is kept.
-            Plan::Answer(_, reason) => {
+            Plan::Answer(_, why) => {
                 drop(now);
-                return self.keep(recorded, StatusCode::OK, reason).await;
+                return self.keep_for_good(recorded, why, is_new).await;
             }
         };
         let seat = self.backlog.seat();
@@ -129,7 +131,7 @@ impl Intake {
             hold,
         } = recorded;
         if saved.wait().await.is_err() {
-            return self.unsaved(&delivery);
+            return self.not_yet(&delivery, is_new);
         }
         seat.fill(Job {
             delivery,
@@ -143,6 +145,41 @@ impl Intake {
             answer: own(StatusCode::OK, IN_ITS_TURN),
             kept: true,
         }
+    }
+
+    /// One that waited and goes to no app. Whatever the policy would have told its sender: the
+    /// relay is told that it is kept, and has told the sender that it waits.
+    async fn keep_for_good(&self, recorded: Recorded, why: Why, is_new: bool) -> Said {
+        if recorded.saved.wait().await.is_err() {
+            return self.not_yet(&recorded.delivery, is_new);
+        }
+        let reason = why.of_what_waited();
+        self.answered_by_relay(&recorded.delivery, reason);
+        Said {
+            answer: own(StatusCode::OK, reason),
+            kept: true,
+        }
+    }
+
+    /// The journal does not have one that waited, so that it waits on. It comes again until
+    /// the journal has it, of which people are told once.
+    fn not_yet(&self, delivery: &Delivery, is_new: bool) -> Said {
+        if is_new {
+            self.answered_by_relay(delivery, WAITS_ON);
+        }
+        Said {
+            answer: own(StatusCode::SERVICE_UNAVAILABLE, UNSAVED),
+            kept: false,
+        }
+    }
+
+    fn answered_by_relay(&self, delivery: &Delivery, reason: &'static str) {
+        self.store.record_own_answer(OwnAnswer {
+            delivery: delivery.id,
+            by: Answerer::Relay,
+            status: StatusCode::ACCEPTED.as_u16(),
+            reason,
+        });
     }
 
     /// The answer to what came before, once it is certain that the journal has it.

@@ -1,10 +1,17 @@
 //! The signals that ask for a stop.
 
+use std::time::{Duration, Instant};
+
 #[cfg(unix)]
 use crate::tui;
 
+/// Equal signals within this time are one: `timeout` sends its child one, and then one to all
+/// of its group, and nobody who is in a hurry is that quick.
+const ONE: Duration = Duration::from_millis(200);
+
 /// SIGINT, SIGTERM, SIGHUP, and SIGQUIT while there is a screen; Ctrl-C elsewhere.
 pub(super) struct Signals {
+    last: Last,
     #[cfg(unix)]
     quit: Option<tokio::signal::unix::Signal>,
     #[cfg(unix)]
@@ -22,6 +29,7 @@ impl Signals {
             // Read before the handlers below are there.
             let ignore_hangup = ignores_hangup();
             Ok(Self {
+                last: Last::default(),
                 quit: None,
                 streams: [
                     signal(SignalKind::interrupt())?,
@@ -32,7 +40,9 @@ impl Signals {
             })
         }
         #[cfg(not(unix))]
-        Ok(Self {})
+        Ok(Self {
+            last: Last::default(),
+        })
     }
 
     /// SIGQUIT asks for a stop too from now on. Without a screen it ends the process at once,
@@ -67,21 +77,52 @@ impl Signals {
                         None => std::future::pending().await,
                     }
                 };
-                let is_key = tokio::select! {
-                    _ = interrupt.recv() => true,
-                    _ = terminate.recv() => false,
-                    _ = hangup.recv(), if !self.ignore_hangup => false,
-                    _ = quit => true,
+                let (which, is_key) = tokio::select! {
+                    _ = interrupt.recv() => (Which::Interrupt, true),
+                    _ = terminate.recv() => (Which::Terminate, false),
+                    _ = hangup.recv(), if !self.ignore_hangup => (Which::Hangup, false),
+                    _ = quit => (Which::Quit, true),
                 };
                 // The system tells all that run in the terminal of Ctrl-C, and an editor that
                 // the screen has opened is the one that is meant.
-                if !(is_key && tui::is_lent()) {
+                let is_for_another = is_key && tui::is_lent();
+                if !is_for_another && self.last.is_another(which, Instant::now()) {
                     return;
                 }
             }
         }
         #[cfg(not(unix))]
-        let _ = tokio::signal::ctrl_c().await;
+        loop {
+            let _ = tokio::signal::ctrl_c().await;
+            if self.last.is_another(Which::Interrupt, Instant::now()) {
+                return;
+            }
+        }
+    }
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(not(unix), allow(dead_code, reason = "there is Ctrl-C only"))]
+enum Which {
+    Interrupt,
+    Terminate,
+    Hangup,
+    Quit,
+}
+
+/// The last signal that counted.
+#[derive(Debug, Default)]
+struct Last(Option<(Which, Instant)>);
+
+impl Last {
+    /// Whether this one counts.
+    fn is_another(&mut self, which: Which, now: Instant) -> bool {
+        let is_same = |(last, at): (Which, Instant)| last == which && now.duration_since(at) < ONE;
+        let is_another = !self.0.is_some_and(is_same);
+        if is_another {
+            self.0 = Some((which, now));
+        }
+        is_another
     }
 }
 
@@ -93,4 +134,21 @@ fn ignores_hangup() -> bool {
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
         .is_some_and(|mask| mask & 1 == 1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_signals_within_a_moment_are_one() {
+        let (mut last, start) = (Last::default(), Instant::now());
+        let mut counts = |which, ms| last.is_another(which, start + Duration::from_millis(ms));
+        assert!(counts(Which::Terminate, 0));
+        assert!(!counts(Which::Terminate, 1));
+        assert!(!counts(Which::Terminate, 199));
+        assert!(counts(Which::Interrupt, 199), "another one");
+        assert!(counts(Which::Terminate, 200));
+        assert!(counts(Which::Terminate, 400));
+    }
 }

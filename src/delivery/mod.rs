@@ -18,7 +18,7 @@ pub mod words;
 pub use attempt::{Answer, Attempt, Cause, Failure, FailureCode, Outcome};
 pub use headers::{Headers, value_text};
 pub use kept::Kept;
-pub use notice::{Counts, Notice, OwnAnswer, Refusal, RefusalCode, Warning};
+pub use notice::{Answerer, Counts, Notice, OwnAnswer, Refusal, RefusalCode, Warning};
 pub use registration::Registration;
 pub use relayed::Relayed;
 pub use text::{escape_for_terminal, escape_json_for_terminal, is_unsafe_on_terminal};

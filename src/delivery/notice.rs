@@ -67,15 +67,36 @@ impl Notice {
     }
 }
 
-/// An answer that cmhook gave by itself.
+/// An answer that no app gave.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct OwnAnswer {
     /// The delivery's id.
     pub delivery: u64,
+    /// Who told the sender.
+    pub by: Answerer,
     /// The status that the sender got.
     pub status: u16,
     /// Why no app was asked, without a final period.
     pub reason: &'static str,
+}
+
+/// Who answers in an app's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Answerer {
+    /// This listener.
+    Cmhook,
+    /// The relay, where the delivery waited: its sender has long been told so.
+    Relay,
+}
+
+impl Answerer {
+    /// The word for it in JSON.
+    pub const fn name(self) -> &'static str {
+        match self {
+            Self::Cmhook => "cmhook",
+            Self::Relay => "relay",
+        }
+    }
 }
 
 /// A request that never became a delivery.

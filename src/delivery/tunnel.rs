@@ -31,7 +31,7 @@ pub enum Phase {
     },
     /// It is broken, and is tried again.
     Reconnecting {
-        /// How many tries have failed since it was online last.
+        /// How many tries have failed since it was online last; 0 where none has been made.
         attempt: u32,
         /// When it is tried next; `None` while it is being tried.
         next_at: Option<Timestamp>,
@@ -54,12 +54,15 @@ pub enum Phase {
 }
 
 impl Tunnel {
-    /// Whether this says more than another round-trip time.
+    /// Whether this says more than another round-trip time, or that the next try has begun.
     pub fn is_news_after(&self, before: Option<&Self>) -> bool {
+        let tries = matches!(self.phase, Phase::Reconnecting { next_at: None, .. });
         let told = |one: &Self| {
             let mut one = one.clone();
-            if let Phase::Online { round_trip, .. } = &mut one.phase {
-                *round_trip = None;
+            match &mut one.phase {
+                Phase::Online { round_trip, .. } => *round_trip = None,
+                Phase::Reconnecting { next_at, .. } if tries => *next_at = None,
+                _ => {}
             }
             one
         };
@@ -136,5 +139,26 @@ mod tests {
         moved.phase = Phase::Connecting;
         assert!(moved.is_news_after(Some(&later)));
         assert_eq!(moved.open_url(), None);
+    }
+
+    #[test]
+    fn a_failed_try_is_news_and_the_next_one_is_not_until_it_has_failed() {
+        let lost = |attempt, next_at| Tunnel {
+            relay: "https://hooks.example.com".into(),
+            public_url: None,
+            phase: Phase::Reconnecting {
+                attempt,
+                next_at,
+                reason: "no route".into(),
+                hint: String::new(),
+            },
+            since: Timestamp::UNIX_EPOCH,
+        };
+        let waits = lost(1, Some(Timestamp::UNIX_EPOCH));
+        let tries = lost(1, None);
+        assert!(!tries.is_news_after(Some(&waits)));
+        assert!(lost(2, Some(Timestamp::UNIX_EPOCH)).is_news_after(Some(&tries)));
+        assert!(lost(1, Some(Timestamp::UNIX_EPOCH)).is_news_after(Some(&tries)));
+        assert!(lost(2, None).is_news_after(Some(&waits)));
     }
 }

@@ -15,8 +15,8 @@ use jiff::tz::TimeZone;
 use crate::cakemail::diagnosis::{self, AppRefusal, Keys};
 use crate::delivery::words::{self, took};
 use crate::delivery::{
-    Answer, Attempt, Counts, Delivery, Outcome, OwnAnswer, Phase, Refusal, Registration, Tunnel,
-    Verdict, Warning, escape_for_terminal,
+    Answer, Answerer, Attempt, Counts, Delivery, Outcome, OwnAnswer, Phase, Refusal, Registration,
+    Tunnel, Verdict, Warning, escape_for_terminal,
 };
 
 pub(super) const GREEN: Style = AnsiColor::Green.on_default();
@@ -167,14 +167,18 @@ impl Human {
         Ok(())
     }
 
-    /// `<-- 401 cmhook  #42  kept, rejected because …`
+    /// `<-- 401 by cmhook  #42  kept, rejected because …`
     pub(super) fn own_answer(&self, out: &mut impl Write, answer: &OwnAnswer) -> io::Result<()> {
         let style = if answer.status < 400 { DIM } else { RED };
         writeln!(
             out,
-            "{}  <-- {} by cmhook  {}  {}",
+            "{}  <-- {} by {}  {}  {}",
             self.time(Timestamp::now()),
             self.paint(style, &answer.status.to_string()),
+            match answer.by {
+                Answerer::Cmhook => "cmhook",
+                Answerer::Relay => "the relay",
+            },
             self.paint(DIM, &format!("#{}", answer.delivery)),
             answer.reason,
         )

@@ -7,7 +7,7 @@ use jiff::{SignedDuration, Timestamp};
 use super::Style;
 use super::human::Human;
 use super::writer::Writer;
-use crate::delivery::{Notice, Phase, Tunnel};
+use crate::delivery::{Answerer, Notice, OwnAnswer, Phase, Tunnel};
 use crate::store::Store;
 
 /// What is written of these, one after the other.
@@ -114,5 +114,31 @@ fn programs_are_told_each_change_but_the_round_trip() {
             "online",
             "refused"
         ]
+    );
+}
+
+#[test]
+fn people_read_who_answered() {
+    let mut out = Vec::new();
+    for (by, status) in [(Answerer::Cmhook, 401), (Answerer::Relay, 202)] {
+        let answer = OwnAnswer {
+            delivery: 42,
+            by,
+            status,
+            reason: "kept, there is no target",
+        };
+        Human::new(false, false)
+            .own_answer(&mut out, &answer)
+            .unwrap();
+    }
+    let text = String::from_utf8(out).unwrap();
+    let lines: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.split_once("<-- "))
+        .collect();
+    assert_eq!(lines[0].1, "401 by cmhook  #42  kept, there is no target");
+    assert_eq!(
+        lines[1].1,
+        "202 by the relay  #42  kept, there is no target"
     );
 }

@@ -40,7 +40,7 @@ pub(super) enum Msg {
     Gone(Arc<[u64]>),
     /// Those before this one are kept no longer.
     Evicted(u64),
-    /// cmhook answered a delivery by itself.
+    /// No app was asked for the answer to a delivery.
     Answered(Arc<OwnAnswer>),
     /// A request was turned away.
     Refused(Arc<Refusal>),

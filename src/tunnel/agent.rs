@@ -11,7 +11,7 @@ use jiff::Timestamp;
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::backoff::{self, Lost, STABLE, chance};
+use super::backoff::{Lost, Tries};
 use super::connect::{Asking, Connected, Connector};
 use super::failure::{self, Failure};
 use super::serve::{Delivered, serve};
@@ -50,7 +50,10 @@ where
             () = stop.cancelled() => return Ok(()),
         };
         let failure = match connected {
-            Err(failure) => failure,
+            Err(failure) => {
+                state.tries.fail();
+                failure
+            }
             Ok(connected) => {
                 let ended = online(&mut state, connected, handle.clone(), &stop).await;
                 match ended {
@@ -98,9 +101,7 @@ where
             result = serving.as_mut() => break result,
         }
     };
-    if since.elapsed() >= STABLE {
-        state.attempt = 0;
-    }
+    state.tries.lose(since.elapsed());
     if stop.is_cancelled() {
         return None;
     }
@@ -168,7 +169,7 @@ fn why(pulse: &Pulse, slept: bool, error: Option<hyper::Error>) -> Failure {
 struct State<T> {
     tell: T,
     tunnel: Tunnel,
-    attempt: u32,
+    tries: Tries,
 }
 
 impl<T: Fn(Tunnel)> State<T> {
@@ -181,7 +182,7 @@ impl<T: Fn(Tunnel)> State<T> {
                 phase: Phase::Connecting,
                 since: now(),
             },
-            attempt: 0,
+            tries: Tries::default(),
         }
     }
 
@@ -194,6 +195,7 @@ impl<T: Fn(Tunnel)> State<T> {
     }
 
     fn online(&mut self, public_url: String, waiting: u64) {
+        self.tries.succeed();
         self.tunnel.public_url = Some(public_url);
         self.say(Phase::Online {
             round_trip: None,
@@ -220,14 +222,14 @@ impl<T: Fn(Tunnel)> State<T> {
                 hint,
                 after,
             } => {
-                // Whoever was never there does not come back at the same time as all others.
+                // Whoever was never there does not come back at the same time as all others,
+                // and its name may be misspelt.
                 let why = match why {
-                    Lost::Relay if self.tunnel.public_url.is_none() => Lost::Absent,
+                    Lost::Relay | Lost::Network if self.tunnel.public_url.is_none() => Lost::Absent,
                     why => why,
                 };
-                let delay = backoff::delay(why, self.attempt, chance()) + after.unwrap_or_default();
-                self.attempt += 1;
-                let attempt = self.attempt;
+                let delay = self.tries.wait(why) + after.unwrap_or_default();
+                let attempt = self.tries.failed;
                 let phase = |next_at| Phase::Reconnecting {
                     attempt,
                     next_at,
@@ -238,8 +240,7 @@ impl<T: Fn(Tunnel)> State<T> {
                 (delay, Some(phase(None)))
             }
             Failure::Refused(refused) => {
-                let delay = backoff::delay(Lost::Refused, self.attempt, chance());
-                self.attempt += 1;
+                let delay = self.tries.wait(Lost::Refused);
                 let phase = |next_at| Phase::Refused {
                     code: refused.code.clone(),
                     reason: refused.reason.clone(),

@@ -28,12 +28,47 @@ const ABSENT: Duration = Duration::from_secs(1);
 const REFUSED: Duration = Duration::from_secs(35);
 const REFUSED_SPREAD: Duration = Duration::from_secs(25);
 
-/// How long a connection must have lasted for the next loss of it to count as the first.
-pub(super) const STABLE: Duration = Duration::from_secs(10);
+/// How long a connection must have lasted for the waits after it to begin anew.
+const STABLE: Duration = Duration::from_secs(10);
+
+/// How often it was tried.
+#[derive(Debug, Default)]
+pub(super) struct Tries {
+    /// In vain since it was online, as people count.
+    pub(super) failed: u32,
+    // Waits in a row, which grow: a connection that breaks at once does not end the row.
+    waits: u32,
+}
+
+impl Tries {
+    /// One was in vain.
+    pub(super) const fn fail(&mut self) {
+        self.failed = self.failed.saturating_add(1);
+    }
+
+    /// One was not.
+    pub(super) const fn succeed(&mut self) {
+        self.failed = 0;
+    }
+
+    /// The connection is lost after so long.
+    pub(super) fn lose(&mut self, lasted: Duration) {
+        if lasted >= STABLE {
+            self.waits = 0;
+        }
+    }
+
+    /// How long to wait before the next one.
+    pub(super) fn wait(&mut self, lost: Lost) -> Duration {
+        let delay = delay(lost, self.waits, chance());
+        self.waits = self.waits.saturating_add(1);
+        delay
+    }
+}
 
 /// The time before try `attempt`, which counts from 0; `chance` is a random number from 0
 /// to 1.
-pub(super) fn delay(lost: Lost, attempt: u32, chance: f64) -> Duration {
+fn delay(lost: Lost, attempt: u32, chance: f64) -> Duration {
     let (least, spread) = match lost {
         Lost::Relay => (Duration::ZERO, SPREAD),
         Lost::Network => {
@@ -50,7 +85,7 @@ pub(super) fn delay(lost: Lost, attempt: u32, chance: f64) -> Duration {
 }
 
 /// A random number from 0 to 1.
-pub(super) fn chance() -> f64 {
+fn chance() -> f64 {
     // Without random numbers all agents would come at once, half way.
     let number = getrandom::u32().unwrap_or(u32::MAX / 2);
     f64::from(number) / f64::from(u32::MAX)
@@ -70,6 +105,25 @@ mod tests {
             let refused = delay(Lost::Refused, attempt, chance);
             prop_assert!(refused >= Duration::from_secs(30));
         }
+    }
+
+    #[test]
+    fn a_short_connection_ends_the_count_of_failures_and_not_the_row_of_waits() {
+        let mut tries = Tries::default();
+        let wait = |tries: &mut Tries| {
+            tries.fail();
+            tries.wait(Lost::Network);
+        };
+        wait(&mut tries);
+        wait(&mut tries);
+        assert_eq!((tries.failed, tries.waits), (2, 2));
+        tries.succeed();
+        tries.lose(Duration::from_secs(9));
+        assert_eq!((tries.failed, tries.waits), (0, 2));
+        wait(&mut tries);
+        tries.succeed();
+        tries.lose(STABLE);
+        assert_eq!((tries.failed, tries.waits), (0, 0));
     }
 
     #[test]

@@ -14,10 +14,12 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
+use super::advice::Asked;
 use super::failure::{Answer, Failure, Refused};
 use super::holder::holder;
+use super::scheme;
 use crate::config::Claim;
-use crate::http::line::{self, Lines, Whom, no_answer};
+use crate::http::line::{self, Lines, Obstacle, Unconnected, Whom, no_answer};
 use crate::link::{self, names};
 
 const ANSWERS_WITHIN: Duration = Duration::from_secs(10);
@@ -77,7 +79,7 @@ impl Connector {
 
     /// Asks for the tunnel.
     pub(super) async fn connect(&self) -> Result<Connected, Failure> {
-        let line = TokioIo::new(self.lines.open(self.relay()).await?);
+        let line = TokioIo::new(self.line().await?);
         let request = self.request().ok_or_else(unsendable)?;
         let asked = client_async_with_config(request, line, Some(link::config()));
         match timeout(ANSWERS_WITHIN, asked).await {
@@ -97,10 +99,30 @@ impl Connector {
                     waiting: waiting.unwrap_or(0),
                 })
             }
-            Ok(Err(Error::Http(response))) => Err(self.said_no(&response)),
-            Ok(Err(error)) => Err(self.lines.why(self.relay(), None, &error).into()),
+            Ok(Err(Error::Http(response))) => Err(self.said_no(&response).await),
+            Ok(Err(error)) => Err(self.broke(&error).await),
             Err(_) => Err(no_answer(self.relay(), None).into()),
         }
+    }
+
+    async fn line(&self) -> Result<line::Line, Failure> {
+        match self.lines.open(self.relay()).await {
+            Ok(line) => Ok(line),
+            // Whoever takes no connection speaks nothing else either.
+            Err(why) if why.obstacle != Obstacle::Tls => Err(why.into()),
+            Err(why) => Err(self.unintelligible(why).await),
+        }
+    }
+
+    /// What it means that a line broke before an answer came.
+    async fn broke(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Failure {
+        let why = self.lines.why(self.relay(), None, error);
+        self.unintelligible(why).await
+    }
+
+    async fn unintelligible(&self, why: Unconnected) -> Failure {
+        // It is rare, and every connection would carry its room.
+        Box::pin(scheme::failure(&self.lines, self.relay(), why)).await
     }
 
     fn request(&self) -> Option<Request<()>> {
@@ -143,10 +165,18 @@ impl Connector {
         request.body(()).ok()
     }
 
-    fn said_no(&self, response: &Response<Option<Vec<u8>>>) -> Failure {
+    async fn said_no(&self, response: &Response<Option<Vec<u8>>>) -> Failure {
         let headers = response.headers();
         let retry_after = text(headers, &header::RETRY_AFTER).and_then(|text| text.parse().ok());
         let code = text(headers, &names::REASON);
+        // So some servers answer what comes without TLS where it should not.
+        if code.is_none()
+            && response.status() == StatusCode::BAD_REQUEST
+            && self.relay().scheme_str() == Some("http")
+            && let Some(failure) = Box::pin(scheme::no_http(&self.lines, self.relay())).await
+        {
+            return failure;
+        }
         let body = response.body().as_deref().unwrap_or_default();
         let said = String::from_utf8_lossy(body);
         let said = said.trim().trim_start_matches("cmhook relay: ");
@@ -157,7 +187,10 @@ impl Connector {
             speaks: text(headers, &names::VERSION),
             retry_after: retry_after.map(Duration::from_secs),
         };
-        answer.failure(self.relay())
+        answer.failure(Asked {
+            relay: self.relay(),
+            has_token: self.asking.token.is_some(),
+        })
     }
 }
 
@@ -193,7 +226,7 @@ pub async fn ask(asking: Asking) -> Result<About, Refused> {
 
 impl Connector {
     async fn ask(&self) -> Result<About, Failure> {
-        let line = TokioIo::new(self.lines.open(self.relay()).await?);
+        let line = TokioIo::new(self.line().await?);
         let mut request = self.request().ok_or_else(unsendable)?;
         for name in [
             header::CONNECTION,
@@ -217,7 +250,7 @@ impl Connector {
         };
         let (parts, body) = match timeout(ANSWERS_WITHIN, asking).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(self.lines.why(self.relay(), None, &error).into()),
+            Ok(Err(error)) => return Err(self.broke(&error).await),
             Err(_) => return Err(no_answer(self.relay(), None).into()),
         };
         let body = body.unwrap_or_default();
@@ -227,7 +260,8 @@ impl Connector {
         {
             return Ok(about);
         }
-        Err(self.said_no(&Response::from_parts(parts, Some(body.to_vec()))))
+        let answer = Response::from_parts(parts, Some(body.to_vec()));
+        Err(self.said_no(&answer).await)
     }
 }
 

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use http::{StatusCode, Uri};
 
+use super::advice::{Advice, Asked, advice};
 use super::backoff::Lost;
 use crate::http::line::{Obstacle, Unconnected};
 use crate::link::{Farewell, names};
@@ -101,38 +102,25 @@ pub(super) struct Answer<'a> {
 }
 
 impl Answer<'_> {
-    pub(super) fn failure(&self, relay: &Uri) -> Failure {
-        let said = |otherwise: &str| self.said.clone().unwrap_or_else(|| otherwise.to_owned());
+    pub(super) fn failure(&self, asked: Asked<'_>) -> Failure {
         let Some(code) = self.code else {
-            return self.not_a_relay(relay);
+            return self.not_a_relay(asked.relay);
         };
-        let (reason, hint) = match code {
-            "no_token" => (
-                said("the relay wants a token"),
-                "set CMHOOK_RELAY_TOKEN, or run `cmhook relay login URL`",
-            ),
-            "bad_token" => (
-                said("the relay does not know this token; it may have been revoked"),
-                "ask whoever runs the relay for a new one (`cmhook relay token create`)",
-            ),
-            "no_such_name" => (
-                said("this token has no such name"),
-                "leave `--name` out for the token's own, or have the name reserved for it (`cmhook relay name reserve`)",
-            ),
-            "held" => (
-                said("another agent has this name"),
-                "stop it, take the name over with `--takeover`, or have both receive with `--share`",
-            ),
-            "protocol" => (self.protocol(), "use the same release at both ends"),
-            "draining" | "busy" => {
-                return Failure::Lost {
-                    why: Lost::Relay,
-                    reason: said("the relay takes no agents right now"),
-                    hint: String::new(),
-                    after: self.retry_after,
-                };
-            }
-            _ => (said("the relay said no"), ""),
+        if matches!(code, "draining" | "busy") {
+            let said = self.said.clone();
+            return Failure::Lost {
+                why: Lost::Relay,
+                reason: said.unwrap_or_else(|| "the relay takes no agents right now".into()),
+                hint: String::new(),
+                after: self.retry_after,
+            };
+        }
+        let said = self.said.as_deref().unwrap_or_default();
+        let Advice { reason, hint } = advice(code, said, asked);
+        let reason = match code {
+            "protocol" => self.protocol(),
+            _ if reason.is_none() && said.is_empty() => format!("the relay says {code}"),
+            _ => reason.unwrap_or_else(|| said.to_owned()),
         };
         Failure::refused(code, reason, hint)
     }

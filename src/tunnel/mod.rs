@@ -4,11 +4,13 @@
 //! connection is lost. What a delivery is and what becomes of it is not its matter: it is
 //! handed a function that answers requests.
 
+mod advice;
 mod agent;
 mod backoff;
 mod connect;
 mod failure;
 mod holder;
+mod scheme;
 mod serve;
 
 pub use agent::run;

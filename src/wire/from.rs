@@ -152,6 +152,7 @@ impl<'a> From<&'a OwnAnswer> for Object<'a> {
     fn from(answer: &'a OwnAnswer) -> Self {
         Self::Answer(AnswerObject {
             delivery: answer.delivery,
+            by: answer.by.name(),
             status: answer.status,
             reason: answer.reason,
         })

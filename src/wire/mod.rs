@@ -57,7 +57,7 @@ pub enum Object<'a> {
     Kept(KeptObject<'a>),
     /// A forward ended.
     Attempt(AttemptObject<'a>),
-    /// cmhook answered by itself.
+    /// No app was asked for an answer.
     Answer(AnswerObject<'a>),
     /// A request did not become a delivery.
     Refused(RefusedObject<'a>),
@@ -308,6 +308,7 @@ pub struct FailureObject<'a> {
 #[derive(Debug, Serialize)]
 pub struct AnswerObject<'a> {
     delivery: u64,
+    by: &'static str,
     status: u16,
     reason: &'a str,
 }

@@ -83,6 +83,10 @@ fn a_second_signal_stops_it_at_once() {
         while std::net::TcpStream::connect(listener.address()).is_ok() {
             assert!(Instant::now() < deadline, "it goes on");
         }
+        // Whoever sends the same within a moment means the same.
+        if second == "TERM" {
+            std::thread::sleep(Duration::from_millis(250));
+        }
         listener.process.signal(second);
         let status = listener.process.wait();
         let took = begin.elapsed();
@@ -99,6 +103,23 @@ fn a_second_signal_stops_it_at_once() {
         // Nobody was told that it is done, and yet all of it is there.
         Journal::read(&store_in(home.path())).holds(1..=IN_FLIGHT);
     }
+}
+
+/// As `timeout` does it: to its child, and then to the group, in which its child is.
+#[test]
+fn the_same_signal_twice_within_a_moment_is_no_hurry() {
+    let app = half_hanging();
+    let mut listener = Listener::start(&["--ephemeral", &app.target()]);
+    let mut sender = Connection::open(listener.address());
+    sender.send(wire(1));
+    app.next();
+    let twice = format!("kill -TERM {0} && kill -TERM {0}", listener.process.id());
+    let sent = std::process::Command::new("sh")
+        .args(["-c", &twice])
+        .status();
+    assert!(sent.expect("sh starts").success(), "it was gone already");
+    assert_eq!(listener.process.wait().code(), Some(0));
+    assert_eq!(sender.answer().status(), 200);
 }
 
 #[test]

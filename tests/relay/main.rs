@@ -23,4 +23,5 @@ mod names;
 mod round;
 mod scene;
 mod smuggling;
+mod told;
 mod versions;

@@ -75,6 +75,43 @@ fn a_certificate_that_is_no_good_is_refused_and_why() {
     }
 }
 
+/// The other one of http and https, and what is to be written.
+#[test]
+fn a_wrong_scheme_is_refused_and_the_right_one_named() {
+    let home = Rc::new(home());
+    self_signed(home.path(), &host("127.0.0.1"));
+    let (tls, clear) = (serving(&home), Relay::open(&[]));
+    for (relay, url, is, write) in [
+        (&tls, tls.address().to_string(), "speaks TLS", "https"),
+        (
+            &tls,
+            format!("http://{}", tls.address()),
+            "speaks TLS",
+            "https",
+        ),
+        (
+            &clear,
+            format!("https://{}", clear.address()),
+            "speaks plain HTTP, and no TLS",
+            "http",
+        ),
+    ] {
+        let at = relay.address();
+        let listen = refused(
+            crate::support::listener::home().path(),
+            &["--ephemeral", "--relay", &url],
+        );
+        assert_eq!(listen.code, Some(1), "{listen:?}");
+        assert_eq!(listen.error["code"], "tls", "{listen:?}");
+        assert_eq!(listen.error["message"], format!("{at} {is}"), "{listen:?}");
+        assert_eq!(
+            listen.error["hint"],
+            format!("write {write}://{at}"),
+            "{listen:?}"
+        );
+    }
+}
+
 /// As `openssl req -x509` makes them, too, which say of themselves that they are an
 /// authority's.
 #[test]

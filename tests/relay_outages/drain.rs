@@ -101,7 +101,7 @@ fn what_is_under_way_is_finished_and_agents_are_told() {
 fn a_second_signal_ends_it_at_once() {
     let (mut scene, sender) = stopping();
     let begun = Instant::now();
-    scene.relay.process.signal("TERM");
+    scene.relay.process.signal("INT");
     assert_eq!(scene.relay.process.wait().code(), Some(1));
     assert!(begun.elapsed().as_secs() < 2, "{:?}", begun.elapsed());
     drop(sender);

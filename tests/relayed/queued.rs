@@ -98,6 +98,7 @@ fn one_is_acknowledged_when_it_is_in_the_file_and_not_before() {
         let got = agent.hand_on(queued("late", "{}")).await;
         assert!(got.is_kept(), "{got:?}");
         assert_eq!(ids(&agent.on_disk()).len(), 41);
+        assert_eq!(agent.store().counts().unsaved, 0, "it waited on");
         gate.add_permits(100);
         agent.settle().await;
         assert_eq!(agent.store().get(41).unwrap().attempts.len(), 1);

@@ -42,7 +42,7 @@ pub(in crate::tui) enum Ending {
     Answered(u16),
     /// The app gave no answer.
     Failed(FailureCode),
-    /// cmhook answered by itself; no app was asked.
+    /// cmhook answered by itself, or the relay has; no app was asked.
     Own(u16),
 }
 
@@ -103,7 +103,7 @@ impl Row {
         }
     }
 
-    /// Takes note of an answer that cmhook gave by itself.
+    /// Takes note of an answer that no app gave.
     pub(super) const fn answer(&mut self, answer: &OwnAnswer) {
         if self.ending.is_open() {
             self.ending = Ending::Own(answer.status);

@@ -157,11 +157,12 @@ fn nothing_comes_of_what_was_there_before_the_start() {
 
 #[test]
 fn failures_are_found_both_ways() {
-    use crate::delivery::OwnAnswer;
+    use crate::delivery::{Answerer, OwnAnswer};
     let mut list = list(1..=6, 10);
     for delivery in [2, 5] {
         list.answer(&OwnAnswer {
             delivery,
+            by: Answerer::Cmhook,
             status: 503,
             reason: "",
         });

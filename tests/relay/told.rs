@@ -1,0 +1,28 @@
+//! What a listener says of what comes to it through a relay.
+
+use crate::support::relay::Relay;
+
+#[test]
+fn what_waited_and_goes_to_no_app_was_answered_by_the_relay() {
+    let relay = Relay::start(&[]);
+    let token = relay.token("ada", &["shop"]);
+    for (args, reason) in [
+        (&["--status", "418"][..], "kept, not forwarded (--status)"),
+        (
+            &["--reject-invalid", "--secret", "of-the-webhook"],
+            "kept, not forwarded: its signature does not verify (--reject-invalid)",
+        ),
+    ] {
+        assert_eq!(relay.ask("POST /t/shop/", "", b"{}").status(), 202);
+        let mut agent = relay.agent(Some(&token), args);
+        let waited = agent.next("answer");
+        assert_eq!(waited["by"], "relay", "{waited}");
+        assert_eq!(waited["status"], 202, "{waited}");
+        assert_eq!(waited["reason"], reason, "{waited}");
+        let answer = relay.ask("POST /t/shop/", "", b"{}");
+        let live = agent.next("answer");
+        assert_eq!(live["by"], "cmhook", "{live}");
+        assert_eq!(live["status"], answer.status(), "{live}");
+        agent.stop();
+    }
+}
