@@ -82,7 +82,7 @@ impl<T> Called<T> {
             | Trouble::Silent { .. }
             // What stands in front of it has lost it, or patience with it.
             | Trouble::Server { status: 502..=504, .. } => Doubt::Doing,
-            Trouble::Server { .. } => Doubt::Done,
+            Trouble::Server { .. } | Trouble::TooLong { .. } => Doubt::Done,
             Trouble::NotJson { status, .. } | Trouble::Shape { status, .. } if *status < 300 => {
                 Doubt::Done
             }
