@@ -135,7 +135,9 @@ impl<'a> Cleaning<'a> {
             Err(error) => return self.failed(error),
         };
         // Of those it is known that they were archived, so whoever brought them back was not cmhook.
-        let archived = Book::beside(self.ledger.path()).ids();
+        let Ok(archived) = Book::beside(self.ledger.path()).ids() else {
+            return;
+        };
         let mut found = Vec::new();
         for mut entry in unknown {
             let mine: Vec<&Webhook> = (all.iter())

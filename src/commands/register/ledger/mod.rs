@@ -184,7 +184,7 @@ impl Ledger {
             at: entry.at,
         };
         let book = Book::beside(self.path());
-        let adding = tokio::task::spawn_blocking(move || book.add(kept));
+        let adding = tokio::task::spawn_blocking(move || book.add(vec![kept]));
         // Without it the next run makes another.
         if let Err(error) = adding
             .await
