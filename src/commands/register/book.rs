@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::look::ids_of_others;
 use super::ledger::steps::Owner;
+use crate::check::public::is_same;
 use crate::files;
 
 /// Not the extension of a run's file.
@@ -95,7 +96,7 @@ impl Book {
         let fitting = known.filter(|(_, kept)| {
             kept.owner == *owner && kept.event.eq_ignore_ascii_case(event) && is_free(kept, &others)
         });
-        let best = fitting.min_by_key(|(_, kept)| (kept.url != url, kept.at));
+        let best = fitting.min_by_key(|(_, kept)| (!is_same(&kept.url, url), kept.at));
         let Some((at, kept)) = best.map(|(at, kept)| (at, kept.clone())) else {
             return Ok(None);
         };

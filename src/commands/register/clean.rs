@@ -11,6 +11,7 @@ use super::ledger::look::Others;
 use super::ledger::steps::Entry;
 use crate::account::{AccountError, Api, Trouble};
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
+use crate::check::public::{is_same, plain};
 use crate::delivery::Warning;
 
 /// Requests that are under way at a time. A stop is to be short.
@@ -91,10 +92,10 @@ impl<'a> Cleaning<'a> {
         };
         // It is sent to the new URL before it is brought back. With another URL it is the user
         // who has brought it back or moved it.
-        if webhook.status == WebhookStatus::Active && webhook.url == entry.url {
+        if webhook.status == WebhookStatus::Active && is_same(&webhook.url, &entry.url) {
             return Some(entry);
         }
-        let is_own = webhook.url == entry.url || webhook.url == left.url;
+        let is_own = is_same(&webhook.url, &entry.url) || is_same(&webhook.url, &left.url);
         if webhook.status == WebhookStatus::Archived && is_own {
             self.ledger.remember(&entry, id, &webhook.url).await;
         }
@@ -166,10 +167,10 @@ impl<'a> Cleaning<'a> {
 
     /// Whether a webhook can only be the one that the entry is about.
     fn is_of(&self, webhook: &Webhook, entry: &Entry) -> bool {
-        let making = (entry.event.clone(), entry.url.clone());
+        let making = (entry.event.clone(), plain(&entry.url));
         webhook.status == WebhookStatus::Active
             && webhook.event.eq_ignore_ascii_case(&entry.event)
-            && webhook.url == entry.url
+            && is_same(&webhook.url, &entry.url)
             && !entry.before.contains(&webhook.id)
             && !self.others.ids.contains(&webhook.id)
             && !self.others.making.contains(&making)

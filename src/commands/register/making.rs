@@ -15,7 +15,7 @@ use super::ledger::Ledger;
 use super::reuse::again;
 use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::cakemail::webhook::Webhook;
-use crate::check::public::plain;
+use crate::check::public::is_same;
 use crate::config::WantedEvent;
 use crate::delivery::{Registration, Warning};
 use crate::files::FileError;
@@ -145,7 +145,7 @@ impl Making<'_> {
 
     async fn one(&self, event: &str) -> Result<One, RegisterError> {
         let is_alike = |webhook: &&Webhook| {
-            webhook.event.eq_ignore_ascii_case(event) && plain(&webhook.url) == plain(self.url)
+            webhook.event.eq_ignore_ascii_case(event) && is_same(&webhook.url, self.url)
         };
         let before = self.before.iter().filter(is_alike);
         let before: Vec<String> = before.map(|webhook| webhook.id.clone()).collect();

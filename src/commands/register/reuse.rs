@@ -6,6 +6,7 @@ use super::ledger::Ledger;
 use super::making::{Made, not_written};
 use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::cakemail::webhook::WebhookStatus;
+use crate::check::public::is_same;
 
 /// Brings one back for this event and URL. `None` where there is none that can be.
 ///
@@ -33,7 +34,7 @@ pub(super) async fn again(
         let webhook = &found.webhook;
         let is_as_it_was = webhook.status == WebhookStatus::Archived
             && webhook.event.eq_ignore_ascii_case(event)
-            && webhook.url == kept.url;
+            && is_same(&webhook.url, &kept.url);
         if !is_as_it_was {
             // The user has made something else of it, and so it is the user's.
             tracing::debug!("the webhook {} was changed since", kept.id);
@@ -63,9 +64,9 @@ async fn bring(
     (id, left): (&str, &str),
     url: &str,
 ) -> Result<(), AccountError> {
-    if left != url {
+    if !is_same(left, url) {
         let moved = api.patch(id, Some(url), Limit::default()).await?;
-        if moved.url == left {
+        if is_same(&moved.url, left) {
             let trouble = Trouble::Invalid {
                 status: 200,
                 said: "the URL is still the old one".into(),

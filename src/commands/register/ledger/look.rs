@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 
 use super::steps::{Owner, read};
 use super::{EXTENSION, Ledger};
+use crate::check::public::plain;
 
 /// What other runs know of theirs.
 #[derive(Debug, Default)]
@@ -79,7 +80,7 @@ fn look_at(path: &Path, owner: &Owner, found: &mut Found) -> io::Result<()> {
         found
             .others
             .making
-            .extend(making.map(|entry| (entry.event, entry.url)));
+            .extend(making.map(|entry| (entry.event, plain(&entry.url))));
     }
     Ok(())
 }
