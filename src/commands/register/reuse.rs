@@ -84,7 +84,11 @@ async fn bring(
 
 /// Gives one up of which the API wants nothing to be made, and goes on without it.
 async fn forget(ledger: &Ledger, event: &str, error: AccountError) -> Result<(), RegisterError> {
-    match error.trouble {
+    match &error.trouble {
+        // With another URL it is of use again.
+        Trouble::Invalid { fields, .. } if fields.iter().any(|field| field == "url") => {
+            Err(RegisterError::Api(error))
+        }
         Trouble::NoWebhook { .. } | Trouble::Invalid { .. } => {
             tracing::debug!("not used again: {error}");
             let _ = ledger.done(event).await;
