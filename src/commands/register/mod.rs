@@ -136,7 +136,7 @@ pub(super) async fn register(
         store.tell_registered(one.registration(&url));
     }
     Ok(Some(Registered {
-        registration: Registration::new(api, ledger, found.others, store.clone(), url),
+        registration: Registration::new(api, ledger, found.others, store.clone()),
         secrets,
         warnings,
     }))

@@ -1,7 +1,10 @@
 //! The webhooks while the listener runs, and at its end.
 
+use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::StreamExt as _;
+use futures_util::stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
@@ -11,7 +14,9 @@ use super::clean::Cleaning;
 use super::ledger::Ledger;
 use super::ledger::look::Others;
 use super::url::can_be_called;
-use crate::account::{AccountError, Api, Limit};
+use crate::account::{AccountError, Api, Limit, Trouble};
+use crate::check::public::is_same;
+use crate::check::some;
 use crate::config::api_url;
 use crate::delivery::{Registration as Told, Tunnel, Warning};
 use crate::http::line::is_loopback;
@@ -19,6 +24,9 @@ use crate::store::Store;
 
 /// How long archiving may take at a stop, which is over within five seconds.
 const ARCHIVED_WITHIN: Duration = Duration::from_secs(3);
+
+/// Webhooks that are moved at a time.
+const AT_ONCE: usize = 4;
 
 /// How soon a change of the URL that did not work is tried again.
 const AGAIN_AFTER: Duration = Duration::from_secs(30);
@@ -35,7 +43,6 @@ struct At {
     api: Api,
     ledger: Ledger,
     store: Store,
-    url: String,
 }
 
 /// What is to be said when the listener has stopped.
@@ -48,14 +55,9 @@ pub(in crate::commands) struct LastWords {
 }
 
 impl Registration {
-    pub(super) fn new(api: Api, ledger: Ledger, others: Others, store: Store, url: String) -> Self {
+    pub(super) const fn new(api: Api, ledger: Ledger, others: Others, store: Store) -> Self {
         Self {
-            at: At {
-                api,
-                ledger,
-                store,
-                url,
-            },
+            at: At { api, ledger, store },
             others,
             moving: None,
         }
@@ -81,9 +83,7 @@ impl Registration {
         if let Some(moving) = self.moving {
             moving.abort();
         }
-        let At {
-            api, ledger, store, ..
-        } = self.at;
+        let At { api, ledger, store } = self.at;
         let mut cleaning = Cleaning::new(&api, &ledger, true, &self.others);
         // What is not archived by then is said.
         let _ = timeout(ARCHIVED_WITHIN, cleaning.run()).await;
@@ -100,11 +100,12 @@ impl Registration {
 }
 
 impl At {
-    async fn follow(mut self, mut told: watch::Receiver<Option<Tunnel>>) {
+    async fn follow(self, mut told: watch::Receiver<Option<Tunnel>>) {
+        let mut said = None;
         loop {
             let open = |tunnel: &Option<Tunnel>| {
                 let url = tunnel.as_ref().and_then(Tunnel::open_url);
-                url.filter(|url| *url != self.url).map(str::to_owned)
+                url.filter(|url| self.is_elsewhere(url)).map(str::to_owned)
             };
             let next = match told.wait_for(|tunnel| open(tunnel).is_some()).await {
                 Ok(tunnel) => open(&tunnel),
@@ -112,35 +113,74 @@ impl At {
                 Err(_) => return,
             };
             let Some(next) = next else { continue };
-            match self.move_to(&next).await {
-                Ok(()) => self.url = next,
-                Err(warning) => {
-                    self.store.warn(warning);
-                    sleep(AGAIN_AFTER).await;
-                }
+            let failed = self.move_to(&next).await.err();
+            let is_tried_again = failed.is_some();
+            if failed != said {
+                said.clone_from(&failed);
+                failed
+                    .into_iter()
+                    .for_each(|failed| self.store.warn(failed));
+            }
+            if is_tried_again {
+                sleep(AGAIN_AFTER).await;
             }
         }
     }
 
+    /// Whether one of the webhooks is sent elsewhere.
+    fn is_elsewhere(&self, url: &str) -> bool {
+        let all = self.store.registrations();
+        all.iter().any(|one| !is_same(&one.url, url))
+    }
+
+    /// Moves those that are elsewhere. One that is gone is let go.
+    ///
+    /// # Errors
+    /// Where some are not moved; the others are.
     async fn move_to(&self, url: &str) -> Result<(), Warning> {
-        let is_sandbox = api_url(self.api.shown()).is_ok_and(|api| is_loopback(&api));
-        let failed = |why: String, hint: String| Warning {
+        let failed = |which: String, why: String, hint: String| Warning {
             code: "not_moved",
-            message: format!("the webhooks are not sent to the new public URL `{url}`: {why}"),
+            message: format!("{which} not sent to the new public URL `{url}`: {why}"),
             hint,
         };
+        let is_sandbox = api_url(self.api.shown()).is_ok_and(|api| is_loopback(&api));
         if !is_sandbox && !can_be_called(url) {
             let why = "Cakemail calls public https URLs only".to_owned();
-            return Err(failed(why, "start again with another relay".into()));
+            let hint = "start again with another relay".into();
+            return Err(failed("the webhooks are".into(), why, hint));
         }
-        for one in self.store.registrations().iter() {
-            if *one.url == *url {
-                continue;
+        let all = self.store.registrations();
+        let elsewhere = all.iter().filter(|one| !is_same(&one.url, url));
+        let elsewhere: Vec<Arc<Told>> = elsewhere.cloned().collect();
+        let each = elsewhere.into_iter().map(|one| async move {
+            let moved = self.move_one(&one, url).await;
+            (one, moved)
+        });
+        let mut each = stream::iter(each).buffer_unordered(AT_ONCE);
+        let (mut events, mut first) = (Vec::new(), None);
+        while let Some((one, moved)) = each.next().await {
+            match moved {
+                Ok(()) => {}
+                Err(error) if matches!(error.trouble, Trouble::NoWebhook { .. }) => {
+                    self.let_go(&one).await;
+                }
+                Err(error) => {
+                    events.push(one.event.clone());
+                    first.get_or_insert(error);
+                }
             }
-            let moved = self.move_one(one, url).await;
-            moved.map_err(|error| failed(error.to_string(), error.trouble.hint()))?;
         }
-        Ok(())
+        events.sort_unstable();
+        match first {
+            None => Ok(()),
+            Some(error) => {
+                let which = match events.len() {
+                    1 => format!("the webhook for {} is", events[0]),
+                    _ => format!("the webhooks for {} are", some(&events)),
+                };
+                Err(failed(which, error.to_string(), error.trouble.hint()))
+            }
+        }
     }
 
     async fn move_one(&self, one: &Told, url: &str) -> Result<(), AccountError> {
@@ -153,5 +193,20 @@ impl At {
             ..one.clone()
         });
         Ok(())
+    }
+
+    /// Forgets one that somebody has taken away.
+    async fn let_go(&self, one: &Told) {
+        // Nothing is left to archive.
+        let _ = self.ledger.done(&one.event).await;
+        self.store.tell_archived(&one.id);
+        self.store.warn(Warning {
+            code: "not_moved",
+            message: format!(
+                "the webhook {} for {} is gone, so nothing is moved",
+                one.id, one.event
+            ),
+            hint: "start again to have another one made".into(),
+        });
     }
 }
