@@ -5,11 +5,15 @@
 #[allow(dead_code, reason = "only one of its handlers is wanted here")]
 #[path = "../handlers/apps.rs"]
 mod apps;
+mod between;
 mod kills;
 mod kit;
 mod mistakes;
 mod reuse;
 mod round;
+mod slow;
 mod stops;
 #[path = "../support/mod.rs"]
 mod support;
+mod torn;
+mod ways;

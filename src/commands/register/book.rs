@@ -128,10 +128,11 @@ impl Book {
         self.write(&all)
     }
 
-    /// All ids in it.
-    pub(super) fn ids(&self) -> io::Result<HashSet<String>> {
+    /// What `look` makes of all ids in it, while nobody changes it.
+    pub(super) fn with_ids<T>(&self, look: impl FnOnce(HashSet<String>) -> T) -> io::Result<T> {
+        let _turn = files::lock(&self.path)?;
         let kept = self.read()?.into_iter().filter_map(|line| line.kept);
-        Ok(kept.map(|kept| kept.id).collect())
+        Ok(look(kept.map(|kept| kept.id).collect()))
     }
 
     /// What it holds. Only where there is no file it is nothing: what is added to what could
@@ -233,7 +234,7 @@ mod tests {
             .collect();
         book.add(many).unwrap();
         book.add(vec![kept("last", "https://a/", 1)]).unwrap();
-        let ids = book.ids().unwrap();
+        let ids = book.with_ids(|ids| ids).unwrap();
         assert!(ids.len() == MOST && ids.contains("last") && !ids.contains("0"));
     }
 
@@ -261,7 +262,7 @@ mod tests {
         // It leads to itself, which nobody can read, and anybody could write another over it.
         std::os::unix::fs::symlink(&book.path, &book.path).unwrap();
         let one = kept("one", "https://a/", 1);
-        assert!(book.ids().is_err());
+        assert!(book.with_ids(|ids| ids).is_err());
         assert!(book.add(vec![one.clone()]).is_err());
         assert!(fs::symlink_metadata(&book.path).unwrap().is_symlink());
         let taken = book.take(&one.owner, "Email.Sent", "", |_, _| true, |_| Ok(()));

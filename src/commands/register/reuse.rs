@@ -4,6 +4,7 @@
 use super::error::RegisterError;
 use super::ledger::Ledger;
 use super::making::{Made, not_written};
+use super::stop::Stop;
 use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::cakemail::webhook::WebhookStatus;
 use crate::check::public::is_same;
@@ -18,13 +19,19 @@ pub(super) async fn again(
     event: &str,
     url: &str,
     before: &[String],
+    stop: &Stop,
 ) -> Result<Option<Made>, RegisterError> {
     loop {
         let taken = ledger.take(event, url, before.to_vec()).await;
         let Some(kept) = taken.map_err(|error| not_written(ledger, error))? else {
             return Ok(None);
         };
-        let found = match api.get(&kept.id).await {
+        let found = tokio::select! {
+            found = api.get(&kept.id) => found,
+            // Nothing is done to it yet.
+            () = stop.asked() => return Ok(None),
+        };
+        let found = match found {
             Ok(found) => found,
             Err(error) => {
                 forget(ledger, event, error).await?;

@@ -7,12 +7,11 @@ use futures_util::StreamExt as _;
 use futures_util::stream;
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
-use tokio::time::{sleep, timeout};
+use tokio::time::{Instant, sleep, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::clean::Cleaning;
 use super::ledger::Ledger;
-use super::ledger::look::Others;
 use super::url::can_be_called;
 use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::check::public::is_same;
@@ -25,6 +24,12 @@ use crate::store::Store;
 /// How long archiving may take at a stop, which is over within five seconds.
 const ARCHIVED_WITHIN: Duration = Duration::from_secs(3);
 
+/// The same, from when a stop was asked for before there was anything to stop.
+pub(super) const STOPPED_WITHIN: Duration = Duration::from_millis(4200);
+
+/// How long the disk may take after that.
+pub(super) const WRITTEN_WITHIN: Duration = Duration::from_millis(400);
+
 /// Webhooks that are moved at a time.
 const AT_ONCE: usize = 4;
 
@@ -34,7 +39,7 @@ const AGAIN_AFTER: Duration = Duration::from_secs(30);
 /// The webhooks of a listener that runs.
 pub(in crate::commands) struct Registration {
     at: At,
-    others: Others,
+    asked: Option<Instant>,
     moving: Option<JoinHandle<()>>,
 }
 
@@ -51,14 +56,20 @@ pub(in crate::commands) struct LastWords {
     /// Webhooks that were archived.
     pub(in crate::commands) archived: usize,
     /// What is left to do.
-    pub(in crate::commands) left: Option<Warning>,
+    pub(in crate::commands) left: Vec<Warning>,
 }
 
 impl Registration {
-    pub(super) const fn new(api: Api, ledger: Ledger, others: Others, store: Store) -> Self {
+    /// Of one whose stop was asked for at `asked`, if it was.
+    pub(super) const fn new(
+        api: Api,
+        ledger: Ledger,
+        store: Store,
+        asked: Option<Instant>,
+    ) -> Self {
         Self {
             at: At { api, ledger, store },
-            others,
+            asked,
             moving: None,
         }
     }
@@ -84,17 +95,21 @@ impl Registration {
             moving.abort();
         }
         let At { api, ledger, store } = self.at;
-        let mut cleaning = Cleaning::new(&api, &ledger, true, &self.others);
+        let mut by = Instant::now() + ARCHIVED_WITHIN;
+        if let Some(asked) = self.asked {
+            by = by.min(asked + STOPPED_WITHIN);
+        }
+        let mut cleaning = Cleaning::new(&api, &ledger, true, &[]);
         // What is not archived by then is said.
-        let _ = timeout(ARCHIVED_WITHIN, cleaning.run()).await;
+        let _ = timeout_at(by, cleaning.run()).await;
         for (_, id) in &cleaning.archived {
             store.tell_archived(id);
         }
         let words = LastWords {
             archived: cleaning.archived.len(),
-            left: cleaning.left(),
+            left: cleaning.words(),
         };
-        ledger.close();
+        cleaning.close(Some(by + WRITTEN_WITHIN)).await;
         words
     }
 }
@@ -115,11 +130,12 @@ impl At {
             let Some(next) = next else { continue };
             let failed = self.move_to(&next).await.err();
             let is_tried_again = failed.is_some();
+            // It is said once, however often it is tried.
             if failed != said {
                 said.clone_from(&failed);
-                failed
-                    .into_iter()
-                    .for_each(|failed| self.store.warn(failed));
+                if let Some(failed) = failed {
+                    self.store.warn(failed);
+                }
             }
             if is_tried_again {
                 sleep(AGAIN_AFTER).await;

@@ -24,7 +24,7 @@ pub(super) fn say_last(words: LastWords, output: OutputSettings) {
             // Standard error may be closed.
             let _ = writeln!(io::stderr(), "{text}");
         }
-        if let Some(left) = &words.left {
+        for left in &words.left {
             let _ = lines::warn(&mut io::stderr().lock(), left);
         }
         let _ = done.send(());
@@ -35,7 +35,7 @@ pub(super) fn say_last(words: LastWords, output: OutputSettings) {
 
 /// Says what is left to do where the listener does not start.
 pub(super) fn say_left(words: &LastWords, output: OutputSettings) {
-    if let Some(left) = &words.left {
+    for left in &words.left {
         say_warning(left, output);
     }
 }
