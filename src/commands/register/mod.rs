@@ -23,7 +23,7 @@ use crate::cakemail::diagnosis::REGISTERED;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::Webhook;
 use crate::check::some;
-use crate::config::Settings;
+use crate::config::{AccountSettings, Settings};
 use crate::delivery::Warning;
 use crate::store::Store;
 use clean::Cleaning;
@@ -83,15 +83,7 @@ pub(super) async fn register(
     let own = settings.public_url.as_deref();
     let tunnel = store.tunnel();
     let url = url::of(own, tunnel.as_deref(), local, base)?;
-    let credentials = Credentials::find(base).map_err(RegisterError::Account)?;
-    let user = user_of(&credentials);
-    let api = Api::new(&settings.account, credentials);
-    let owner = Owner {
-        api: api.shown().to_owned(),
-        account: api.account(),
-        user,
-    };
-    let ledger = Ledger::create(owner).map_err(RegisterError::File)?;
+    let (api, ledger) = open(&settings.account)?;
     let cleared = tokio::select! {
         cleared = clear(&api, &ledger) => cleared,
         () = stop.asked() => Ok(Cleared::default()),
@@ -142,6 +134,20 @@ pub(super) async fn register(
         secrets,
         warnings,
     }))
+}
+
+/// The account, and the file for what is made there.
+fn open(settings: &AccountSettings) -> Result<(Api, Ledger), RegisterError> {
+    let credentials = Credentials::find(&settings.api).map_err(RegisterError::Account)?;
+    let user = user_of(&credentials);
+    let api = Api::new(settings, credentials);
+    let owner = Owner {
+        api: api.shown().to_owned(),
+        account: api.account(),
+        user,
+    };
+    let ledger = Ledger::create(owner).map_err(RegisterError::File)?;
+    Ok((api, ledger))
 }
 
 /// What there was before.
