@@ -31,7 +31,7 @@ pub(super) fn say_last(words: LastWords, output: OutputSettings) {
             };
             let _ = writeln!(io::stderr(), "{text}");
         }
-        if let Some(left) = &words.left {
+        for left in &words.left {
             let _ = lines::warn(&mut io::stderr().lock(), left);
         }
         let _ = done.send(());
@@ -42,7 +42,7 @@ pub(super) fn say_last(words: LastWords, output: OutputSettings) {
 
 /// Says what is left to do where the listener does not start.
 pub(super) fn say_left(words: &LastWords, output: OutputSettings) {
-    if let Some(left) = &words.left {
+    for left in &words.left {
         say_warning(left, output);
     }
 }

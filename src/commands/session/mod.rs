@@ -146,17 +146,18 @@ impl Parts {
         let ((), words) = tokio::join!(finishing, archiving);
         tracing::debug!("nothing is in flight any more, closing the store");
         let (store, face, output) = (self.store, self.face, self.output);
-        if output.json
-            && let Some(left) = words.left.clone()
-        {
-            store.warn(left);
+        if output.json {
+            for left in &words.left {
+                store.warn(left.clone());
+            }
         }
         let closing = tokio::task::spawn_blocking(move || {
             store.close();
             let counts = store.counts();
-            let outcome = match words.left {
-                Some(_) => Outcome::No,
-                None => Outcome::Fine,
+            let outcome = if words.left.is_empty() {
+                Outcome::Fine
+            } else {
+                Outcome::No
             };
             let finished = face.finish(counts, &store, deadline);
             say_last(words, output);
