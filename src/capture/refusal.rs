@@ -6,9 +6,13 @@ use http::request::Parts;
 use crate::delivery::RefusalCode;
 use crate::http::body::{BodyError, Limits};
 
-/// `METHOD /path`, as refusals show it.
+/// `METHOD /path`, as refusals show it. The host in an HTTP/2 request, or in one to a proxy, is
+/// not the sender's word for where it is: through a tunnel it is the relay's.
 pub(super) fn line_of(parts: &Parts) -> String {
-    format!("{} {}", parts.method, parts.uri)
+    match parts.uri.path_and_query() {
+        Some(path) => format!("{} {path}", parts.method),
+        None => format!("{} {}", parts.method, parts.uri),
+    }
 }
 
 /// What is said of a body that could not be read.

@@ -16,12 +16,13 @@ use super::text::{Glob, Needle};
 
 const VERDICTS: [&str; 4] = ["valid", "invalid", "unsigned", "unchecked"];
 
-const IS: [(&str, Is); 5] = [
+const IS: [(&str, Is); 6] = [
     ("replayed", Is::Replayed),
     ("edited", Is::Edited),
     ("failed", Is::Failed),
     ("marked", Is::Marked),
     ("duplicate", Is::Duplicate),
+    ("queued", Is::Queued),
 ];
 
 /// The words behind `status:`; but for the first two they are names of [`FailureCode`]s.

@@ -57,6 +57,7 @@ pub(super) enum Is {
     Failed,
     Marked,
     Duplicate,
+    Queued,
 }
 
 /// What is asked of a value.
@@ -110,6 +111,7 @@ impl Is {
                 .is_some_and(|attempt| attempt.status().is_none_or(|status| status >= 400)),
             Self::Marked => kept.marked,
             Self::Duplicate => duplicates.contains(kept.delivery.id),
+            Self::Queued => kept.delivery.request.queued_at().is_some(),
         }
     }
 }

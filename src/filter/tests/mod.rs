@@ -12,8 +12,8 @@ use jiff::Timestamp;
 
 use super::*;
 use crate::delivery::{
-    Answer, Attempt, Cause, Delivery, Failure, FailureCode, Headers, Outcome, Received, Scheme,
-    Verdict,
+    Answer, Attempt, Cause, Delivery, Failure, FailureCode, Headers, Outcome, Received, Relayed,
+    Scheme, Verdict,
 };
 
 fn now() -> Zoned {
@@ -39,6 +39,13 @@ fn delivery(id: u64, body: &str) -> Kept {
             relayed: None,
         },
     }))
+}
+
+fn relayed(queued_at: Option<Timestamp>) -> Box<Relayed> {
+    Box::new(Relayed {
+        id: "r".into(),
+        queued_at,
+    })
 }
 
 fn with(mut kept: Kept, change: impl FnOnce(&mut Received)) -> Kept {
@@ -107,6 +114,7 @@ fn some() -> Vec<Kept> {
         ),
         with(delivery(6, opened), |r| {
             r.original = Some(1);
+            r.relayed = Some(relayed(None));
             r.verdict = Verdict::Valid {
                 scheme: Scheme::CakemailHex,
                 secret: "a".into(),
@@ -115,7 +123,10 @@ fn some() -> Vec<Kept> {
         Kept {
             marked: true,
             repeats: 0,
-            ..with(delivery(7, ""), |r| r.verdict = Verdict::Unchecked)
+            ..with(delivery(7, ""), |r| {
+                r.verdict = Verdict::Unchecked;
+                r.relayed = Some(relayed(Some(r.received_at)));
+            })
         },
     ]
 }

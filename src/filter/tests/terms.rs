@@ -73,6 +73,7 @@ fn every_term_finds_what_it_says() {
         ("is:failed", &[2, 3]),
         ("is:marked", &[7]),
         ("is:duplicate", &[5]),
+        ("is:queued", &[7]),
         ("is:marked|edited", &[6, 7]),
     ] {
         assert_eq!(ids(filter), found, "{filter}");

@@ -34,6 +34,8 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
             {
                 model.remark = None;
             }
+            // The time to the tunnel's next try stands there.
+            dialogs::refresh(model);
         }
         Msg::Snapshot(kept, refusals) => {
             model.list.reset(&kept, model.since);
@@ -71,6 +73,9 @@ pub(super) fn update(model: &mut Model, msg: Msg) -> Option<Effect> {
         Msg::Status(status) => {
             let before = std::mem::replace(&mut model.status, *status);
             came_online(model, before.tunnel.as_deref());
+            if model.status.tunnel != before.tunnel {
+                dialogs::refresh(model);
+            }
             model.detail.know(Keys {
                 several: model.status.secrets.len() > 1,
                 webhooks: Arc::clone(&model.status.registered),

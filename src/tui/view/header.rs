@@ -48,10 +48,11 @@ pub(super) fn draw(canvas: &mut Canvas<'_>, area: Rect, model: &Model) {
 
 /// As much as there is room for; what can be done without best goes first.
 fn fitting(canvas: &Canvas<'_>, model: &Model, room: usize) -> (Line, Line) {
-    let place = |urls: &[&str]| place(model, canvas.unicode, urls);
+    let place = |urls: &[&str]| place(model, canvas.unicode, urls, Tell::All);
     let (local, public) = (&*model.about.url, model.status.public_url());
     let both = public.map_or_else(|| place(&[local]), |public| place(&[public, local]));
     let (whole, short) = (place(&[public.unwrap_or(local)]), place(&[]));
+    let brief = self::place(model, canvas.unicode, &[], Tell::Sign);
     let few = counts(model, false, canvas.unicode);
     let all = registered(model, counts(model, true, canvas.unicode), canvas.unicode);
     let counts = counts(model, true, canvas.unicode);
@@ -64,11 +65,12 @@ fn fitting(canvas: &Canvas<'_>, model: &Model, room: usize) -> (Line, Line) {
         (&whole, counts.clone()),
         (&short, counts),
         (&short, few.clone()),
+        (&brief, few.clone()),
     ];
     let fits = |(left, right): &(&Line, Line)| left.width() + right.width() + 2 <= room;
     let way = ways.into_iter().find(fits);
     way.map_or_else(
-        || (Line::of(Role::Strong, "cmhook"), few),
+        || (begun(model, canvas.unicode, &[], Tell::Sign), few),
         |(left, right)| (left.clone(), right),
     )
 }
@@ -79,21 +81,35 @@ fn join(left: &Line, right: &Line) -> Line {
     line
 }
 
-/// Where deliveries arrive, at these URLs, and where they go. The tunnel's mark stands behind
-/// the first.
-fn place(model: &Model, unicode: bool, urls: &[&str]) -> Line {
-    let status = &model.status;
+/// How much is told of the tunnel.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Tell {
+    All,
+    Sign,
+}
+
+/// Where deliveries arrive, at these URLs. The tunnel's mark stands behind the first.
+fn begun(model: &Model, unicode: bool, urls: &[&str], tell: Tell) -> Line {
     let mut line = Line::of(Role::Strong, "cmhook");
     if let Some(url) = urls.first() {
         line = line.with(Role::Plain, "  ").with(Role::Plain, url);
     }
-    if let Some(tunnel) = &status.tunnel {
+    if let Some(tunnel) = &model.status.tunnel {
         let (role, mark) = mark(&tunnel.phase, unicode);
-        line = line.with(role, format!(" {mark}"));
+        let sign = mark.split(' ').next().unwrap_or_default();
+        let told = if tell == Tell::All { &*mark } else { sign };
+        line = line.with(role, format!(" {told}"));
     }
     for url in urls.iter().skip(1) {
         line = line.with(Role::Dim, "  ").with(Role::Dim, url);
     }
+    line
+}
+
+/// The same, and where they go.
+fn place(model: &Model, unicode: bool, urls: &[&str], tell: Tell) -> Line {
+    let status = &model.status;
+    let mut line = begun(model, unicode, urls, tell);
     line = line.with(Role::Dim, if unicode { " → " } else { " -> " });
     match (status.answers, status.targets.split_first()) {
         (Some(own), _) => line.with(Role::Plain, format!("answers {own}")),

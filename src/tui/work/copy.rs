@@ -4,7 +4,7 @@ use super::Worker;
 use super::clipboard::{Clipboard, Copied, MOST_FOR_TERMINAL};
 use crate::capture::asked;
 use crate::delivery::words::size;
-use crate::delivery::{Headers, Kept, Outcome, value_text};
+use crate::delivery::{Headers, Kept, Outcome, Phase, Tunnel, value_text};
 use crate::export::curl;
 use crate::payload::body::as_text;
 use crate::tui::msg::{CopyWhat, Msg, Said};
@@ -20,11 +20,22 @@ impl Worker {
             this.tell(match this.text_of(id, what, attempt, text) {
                 Ok(text) => {
                     let copying = clipboard.copy(&text);
-                    remark(name(what), &text, this.runtime.block_on(copying))
+                    let copied = this.runtime.block_on(copying);
+                    remark(name(what), &text, copied, this.doubt(what))
                 }
                 Err(why) => Msg::Copied(Said::bad(why), None),
             });
         });
+    }
+
+    /// What should be known of what is copied.
+    fn doubt(&self, what: CopyWhat) -> Option<&'static str> {
+        let is_gone = |tunnel: &Tunnel| matches!(&tunnel.phase, Phase::Refused { code, .. } if code == "taken_over");
+        let tunnel = self.store().tunnel()?;
+        let is_doubtful =
+            what == CopyWhat::PublicUrl && self.public_url.is_none() && is_gone(&tunnel);
+        is_doubtful
+            .then_some("another listener has it now: `cmhook listen --takeover` gets it back")
     }
 
     fn text_of(
@@ -124,7 +135,7 @@ fn response(kept: &Kept, attempt: Option<u32>) -> Result<String, String> {
     Ok(format!("HTTP/1.1 {}\n{head}\n{body}", answer.status))
 }
 
-fn remark(what: &str, text: &str, copied: Copied) -> Msg {
+fn remark(what: &str, text: &str, copied: Copied, doubt: Option<&str>) -> Msg {
     let bytes = size(text.len() as u64);
     if copied.to.is_empty() {
         let most = size((MOST_FOR_TERMINAL / 4 * 3) as u64);
@@ -136,14 +147,17 @@ fn remark(what: &str, text: &str, copied: Copied) -> Msg {
         );
     }
     let to = copied.to.join(" and ");
-    let said = Said::fine(format!("Copied {what}, {bytes}, to {to}"));
+    let done = format!("Copied {what}, {bytes}, to {to}");
+    let said = match doubt {
+        None => Said::fine(done),
+        Some(doubt) => Said::bad(format!("{done}, but {doubt}")),
+    };
     Msg::Copied(said, copied.to_terminal)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::delivery::{Phase, Tunnel};
     use crate::tui::work::test_bench::Bench;
 
     #[tokio::test]
@@ -162,6 +176,19 @@ mod tests {
         });
         let public = text(CopyWhat::PublicUrl).unwrap();
         assert_eq!(public, "https://shop.hooks.example.com");
+        assert_eq!(bench.worker.doubt(CopyWhat::PublicUrl), None);
+        bench.worker.store().tell_tunnel(Tunnel {
+            phase: Phase::Refused {
+                code: "taken_over".into(),
+                reason: "ada@laptop has taken the name over".into(),
+                hint: String::new(),
+                next_at: None,
+            },
+            ..(*bench.worker.store().tunnel().unwrap()).clone()
+        });
+        let doubt = bench.worker.doubt(CopyWhat::PublicUrl).unwrap();
+        assert!(doubt.contains("--takeover"), "{doubt}");
+        assert_eq!(bench.worker.doubt(CopyWhat::Url), None);
         assert_eq!(
             text(CopyWhat::Payload).unwrap(),
             "{\"a\":\"\u{202e}b\"}\r\n"

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::delivery::{Refusal, Warning};
+use crate::delivery::{Refusal, Tunnel, Warning, words};
 use crate::tui::dialog::HANG;
 use crate::tui::model::Model;
 use crate::tui::text::{Line, Role};
@@ -10,9 +10,18 @@ use crate::tui::text::{Line, Role};
 /// What stands above it.
 pub(super) const TITLE: &str = "Warnings and refused requests";
 
-/// All of it, the newest first, and below it the webhooks.
+/// All of it: what is wrong with the tunnel, the rest with the newest first, and below it the
+/// public URL and the webhooks.
 pub(super) fn lines(model: &Model) -> Vec<Line> {
-    let mut lines = remarks(model);
+    let tunnel = model.status.tunnel.as_deref();
+    let broken = tunnel.filter(|tunnel| tunnel.phase.is_trouble());
+    let mut lines = broken.map_or_else(Vec::new, |tunnel| troubled(tunnel, model));
+    let remarks = remarks(model, broken.is_some());
+    if !lines.is_empty() && !remarks.is_empty() {
+        lines.push(Line::empty());
+    }
+    lines.extend(remarks);
+    lines.extend(public(model));
     let registered = &model.status.registered;
     if let Some(first) = registered.first() {
         lines.push(Line::empty());
@@ -31,13 +40,44 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
     lines
 }
 
-fn remarks(model: &Model) -> Vec<Line> {
+/// The tunnel's state, with what there is no room for above.
+fn troubled(tunnel: &Tunnel, model: &Model) -> Vec<Line> {
+    let told = words::tunnel(tunnel, model.now);
+    let mut lines = vec![
+        begun(tunnel.since, model)
+            .with(Role::Bad, "tunnel  ")
+            .with(Role::Plain, told),
+    ];
+    if let Some((_, hint)) = tunnel.phase.trouble()
+        && !hint.is_empty()
+    {
+        lines.push(below(Role::Dim, hint));
+    }
+    lines.push(below(Role::Dim, &format!("the relay is {}", tunnel.relay)));
+    lines
+}
+
+fn public(model: &Model) -> Vec<Line> {
+    let Some(url) = model.status.public_url() else {
+        return Vec::new();
+    };
+    vec![
+        Line::empty(),
+        Line::of(Role::Accent, "The public URL, which u copies"),
+        Line::of(Role::Plain, url),
+    ]
+}
+
+fn remarks(model: &Model, is_trouble: bool) -> Vec<Line> {
     let warnings = model.warnings.iter();
     let refusals = model.refusals.iter();
     let mut all: Vec<(Timestamp, Vec<Line>)> = warnings
         .map(|(at, warning)| (*at, warned(*at, warning, model)))
         .chain(refusals.map(|refusal| (refusal.at, refused(refusal, model))))
         .collect();
+    if all.is_empty() && is_trouble {
+        return Vec::new();
+    }
     if all.is_empty() {
         return vec![
             Line::of(Role::Good, "Nothing to worry about."),

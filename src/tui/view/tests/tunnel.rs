@@ -93,6 +93,23 @@ fn what_is_wrong_with_the_tunnel_stands_above_an_app_that_is_down() {
 }
 
 #[test]
+fn what_has_no_room_above_is_listed() {
+    for (columns, rows) in [(40, 16), (100, 30)] {
+        let mut stage = Stage::new(columns, rows).with([sample(1, "email.sent")]);
+        stage.tunnel(true, online(0));
+        stage.keys("!");
+        let frame = stage.frame();
+        assert!(frame.contains("Nothing to worry about"), "{frame}");
+        assert!(frame.contains("https://shop.hooks.example.com"), "{frame}");
+        // It is brought up to date while it is read.
+        stage.tunnel(true, lost());
+        let frame = stage.frame();
+        assert!(!frame.contains("Nothing to worry about"), "{frame}");
+        assert_snapshot!(format!("tunnel_listed_{columns}"), frame);
+    }
+}
+
+#[test]
 fn it_counts_down_while_that_is_shown_and_no_longer() {
     let mut stage = Stage::new(100, 30);
     stage.tunnel(true, online(0));
