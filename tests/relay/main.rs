@@ -24,3 +24,4 @@ mod round;
 mod scene;
 mod smuggling;
 mod versions;
+mod wrong_places;

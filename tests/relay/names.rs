@@ -322,7 +322,7 @@ fn an_agent_without_a_good_token_says_why_and_ends() {
 }
 
 /// Runs `cmhook relay login` in this folder with this on its standard input.
-fn login(home: &Path, args: &[&str], input: &str) -> Output {
+pub fn login(home: &Path, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cmhook"))
         .args(["relay", "login"])
         .args(args)
