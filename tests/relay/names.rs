@@ -267,6 +267,8 @@ fn a_released_name_is_cut_off_too() {
     relay.command(&["name", "release", "shop"]);
     let lost = state(&mut agent, "refused");
     assert_next_is_late(&lost);
+    assert_eq!(lost["code"], "no_such_name", "{lost}");
+    assert_eq!(lost["reason"], "the name `shop` was released", "{lost}");
     assert_eq!(relay.ask("POST /t/other/", "", b"{}").status(), 200);
     stays.delivery();
     assert_eq!(relay.ask("POST /t/shop/", "", b"{}").status(), 404);
