@@ -31,7 +31,7 @@ pub use command::{command, shell_words};
 pub use events::{known_event, unknown_event};
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_config_folder, user_data_folder};
 pub use register::{RegisterSettings, WantedEvent};
-pub use relay::{is_name, relay_url};
+pub use relay::{is_name, relay_url, relay_url_for_token};
 pub use resolve::resolve;
 pub use secrets::labelled;
 pub use server::shown_url;

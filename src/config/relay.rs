@@ -38,17 +38,10 @@ pub(super) fn collect(
     }
     let claim = claim(sources)?;
     let token = token(sources, &url, doubts)?;
-    let clear = url.scheme() == Some(&Scheme::HTTP) && !is_loopback(&url);
-    if clear && token.is_some() {
-        return Err(ConfigError::new(
-            format!(
-                "`--relay {}` would send the token over the network in the clear",
-                presentable(text)
-            ),
-            "use `https://`; a certificate of your own is trusted with `--relay-ca FILE`",
-        ));
+    if token.is_some() {
+        keep_token_from_strangers(&url, &format!("--relay {}", presentable(text)))?;
     }
-    if clear {
+    if is_clear(&url) {
         doubts.push(format!(
             "between here and `{}` deliveries can be read and changed by others: it is not https",
             shown_url(&url)
@@ -61,6 +54,32 @@ pub(super) fn collect(
         ca,
         claim,
     }))
+}
+
+/// Whether what is sent there can be read on the way.
+fn is_clear(url: &Uri) -> bool {
+    url.scheme() == Some(&Scheme::HTTP) && !is_loopback(url)
+}
+
+/// Refuses a relay to which a token would go in the clear; `asked` is how it was named.
+fn keep_token_from_strangers(url: &Uri, asked: &str) -> Result<(), ConfigError> {
+    if !is_clear(url) {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        format!("`{asked}` would send the token over the network in the clear"),
+        "use `https://`; a certificate of your own is trusted with `--relay-ca FILE`",
+    ))
+}
+
+/// What a user writes for a relay to which a token is to be sent.
+///
+/// # Errors
+/// Where it is no URL of one, or the token could be read on the way.
+pub fn relay_url_for_token(text: &str) -> Result<Uri, ConfigError> {
+    let url = relay_url(text)?;
+    keep_token_from_strangers(&url, &presentable(text))?;
+    Ok(url)
 }
 
 /// What belongs to a relay is a mistake without one where somebody typed it just now. A

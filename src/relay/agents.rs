@@ -189,13 +189,14 @@ impl Agents {
             .is_some_and(|name| !name.taken.is_empty())
     }
 
-    /// Ends the connections for which this is so.
-    pub(super) fn close_where(&self, farewell: &Farewell, is_so: impl Fn(&str, &Asker) -> bool) {
+    /// Ends the connections for which there is a farewell.
+    pub(super) fn close_where(&self, farewell: impl Fn(&str, &Asker) -> Option<Farewell>) {
         for (name, entry) in self.names().iter() {
-            close(
-                entry.taken.iter().filter(|taken| is_so(name, &taken.asker)),
-                farewell,
-            );
+            for taken in &entry.taken {
+                if let Some(farewell) = farewell(name, &taken.asker) {
+                    close(std::iter::once(taken), &farewell);
+                }
+            }
         }
     }
 

@@ -175,6 +175,11 @@ pub(super) fn farewell(farewell: &Farewell) -> Failure {
             reason,
             "ask whoever runs the relay for a new one (`cmhook relay token create`)",
         ),
+        Farewell::RELEASED => Failure::refused(
+            "no_such_name",
+            reason,
+            "have it reserved for this token again (`cmhook relay name reserve`), or use another",
+        ),
         code => Failure::lost(
             Lost::Relay,
             format!("the relay ended the connection: {reason} ({code})"),
