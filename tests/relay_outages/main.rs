@@ -14,6 +14,7 @@ mod drain;
 mod half_open;
 mod killed;
 mod kit;
+mod leaving;
 mod pki;
 mod proxies;
 mod slow;
