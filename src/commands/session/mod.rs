@@ -129,7 +129,12 @@ impl Parts {
             .map(api::Serving::tasks)
             .unwrap_or_default();
         asked.close();
-        let idle = async { tokio::join!(self.connections.wait(), tasks.wait(), asked.wait()) };
+        // In this order: what comes in or is asked for begins forwards, and forwards begin none.
+        let idle = async {
+            self.connections.wait().await;
+            asked.wait().await;
+            tasks.wait().await;
+        };
         let finishing = async {
             tokio::pin!(idle);
             if tokio::time::timeout(GRACE, idle.as_mut()).await.is_err() {
