@@ -22,8 +22,7 @@ use crate::delivery::{Cause, Delivery};
 use crate::http::body::{Budget, Reservation};
 use crate::store::{Hold, Store};
 
-/// Memory for what waits for the app: half of the intake's, so that the other half is there
-/// for what comes in live.
+/// Memory for what waits for the app, beside the intake's.
 const ROOM: usize = 48 << 20;
 /// What one takes beside its head and body: its place in the ring, which does not let go of
 /// it, and in here.
@@ -62,7 +61,6 @@ pub(super) struct Job {
     pub(super) head: Head,
     pub(super) targets: Vec<Target>,
     pub(super) hold: Hold,
-    pub(super) reservation: Reservation,
     pub(super) room: Reservation,
 }
 
@@ -206,8 +204,7 @@ impl Backlog {
             head,
             mut targets,
             hold,
-            reservation,
-            room: _room,
+            room,
         } = job;
         // Only now, or all that wait would be at the further targets at once.
         for target in targets.drain(1.min(targets.len())..) {
@@ -223,7 +220,7 @@ impl Backlog {
             target: first,
             cause: Cause::Live,
             hold,
-            room: Some(Arc::new(reservation)),
+            room: Some(Arc::new(room)),
             tell: None,
         };
         if let Ok(mut answer) = self.forwarder.send(&self.store, errand).await {

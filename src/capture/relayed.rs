@@ -131,12 +131,13 @@ impl Intake {
         if saved.wait().await.is_err() {
             return self.unsaved(&delivery);
         }
+        // What follows waits in memory of its own, and does not keep live ones out.
+        drop(along.reservation);
         seat.fill(Job {
             delivery,
             head: along.head,
             targets,
             hold,
-            reservation: along.reservation,
             room,
         });
         Said {

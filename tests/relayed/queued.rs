@@ -110,7 +110,9 @@ fn one_is_acknowledged_when_it_is_in_the_file_and_not_before() {
 
 #[test]
 fn the_relay_keeps_what_there_is_no_room_for_and_nothing_overtakes_it() {
-    const LARGE: usize = 20 << 20;
+    const LARGE: usize = 23 << 20;
+    // As large as one may be.
+    const LARGEST: usize = 25 << 20;
     let (app, gate) = gated();
     block_on(async {
         let agent = Agent::start(None, to(&[&app])).await;
@@ -125,7 +127,7 @@ fn the_relay_keeps_what_there_is_no_room_for_and_nothing_overtakes_it() {
         let got = agent.hand_on(queued("d", "{}")).await;
         assert_eq!(got.status, StatusCode::SERVICE_UNAVAILABLE);
         // Those that come in live have room of their own.
-        let living = tokio::spawn(agent.hand_on(live("now", vec![b'x'; LARGE])));
+        let living = tokio::spawn(agent.hand_on(live("now", vec![b'x'; LARGEST])));
         while agent.store().relayed("now").is_none() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
