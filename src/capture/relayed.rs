@@ -11,6 +11,7 @@ use jiff::Timestamp;
 
 use super::answer::{AnswerBody, own};
 use super::backlog::{Job, Turn};
+use super::forward::Head;
 use super::intake::{Along, Intake, Said, UNSAVED};
 use super::peer::Peer;
 use super::plan::Plan;
@@ -96,7 +97,15 @@ impl Intake {
                 kept: false,
             };
         };
-        let recorded = match self.store.record_once(received) {
+        // A pause holds up those that wait for the app, and none of them is left out.
+        let plan = Plan::of(&self.controls.policy(), false, &received);
+        let waits = matches!(plan, Plan::Forward(_));
+        let recorded = if waits {
+            self.store.record_waiting(received)
+        } else {
+            self.store.record_once(received)
+        };
+        let recorded = match recorded {
             Ok(recorded) => recorded,
             Err(id) => {
                 self.store.record_repeat(id);
@@ -104,6 +113,7 @@ impl Intake {
                     drop(now);
                     return self.known(id).await;
                 };
+                self.store.set_waiting(id, waits);
                 recorded
             }
         };
@@ -113,7 +123,7 @@ impl Intake {
             &recorded.delivery,
             &along.secrets,
         );
-        let targets = match self.plan(&recorded.delivery).0 {
+        let targets = match plan {
             Plan::Forward(targets) => targets,
             // Whatever the policy would have told its sender: the relay is told that it is kept.
             Plan::Answer(_, reason) => {
@@ -138,12 +148,45 @@ impl Intake {
             head: along.head,
             targets,
             hold,
-            room,
+            room: Some(room),
         });
         Said {
             answer: own(StatusCode::OK, IN_ITS_TURN),
             kept: true,
         }
+    }
+
+    /// Gives what waited for the app at the last stop its turn, before whatever comes. Where
+    /// nothing is forwarded it goes on waiting.
+    pub fn resume(&self) {
+        let policy = self.controls.policy();
+        if policy.status.is_some() || policy.targets().next().is_none() {
+            return;
+        }
+        for id in self.store.waiting() {
+            let Some(recorded) = self.store.take_up(id) else {
+                continue;
+            };
+            let request = &recorded.delivery.request;
+            let (Plan::Forward(targets), Some(head)) =
+                (Plan::of(&policy, false, request), Head::of_kept(request))
+            else {
+                self.store.set_waiting(id, false);
+                continue;
+            };
+            self.backlog.seat().fill(Job {
+                delivery: recorded.delivery,
+                head,
+                targets,
+                hold: recorded.hold,
+                room: None,
+            });
+        }
+    }
+
+    /// Leaves what waits for the app for the next start, where the store keeps it until then.
+    pub fn stop(&self) {
+        self.backlog.stop();
     }
 
     /// The answer to what came before, once it is certain that the journal has it.

@@ -1,5 +1,6 @@
-//! A listener that is asked to stop while it has work, and deliveries that come meanwhile.
+//! A listener that is asked to stop while it has work: what comes meanwhile, and what is left.
 
+use std::net::TcpStream;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::thread;
@@ -9,7 +10,7 @@ use http::Response;
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
-use crate::kit::{drained, eventually, tunnel};
+use crate::kit::{drained, eventually, text, tunnel};
 use crate::support::listener::home;
 use crate::support::raw::ask;
 use crate::support::relay::{Relay, public_path};
@@ -70,4 +71,49 @@ fn what_comes_meanwhile_waits_and_cuts_nothing_off() {
         }
         assert!(app.is_idle());
     }
+}
+
+#[test]
+fn what_waits_for_the_app_is_said_and_forwarded_by_the_next_start() {
+    let relay = Relay::start(&[]);
+    let token = relay.token("ada", &["shop"]);
+    for n in 1..=4 {
+        let answer = relay.ask(&format!("POST /t/shop/{n}/before"), "", b"{}");
+        assert_eq!(answer.status(), 202, "{}", answer.text());
+    }
+    let (app, gate) = patient_app();
+    let home = Rc::new(home());
+    let forward = ["--forward", &*app.target()];
+    let mut agent = relay.agent_in(&home, Some(&token), &forward);
+    drained(&relay);
+    app.next();
+    agent.process.signal("TERM");
+    eventually("it lets nobody in", || {
+        TcpStream::connect(agent.address()).err()
+    });
+    gate.add_permits(1);
+    let warning = agent.next("warning");
+    assert_eq!(warning["code"], "app_not_reached", "{warning}");
+    assert!(
+        text(&warning, "message").starts_with("3 deliveries"),
+        "{warning}"
+    );
+    assert!(
+        text(&warning, "hint").contains("cmhook replay 2..4"),
+        "{warning}"
+    );
+    assert_eq!(agent.process.wait().code(), Some(0));
+    let said = agent.process.stderr.text();
+    assert!(
+        said.contains("3 deliveries that waited at the relay"),
+        "{said}"
+    );
+
+    gate.add_permits(10);
+    let agent = relay.agent_in(&home, Some(&token), &forward);
+    for n in 2..=4 {
+        assert_eq!(app.next().parts.uri.path(), format!("/{n}/before"));
+    }
+    agent.stop();
+    assert!(app.is_idle());
 }
