@@ -14,6 +14,7 @@ use tokio_tungstenite::client_async_with_config;
 use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
+use super::backoff;
 use super::failure::{Answer, Failure, Refused};
 use super::holder::holder;
 use crate::config::Claim;
@@ -155,7 +156,7 @@ impl Connector {
             code,
             said: (code.is_some() && !said.is_empty()).then(|| said.to_owned()),
             speaks: text(headers, &names::VERSION),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after: retry_after.map(backoff::asked),
         };
         answer.failure(self.relay())
     }
