@@ -15,7 +15,7 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use super::backoff;
-use super::failure::{Answer, Failure, Refused};
+use super::failure::{self, Answer, Failure, Refused};
 use super::holder::holder;
 use crate::config::Claim;
 use crate::http::line::{self, Lines, Whom, no_answer};
@@ -99,7 +99,8 @@ impl Connector {
                 })
             }
             Ok(Err(Error::Http(response))) => Err(self.said_no(&response)),
-            Ok(Err(error)) => Err(self.lines.why(self.relay(), None, &error).into()),
+            Ok(Err(error)) => Err(failure::of_handshake(self.relay(), &error)
+                .unwrap_or_else(|| self.lines.why(self.relay(), None, &error).into())),
             Err(_) => Err(no_answer(self.relay(), None).into()),
         }
     }
@@ -218,7 +219,10 @@ impl Connector {
         };
         let (parts, body) = match timeout(ANSWERS_WITHIN, asking).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(self.lines.why(self.relay(), None, &error).into()),
+            Ok(Err(error)) => {
+                return Err(failure::of_exchange(self.relay(), &error)
+                    .unwrap_or_else(|| self.lines.why(self.relay(), None, &error).into()));
+            }
             Err(_) => return Err(no_answer(self.relay(), None).into()),
         };
         let body = body.unwrap_or_default();

@@ -19,3 +19,4 @@ mod pki;
 mod proxies;
 mod slow;
 mod stopped;
+mod strangers;
