@@ -30,8 +30,8 @@ const ROOM: usize = 48 << 20;
 /// it, and in here.
 const BESIDE: usize = 4 << 10;
 /// How long those that come behind one for which there was no room have to wait for it: it
-/// comes again, and first.
-const COMES_AGAIN_WITHIN: Duration = Duration::from_secs(10);
+/// comes again, and first. The relay pauses for up to 30 s.
+const COMES_AGAIN_WITHIN: Duration = Duration::from_secs(40);
 
 /// Forwards them.
 #[derive(Debug)]

@@ -18,7 +18,7 @@ use super::examiner::Examiner;
 use super::forward::{Errand, Forwarder, Head};
 use super::peer::Peer;
 use super::plan::Plan;
-use super::receive::Whole;
+use super::receive::{Source, Whole};
 use super::rejudge;
 use super::unstoppable::Unstoppable;
 use crate::cakemail::signature::Secret;
@@ -132,7 +132,7 @@ impl Intake {
         request: Request<Incoming>,
         peer: &Peer,
     ) -> Response<AnswerBody> {
-        let whole = match self.receive(request, peer, false).await {
+        let whole = match self.receive(request, peer, Source::Sender).await {
             Ok(whole) => whole,
             Err(away) => return away.answer,
         };

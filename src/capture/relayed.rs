@@ -15,7 +15,7 @@ use super::forward::Head;
 use super::intake::{Along, Intake, Said, UNSAVED};
 use super::peer::Peer;
 use super::plan::Plan;
-use super::receive::NO_ROOM;
+use super::receive::{NO_ROOM, Source};
 use super::rejudge;
 use crate::delivery::{Received, Relayed};
 use crate::http::headers;
@@ -42,7 +42,11 @@ impl Intake {
             Some(_) => Some(self.backlog.turn().await),
             None => None,
         };
-        let whole = match self.receive(request, peer, turn.is_some()).await {
+        let source = match turn {
+            Some(_) => Source::Queue,
+            None => Source::Relay,
+        };
+        let whole = match self.receive(request, peer, source).await {
             Ok(whole) => whole,
             Err(away) => {
                 if away.is_busy && turn.is_some() {
