@@ -174,12 +174,14 @@ impl Agents {
         })
     }
 
-    /// The connections of a name, the first that came first; none where nobody is there.
+    /// The connections of a name that take deliveries, the first that came first; none where
+    /// nobody is there.
     pub(super) fn of(&self, name: &str) -> Vec<Arc<Link>> {
         let names = self.names();
         let taken = names.get(name).map_or(&[][..], |name| &name.taken[..]);
         let links = taken.iter().filter_map(|taken| taken.link.clone());
-        links.filter(|link| !link.carrier.is_closed()).collect()
+        let takes = |link: &Arc<Link>| !link.carrier.is_closed() && !link.carrier.is_leaving();
+        links.filter(takes).collect()
     }
 
     /// Whether somebody has it, or is about to.

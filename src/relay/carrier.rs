@@ -6,7 +6,7 @@
 //! through as they are, with one or without.
 
 use std::pin::Pin;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll, Waker, ready};
 
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
@@ -79,14 +79,24 @@ pub(super) enum NotSent {
     /// The other end gave this one request up.
     #[error("the other end gave it up: {0}")]
     Reset(Reason),
+    /// The other end takes no more requests; it answers those that it has.
+    #[error("the other end takes no more")]
+    Leaving,
     /// The connection takes no more requests: it is broken, or used up.
     #[error(transparent)]
     Ended(h2::Error),
 }
 
+/// Whether the other end says that it will take no more and that nothing is wrong. What it
+/// says that of it has not begun to work on.
+fn is_leave(error: &h2::Error) -> bool {
+    error.is_go_away() && error.is_remote() && error.reason() == Some(Reason::NO_ERROR)
+}
+
 impl From<h2::Error> for NotSent {
     fn from(error: h2::Error) -> Self {
         match error.reason() {
+            _ if is_leave(&error) => Self::Leaving,
             Some(reason) if error.is_reset() => Self::Reset(reason),
             _ => Self::Ended(error),
         }
@@ -97,6 +107,14 @@ impl Carrier {
     /// Whether the connection is gone.
     pub(super) fn is_closed(&self) -> bool {
         self.ended.is_cancelled()
+    }
+
+    /// Whether the other end has said that it takes no more requests. Those that it has it
+    /// still answers.
+    pub(super) fn is_leaving(&self) -> bool {
+        let mut cx = Context::from_waker(Waker::noop());
+        let ready = self.requests.clone().poll_ready(&mut cx);
+        matches!(ready, Poll::Ready(Err(error)) if is_leave(&error))
     }
 
     /// Sends a request and waits for the head of its answer. Who stops waiting cancels it.

@@ -28,6 +28,8 @@ const NOT_KEPT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)
 enum Unanswered {
     /// Its connection broke; it may have got the delivery.
     Broke,
+    /// It takes no more, and has not begun with this one.
+    Leaving,
     /// It took too long.
     Silent,
 }
@@ -92,6 +94,7 @@ impl Courier {
                     self.patience.as_secs()
                 ),
             ),
+            Err(Unanswered::Leaving) => self.keep(name, arrived, may_wait, Reason::Offline).await,
             // The agent may have it, or not: it gets it again under the same id.
             Err(Unanswered::Broke) => {
                 self.keep(name, arrived, may_wait, Reason::TunnelBroke)
@@ -150,6 +153,10 @@ impl Courier {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 tracing::debug!(id = &*arrived.id, link = link.id(), %error, "no answer");
+                // Others still wait for answers on it.
+                if matches!(error, NotSent::Leaving) {
+                    return Err(Unanswered::Leaving);
+                }
                 // One that takes no more requests and lives on, as when it has used up the
                 // numbers that there are for them, is of no use any more.
                 if matches!(error, NotSent::Ended(_)) && !link.carrier.is_closed() {

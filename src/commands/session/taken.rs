@@ -203,6 +203,7 @@ impl Taken {
                 .context("cannot listen for signals")?;
         }
         let face = greeting.open(reachable, closed.clone())?;
+        intake.resume();
         if let Some(public) = self.public {
             public.open(Arc::clone(&intake));
         }
