@@ -58,7 +58,7 @@ struct Got {
 impl Got {
     /// A webhook's key, where it is known.
     fn key(&self, webhook: &Webhook) -> Option<Secret> {
-        self.keys.of(webhook).flatten().cloned()
+        self.keys.of(webhook).cloned()
     }
 }
 
@@ -290,10 +290,8 @@ impl Doctor<'_> {
         let own = &self.configured.settings.secrets;
         let heard = self.listening().await.heard();
         let mut ours = Vec::new();
-        for webhook in account.ours() {
-            let Some(key) = got.keys.of(webhook) else {
-                continue;
-            };
+        for webhook in account.ours().filter(|webhook| got.keys.is_told(webhook)) {
+            let key = got.keys.of(webhook);
             let is_own = |key: &Secret| own.iter().any(|own| own.is_same(key));
             let by_listener = match (key, heard) {
                 (Some(key), Some(heard)) if !is_own(key) => self.listener_knows(heard, key).await,

@@ -116,7 +116,8 @@ impl Doctor<'_> {
             checks.extend(skip("nothing is sent (--no-send)"));
         } else {
             // They may wait for the account, and that the app is there is known without it.
-            checks.extend(self.bounded(&SAMPLED, self.samples(app)).await);
+            let sampled = Box::pin(self.bounded(&SAMPLED, self.samples(app)));
+            checks.extend(sampled.await);
         }
         checks
     }

@@ -46,11 +46,17 @@ impl Keys {
         self.0.len()
     }
 
-    /// That webhook's, where it was read; `None` inside where the API shows none.
-    pub(super) fn of(&self, webhook: &Webhook) -> Option<Option<&Secret>> {
+    /// Whether the API told that webhook's, or that it shows none.
+    pub(super) fn is_told(&self, webhook: &Webhook) -> bool {
+        let mut told = self.0.iter().filter(|(_, key)| matches!(key, Key::Told(_)));
+        told.any(|(id, _)| *id == webhook.id)
+    }
+
+    /// That webhook's, where it is known.
+    pub(super) fn of(&self, webhook: &Webhook) -> Option<&Secret> {
         let mut all = self.0.iter();
         match all.find(|(id, _)| *id == webhook.id)? {
-            (_, Key::Told(key)) => Some(key.as_ref()),
+            (_, Key::Told(key)) => key.as_ref(),
             (_, Key::Unread(..)) => None,
         }
     }
