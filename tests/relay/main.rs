@@ -20,6 +20,7 @@ mod hostile_agent;
 mod http2;
 mod limits;
 mod names;
+mod poison;
 mod round;
 mod scene;
 mod smuggling;
