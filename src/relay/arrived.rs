@@ -48,6 +48,10 @@ impl Arrived {
         headers.remove(header::HOST);
         headers.remove(header::EXPECT);
         remove_ours(&mut headers);
+        // The same number in its one spelling.
+        if headers.contains_key(header::CONTENT_LENGTH) {
+            headers.insert(header::CONTENT_LENGTH, self.body.len().into());
+        }
         let scheme = if self.https { "https" } else { "http" };
         headers.insert(names::SCHEME, HeaderValue::from_static(scheme));
         headers.insert(names::ID, HeaderValue::from_str(&self.id).ok()?);
@@ -121,6 +125,7 @@ mod tests {
             ("expect", "100-continue"),
             ("cmhook-relay-id", "forged"),
             ("cmhook-relay-anything", "forged"),
+            ("content-length", "00000000000000000002"),
             ("x-cakemail-signature", "abc"),
         ] {
             headers.append(name, HeaderValue::from_static(value));
@@ -155,6 +160,7 @@ mod tests {
                 "cmhook-relay-id: 01J",
                 "cmhook-relay-peer: 192.0.2.1:5",
                 "cmhook-relay-scheme: https",
+                "content-length: 2",
                 "x-cakemail-signature: abc"
             ]
         );
