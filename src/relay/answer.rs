@@ -34,6 +34,7 @@ pub(super) enum Reason {
     TooManyAtOnce,
     Busy,
     TunnelBroke,
+    AgentRefused,
     AgentSilent,
     // To agents.
     NoToken,
@@ -71,6 +72,7 @@ impl Reason {
             Self::TooManyAtOnce => "too_many_at_once",
             Self::Busy => "busy",
             Self::TunnelBroke => "tunnel_broke",
+            Self::AgentRefused => "agent_refused",
             Self::AgentSilent => "agent_silent",
             Self::NoToken => "no_token",
             Self::BadToken => "bad_token",
@@ -104,7 +106,7 @@ impl Reason {
             Self::Protocol => StatusCode::UPGRADE_REQUIRED,
             Self::RateLimited | Self::TooManyAtOnce => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TunnelBroke => StatusCode::BAD_GATEWAY,
+            Self::TunnelBroke | Self::AgentRefused => StatusCode::BAD_GATEWAY,
             Self::AgentSilent => StatusCode::GATEWAY_TIMEOUT,
             Self::Offline
             | Self::QueueFull

@@ -82,6 +82,19 @@ pub(super) enum NotSent {
     /// The connection takes no more requests: it is broken, or used up.
     #[error(transparent)]
     Ended(h2::Error),
+    /// The connection broke while the other end had this request.
+    #[error(transparent)]
+    Broke(h2::Error),
+}
+
+impl NotSent {
+    /// What became of a request that was sent.
+    fn after(error: h2::Error) -> Self {
+        match Self::from(error) {
+            Self::Ended(error) => Self::Broke(error),
+            other => other,
+        }
+    }
 }
 
 impl From<h2::Error> for NotSent {
@@ -111,7 +124,7 @@ impl Carrier {
             // All of it is here already; `h2` sends as much as the other end lets it.
             stream.send_data(body, true)?;
         }
-        let answer = answer.await?;
+        let answer = answer.await.map_err(NotSent::after)?;
         Ok(answer.map(Incoming))
     }
 }

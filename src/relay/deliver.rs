@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep, timeout};
 use super::agents::{Agents, Link};
 use super::answer::{AnswerBody, Reason, own};
 use super::arrived::{Arrived, remove_ours};
+use super::blame::{Blamed, blame};
 use super::carrier::{Incoming, NotSent};
 use super::limits::Place;
 use super::metrics::Metrics;
@@ -26,8 +27,10 @@ const NOT_KEPT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)
 /// Why an agent has not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 enum Unanswered {
-    /// Its connection broke; it may have got the delivery.
-    Broke,
+    /// Its connection broke; it may have got the delivery, which is so much to blame.
+    Broke(u32),
+    /// It cannot read the delivery, and never will.
+    Refused,
     /// It took too long.
     Silent,
 }
@@ -51,6 +54,7 @@ pub(super) struct Courier {
     pub(super) metrics: Arc<Metrics>,
     /// How long an agent may take to answer.
     pub(super) patience: Duration,
+    pub(super) blamed: Arc<Blamed>,
 }
 
 impl Courier {
@@ -92,8 +96,12 @@ impl Courier {
                     self.patience.as_secs()
                 ),
             ),
+            Err(Unanswered::Refused) => own(
+                Reason::AgentRefused,
+                "the other end of the tunnel cannot read this delivery",
+            ),
             // The agent may have it, or not: it gets it again under the same id.
-            Err(Unanswered::Broke) => {
+            Err(Unanswered::Broke(_)) => {
                 self.keep(name, arrived, may_wait, Reason::TunnelBroke)
                     .await
             }
@@ -143,7 +151,7 @@ impl Courier {
         waited: bool,
     ) -> Result<Response<Incoming>, Unanswered> {
         let Some(request) = arrived.request(waited) else {
-            return Err(Unanswered::Broke);
+            return Err(Unanswered::Refused);
         };
         let asked = link.carrier.send(request, arrived.body.clone());
         match timeout(self.patience, asked).await {
@@ -152,11 +160,16 @@ impl Courier {
                 tracing::debug!(id = &*arrived.id, link = link.id(), %error, "no answer");
                 // One that takes no more requests and lives on, as when it has used up the
                 // numbers that there are for them, is of no use any more.
-                if matches!(error, NotSent::Ended(_)) && !link.carrier.is_closed() {
+                if matches!(error, NotSent::Ended(_) | NotSent::Broke(_))
+                    && !link.carrier.is_closed()
+                {
                     let again = Farewell::new(Farewell::RESTART, "the connection is used up");
                     link.pulse.close(again);
                 }
-                Err(Unanswered::Broke)
+                Err(match error {
+                    NotSent::Reset(h2::Reason::PROTOCOL_ERROR) => Unanswered::Refused,
+                    error => Unanswered::Broke(blame(&error)),
+                })
             }
             Err(_) => Err(Unanswered::Silent),
         }
@@ -259,9 +272,11 @@ impl Courier {
         let Some((first, others)) = links.split_first() else {
             return false;
         };
-        let Ok(answer) = self.hand(first, &arrived, true).await else {
-            return false;
+        let answer = match self.hand(first, &arrived, true).await {
+            Ok(answer) => answer,
+            Err(why) => return self.is_hopeless(name, &arrived.id, why),
         };
+        self.blamed.forget(name);
         if !answer.headers().contains_key(names::KEPT) {
             let status = answer.status();
             if !is_final(status) {
@@ -274,6 +289,7 @@ impl Courier {
                 status = status.as_u16(),
                 "the agent does not take a delivery that waited; it is dropped"
             );
+            self.metrics.dropped();
         }
         for other in others {
             self.copy_to(other, &arrived, true);
@@ -282,4 +298,27 @@ impl Courier {
         while let Some(Ok(_)) = body.frame().await {}
         true
     }
+
+    /// Whether one that has waited should not be tried again: everything behind it would wait
+    /// as long as it does.
+    fn is_hopeless(&self, name: &str, id: &str, why: Unanswered) -> bool {
+        let is_hopeless = match why {
+            Unanswered::Refused => true,
+            Unanswered::Broke(blame) => self.blamed.note(name, id, blame),
+            Unanswered::Silent => false,
+        };
+        if is_hopeless {
+            self.blamed.forget(name);
+            self.metrics.dropped();
+            tracing::error!(
+                name,
+                id,
+                "a delivery that waited breaks the tunnel again and again; it is dropped"
+            );
+        }
+        is_hopeless
+    }
 }
+
+#[cfg(test)]
+mod tests;

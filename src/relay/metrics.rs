@@ -39,6 +39,7 @@ pub(super) struct Metrics {
     refused_agents: Family<Why, Counter>,
     queued: Counter,
     handed: Counter,
+    dropped: Counter,
     agents: Gauge,
     waiting: Gauge,
     waiting_bytes: Gauge,
@@ -78,6 +79,8 @@ impl Metrics {
             "Deliveries that were kept for an agent that was not there",
         );
         let handed = counter("handed_on", "Deliveries that had waited and were handed on");
+        let help = "Deliveries that had waited and that no agent took";
+        let dropped = counter("dropped", help);
         let mut family = |name: &str, help: &str| {
             let family = Family::<Why, Counter>::default();
             registry.register(name, help, family.clone());
@@ -108,6 +111,7 @@ impl Metrics {
             refused_agents,
             queued,
             handed,
+            dropped,
             agents,
             waiting,
             waiting_bytes,
@@ -169,6 +173,10 @@ impl Metrics {
 
     pub(super) fn handed(&self, count: u64) {
         self.handed.inc_by(count);
+    }
+
+    pub(super) fn dropped(&self) {
+        self.dropped.inc();
     }
 
     /// All of it as text; what is not counted as it happens is told now.

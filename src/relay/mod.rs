@@ -9,6 +9,7 @@ pub mod acme;
 mod agents;
 mod answer;
 mod arrived;
+mod blame;
 pub mod book;
 mod carrier;
 pub mod data;

@@ -136,6 +136,7 @@ impl Relay {
             queue: options.queue.is_some().then(|| data.queue.clone()),
             metrics: Arc::clone(&metrics),
             patience: options.patience,
+            blamed: Arc::default(),
         };
         let largest = usize::try_from(options.max_body).unwrap_or(usize::MAX);
         let front = Front {

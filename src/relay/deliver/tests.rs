@@ -1,0 +1,194 @@
+//! Agents whose every answer is the test's, and what the relay makes of them.
+
+use std::collections::VecDeque;
+
+use bytes::Bytes;
+use h2::server::SendResponse;
+use http::{HeaderMap, Method, Request};
+use jiff::Timestamp;
+use tempfile::TempDir;
+use tokio::io::DuplexStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::protocol::Role;
+
+use super::*;
+use crate::config::Claim;
+use crate::link::{Stream, config};
+use crate::relay::agents::{Asker, Seat};
+use crate::relay::carrier;
+use crate::relay::data::Data;
+use crate::relay::id;
+use crate::relay::limits::{Limiter, PerTunnel};
+use crate::relay::queue::Limits;
+
+const NAME: &str = "shop";
+
+/// A relay without sockets.
+struct Relay {
+    courier: Courier,
+    limiter: Limiter,
+    data: Data,
+    _folder: TempDir,
+}
+
+impl Relay {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let data = Data::open(folder.path(), Limits::default()).unwrap();
+        Self {
+            courier: Courier {
+                agents: Agents::default(),
+                queue: Some(data.queue.clone()),
+                metrics: Arc::new(Metrics::new()),
+                patience: Duration::from_secs(30),
+                blamed: Arc::default(),
+            },
+            limiter: Limiter::new(PerTunnel {
+                rate: 1000,
+                at_once: 100,
+            }),
+            data,
+            _folder: folder,
+        }
+    }
+
+    /// Has a delivery to this path wait.
+    async fn wait(&self, path: &str) {
+        let waiting = arrived(path).into_waiting();
+        self.data.queue.push(NAME, waiting).await.unwrap();
+    }
+
+    async fn deliver(&self, path: &str) -> Response<AnswerBody> {
+        let place = self.limiter.admit(NAME).unwrap();
+        self.courier.deliver(NAME, arrived(path), place, true).await
+    }
+
+    /// Connects an agent.
+    async fn connect(&self) -> Agent {
+        let asker = Asker {
+            owner: None,
+            instance: "one".into(),
+            holder: "ada@host".into(),
+            claim: Claim::Exclusive,
+        };
+        let seat = self.courier.agents.take(NAME, asker).unwrap();
+        let (near, far) = tokio::io::duplex(1 << 20);
+        let near = Stream::accepted(near, Vec::new()).await;
+        let pulse = near.pulse();
+        let (carrier, carrying) = carrier::begin(near).await.unwrap();
+        tokio::spawn(carrying);
+        seat.fill(carrier, pulse).unwrap();
+        let far = WebSocketStream::from_raw_socket(far, Role::Client, Some(config())).await;
+        let server = h2::server::handshake(Stream::new(far)).await.unwrap();
+        self.courier.see_to(NAME);
+        Agent {
+            server,
+            _seat: seat,
+        }
+    }
+
+    /// Whether its metrics have this line.
+    fn counts(&self, line: &str) -> bool {
+        let text = self.courier.metrics.text(&Default::default());
+        text.lines().any(|other| other == line)
+    }
+}
+
+/// The agent's end of a tunnel.
+struct Agent {
+    server: h2::server::Connection<Stream<DuplexStream>, Bytes>,
+    _seat: Seat,
+}
+
+type Asked = (Request<h2::RecvStream>, SendResponse<Bytes>);
+
+impl Agent {
+    /// The next delivery; `None` where the relay has hung up.
+    async fn next(&mut self) -> Option<Asked> {
+        self.server.accept().await?.ok()
+    }
+
+    /// Keeps each delivery until there is one that is not the test's to keep, and tells the
+    /// paths.
+    async fn keep(&mut self, count: usize) -> VecDeque<String> {
+        let mut paths = VecDeque::new();
+        while paths.len() < count {
+            let (request, mut answer) = self.next().await.unwrap();
+            paths.push_back(request.uri().path().to_owned());
+            answer.send_response(kept(), true).unwrap();
+        }
+        paths
+    }
+
+    /// Does what is to be done on the connection until it ends.
+    async fn end(mut self) {
+        while self.next().await.is_some() {}
+    }
+}
+
+fn kept() -> Response<()> {
+    let mut answer = Response::new(());
+    let yes = http::HeaderValue::from_static("1");
+    answer.headers_mut().insert(names::KEPT, yes);
+    answer
+}
+
+fn arrived(path: &str) -> Arrived {
+    let now = Timestamp::now();
+    Arrived {
+        id: id::new(),
+        received_at: Timestamp::from_microsecond(now.as_microsecond()).unwrap(),
+        peer: "192.0.2.1:5".parse().unwrap(),
+        https: true,
+        method: Method::POST,
+        path: path.parse().unwrap(),
+        host: "hooks.test".parse().unwrap(),
+        headers: HeaderMap::new(),
+        body: Bytes::from_static(b"{}"),
+    }
+}
+
+#[tokio::test]
+async fn what_ends_the_tunnel_three_times_is_dropped_and_what_is_behind_it_comes() {
+    let relay = Relay::new();
+    relay.wait("/poison").await;
+    relay.wait("/good").await;
+    for _ in 0..3 {
+        let mut agent = relay.connect().await;
+        let (request, answer) = agent.next().await.unwrap();
+        assert_eq!(request.uri().path(), "/poison");
+        let calm = h2::Reason::ENHANCE_YOUR_CALM;
+        agent.server.abrupt_shutdown(calm);
+        agent.end().await;
+        drop(answer);
+    }
+    let mut agent = relay.connect().await;
+    assert_eq!(agent.keep(1).await, ["/good"]);
+    assert!(relay.counts("cmhook_relay_dropped_total 1"));
+}
+
+#[tokio::test]
+async fn what_the_agent_cannot_read_is_not_tried_again() {
+    let relay = Relay::new();
+    let mut agent = relay.connect().await;
+    let refuse = async {
+        let (_, mut answer) = agent.next().await.unwrap();
+        answer.send_reset(h2::Reason::PROTOCOL_ERROR);
+        agent.next().await
+    };
+    let answer = tokio::select! {
+        answer = relay.deliver("/live") => answer,
+        _ = refuse => panic!("it came again"),
+    };
+    assert_eq!(answer.status(), StatusCode::BAD_GATEWAY);
+    assert_eq!(answer.headers()[names::REASON], "agent_refused");
+    assert_eq!(relay.courier.waiting(NAME), 0);
+    relay.wait("/waited").await;
+    relay.wait("/good").await;
+    relay.courier.see_to(NAME);
+    let (request, mut answer) = agent.next().await.unwrap();
+    assert_eq!(request.uri().path(), "/waited");
+    answer.send_reset(h2::Reason::PROTOCOL_ERROR);
+    assert_eq!(agent.keep(1).await, ["/good"]);
+    assert!(relay.counts("cmhook_relay_dropped_total 1"));
+}
