@@ -13,6 +13,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 use super::agents::{Asker, Held, Seat};
 use super::answer::{AnswerBody, Reason, own, plain};
 use super::carrier;
+use super::data::Seen;
 use super::ingress::Front;
 use super::names::is_name;
 use super::socket::Socket;
@@ -72,7 +73,7 @@ impl Front {
         let owner = match self.owner(headers) {
             // It may have been made this moment.
             Err((Reason::BadToken, _)) => {
-                self.catch_up().await;
+                self.refresh().await;
                 self.owner(headers)?
             }
             other => other?,
@@ -98,7 +99,7 @@ impl Front {
             .map_err(|error| (Reason::BadRequest, format!("this is no WebSocket: {error}")))?;
         let name = match self.name(headers, owner.as_deref()).await {
             Err((Reason::NoSuchName, _)) => {
-                self.catch_up().await;
+                self.refresh().await;
                 self.name(headers, owner.as_deref()).await?
             }
             other => other?,
@@ -124,16 +125,21 @@ impl Front {
         Ok(Admitted::Agent(Box::new((seat, name, answer))))
     }
 
-    /// Takes in what another process has done to tokens and names: who is no longer let in
-    /// is thrown out.
-    pub(super) async fn catch_up(&self) {
-        match self.data.changed().await {
-            Ok(false) => {}
-            Ok(true) => {
-                let is_out = |name: &str, asker: &Asker| !self.is_still_in(name, asker);
-                self.courier.agents.close_where(&revoked(), is_out);
-            }
-            Err(error) => tracing::error!(%error, "cannot see whether tokens were revoked"),
+    /// Takes in what another process has done to tokens and names.
+    async fn refresh(&self) {
+        if let Err(error) = self.data.refresh().await {
+            tracing::error!(%error, "cannot see whether there are new tokens");
+        }
+    }
+
+    /// The same, again and again: who is no longer let in is thrown out.
+    pub(super) async fn catch_up(&self, seen: &mut Seen) {
+        let throw_out = || {
+            let is_out = |name: &str, asker: &Asker| !self.is_still_in(name, asker);
+            self.courier.agents.close_where(&revoked(), is_out);
+        };
+        if let Err(error) = self.data.changed(seen, throw_out).await {
+            tracing::error!(%error, "cannot see whether tokens were revoked");
         }
     }
 

@@ -22,7 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::acme::Challenges;
 use super::agents::Agents;
 use super::answer::{AnswerBody, Reason, own, plain};
-use super::data::{Data, DataError};
+use super::data::{Data, DataError, Seen};
 use super::deliver::Courier;
 use super::forwarded::Sender;
 use super::ingress::{Conn, Front};
@@ -200,7 +200,8 @@ impl Relay {
             tokio::spawn(Arc::clone(&this).accept(plain, to, end.clone()));
         }
         let door = tls.map_or(Door::Plain, Door::Tls);
-        tokio::spawn(Arc::clone(&this).watch_tokens(end.clone()));
+        let seen = this.front.data.seen();
+        tokio::spawn(Arc::clone(&this).watch_tokens(seen, end.clone()));
         tokio::spawn(Arc::clone(&this).accept(public, door, end.clone()));
         stop.cancelled().await;
         this.finish().await;
@@ -317,11 +318,11 @@ impl Relay {
         }
     }
 
-    async fn watch_tokens(self: Arc<Self>, end: CancellationToken) {
+    async fn watch_tokens(self: Arc<Self>, mut seen: Seen, end: CancellationToken) {
         let mut look = interval(LOOK);
         loop {
             tokio::select! {
-                _ = look.tick() => self.front.catch_up().await,
+                _ = look.tick() => self.front.catch_up(&mut seen).await,
                 () = end.cancelled() => return,
             }
         }
