@@ -14,7 +14,7 @@ use super::blame::{Blamed, blame};
 use super::carrier::{Incoming, NotSent};
 use super::limits::Place;
 use super::metrics::Metrics;
-use super::queue::{PushError, Queue, Waiting};
+use super::queue::{KeepError, PushError, Queue, Waiting};
 use crate::http::headers::strip_hop_by_hop;
 use crate::link::{Farewell, names};
 
@@ -123,12 +123,18 @@ impl Courier {
             };
             return own(why, text);
         };
-        match queue.push(name, arrived.into_waiting()).await {
-            Ok(()) => {
-                self.metrics.queued();
-                self.see_to(name);
-                own(Reason::Queued, "kept until the agent is back")
-            }
+        let (this, queue, key) = (self.clone(), queue.clone(), Box::<str>::from(name));
+        // A sender over HTTP/2 that takes its request back ends what answers it, and not this:
+        // what is on the disk has to be seen to.
+        let pushing = tokio::spawn(async move {
+            queue.push(&key, arrived.into_waiting()).await?;
+            this.metrics.queued();
+            this.see_to(&key);
+            Ok(())
+        });
+        let pushed = pushing.await;
+        match pushed.unwrap_or_else(|_| Err(KeepError::stopped().into())) {
+            Ok(()) => own(Reason::Queued, "kept until the agent is back"),
             Err(PushError::Full) => own(
                 Reason::QueueFull,
                 "no agent is connected, and as much waits for it as may",
@@ -188,27 +194,31 @@ impl Courier {
 
     /// Has what waits for a name handed on, if an agent is there and nobody does so yet.
     pub(super) fn see_to(&self, name: &str) {
-        if self.waiting(name) == 0 || !self.agents.has(name) {
+        if !self.has_to_do(name) {
             return;
         }
         let (this, name) = (self.clone(), Box::<str>::from(name));
         tokio::spawn(async move {
-            // What is pushed when the last one was just read finds this still at work; so it
-            // looks again when it no longer is.
-            while let Some(drained) = this.agents.begin_drain(&name) {
-                let goes_on = this.drain(&name).await;
+            // What is pushed, and who comes, when this is about to end finds it still at work;
+            // so it looks again when it no longer is.
+            while this.has_to_do(&name)
+                && let Some(drained) = this.agents.begin_drain(&name)
+            {
+                this.drain(&name).await;
                 drop(drained);
-                if !goes_on || this.waiting(&name) == 0 {
-                    return;
-                }
             }
         });
     }
 
-    /// Hands on what waits, in order; false where there is nobody to hand it to.
-    async fn drain(&self, name: &str) -> bool {
+    /// Whether something waits and somebody is there to take it.
+    fn has_to_do(&self, name: &str) -> bool {
+        self.waiting(name) > 0 && !self.agents.of(name).is_empty()
+    }
+
+    /// Hands on what waits, in order, until nothing does or nobody is there.
+    async fn drain(&self, name: &str) {
         let Some(queue) = &self.queue else {
-            return false;
+            return;
         };
         let begun = Instant::now();
         let mut handed = 0_u64;
@@ -218,7 +228,10 @@ impl Courier {
                 Ok(batch) => batch,
                 Err(error) => {
                     tracing::error!(name, %error, "what waits cannot be read");
-                    return false;
+                    if self.is_left(name, &mut pause).await {
+                        return;
+                    }
+                    continue;
                 }
             };
             if batch.is_empty() {
@@ -226,7 +239,7 @@ impl Courier {
                     let took = begun.elapsed().as_millis();
                     tracing::info!(name, handed, took_ms = took, "handed on what waited");
                 }
-                return true;
+                return;
             }
             let whole = batch.len();
             let mut done = Vec::with_capacity(whole);
@@ -243,20 +256,28 @@ impl Courier {
             let count = done.len();
             handed += count as u64;
             self.metrics.handed(count as u64);
-            if let Err(error) = queue.all_done(done).await {
+            while let Err(error) = queue.all_done(done.clone()).await {
                 tracing::error!(name, %error, "what was handed on cannot be taken from the queue");
-                return false;
-            }
-            if count < whole {
-                if self.agents.of(name).is_empty() {
-                    return false;
+                if self.is_left(name, &mut pause).await {
+                    return;
                 }
-                sleep(pause).await;
-                pause = (pause * 2).min(NOT_KEPT[1]);
-            } else {
+            }
+            if count == whole {
                 pause = NOT_KEPT[0];
+            } else if self.is_left(name, &mut pause).await {
+                return;
             }
         }
+    }
+
+    /// Waits until it should be tried again; at once true where nobody is there any more.
+    async fn is_left(&self, name: &str, pause: &mut Duration) -> bool {
+        if self.agents.of(name).is_empty() {
+            return true;
+        }
+        sleep(*pause).await;
+        *pause = (*pause * 2).min(NOT_KEPT[1]);
+        false
     }
 
     /// Hands one on that has waited; true where it need not wait any longer.

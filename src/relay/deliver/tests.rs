@@ -192,3 +192,37 @@ async fn what_the_agent_cannot_read_is_not_tried_again() {
     assert_eq!(agent.keep(1).await, ["/good"]);
     assert!(relay.counts("cmhook_relay_dropped_total 1"));
 }
+
+#[tokio::test]
+async fn what_its_sender_takes_back_while_it_is_kept_is_kept() {
+    let relay = Relay::new();
+    tokio::select! {
+        biased;
+        _ = relay.deliver("/taken-back") => panic!("the disk is not so fast"),
+        () = tokio::task::yield_now() => {}
+    }
+    // By then the one before has been pushed.
+    relay.wait("/next").await;
+    let mut agent = relay.connect().await;
+    assert_eq!(agent.keep(2).await, ["/taken-back", "/next"]);
+    assert!(relay.counts("cmhook_relay_queued_total 1"));
+}
+
+#[tokio::test]
+async fn what_cannot_be_read_for_a_while_is_handed_on_after_it() {
+    let relay = Relay::new();
+    relay.wait("/x").await;
+    let path = relay.data.folder().join("relay.db");
+    let beside = crate::relay::db::open(&path).unwrap();
+    let rename = |from, to| {
+        let sql = format!("ALTER TABLE {from} RENAME TO {to}");
+        beside.execute(&sql, []).unwrap();
+    };
+    rename("queue", "away");
+    let mut agent = relay.connect().await;
+    // Whoever was to hand it on has asked, before this does.
+    tokio::task::yield_now().await;
+    relay.data.queue.first(NAME, 1, 0).await.unwrap_err();
+    rename("away", "queue");
+    assert_eq!(agent.keep(1).await, ["/x"]);
+}
