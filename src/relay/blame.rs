@@ -21,10 +21,8 @@ pub(super) fn blame(error: &NotSent) -> u32 {
     match error {
         NotSent::Reset(Reason::REFUSED_STREAM) | NotSent::Ended(_) => 0,
         NotSent::Reset(_) => REFUSED,
-        NotSent::Broke(error) if error.is_go_away() && error.reason() != Some(Reason::NO_ERROR) => {
-            REFUSED
-        }
-        NotSent::Broke(_) => LOST,
+        NotSent::Broke { is_fault, .. } if *is_fault => REFUSED,
+        NotSent::Broke { .. } => LOST,
     }
 }
 
@@ -75,7 +73,13 @@ mod tests {
     fn a_request_that_was_not_begun_is_not_to_blame() {
         assert_eq!(blame(&NotSent::Reset(Reason::REFUSED_STREAM)), 0);
         assert_eq!(blame(&NotSent::Reset(Reason::INTERNAL_ERROR)), REFUSED);
-        let broke = |reason| NotSent::Broke(h2::Error::from(reason));
-        assert_eq!(blame(&broke(Reason::NO_ERROR)), LOST);
+        let broke = |is_fault| NotSent::Broke {
+            error: Reason::CANCEL.into(),
+            is_fault,
+        };
+        assert_eq!(
+            [true, false].map(|fault| blame(&broke(fault))),
+            [REFUSED, LOST]
+        );
     }
 }

@@ -6,7 +6,10 @@
 //! through as they are, with one or without.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::Bytes;
 use h2::client::{Connection, SendRequest};
@@ -14,15 +17,20 @@ use h2::{Reason, RecvStream};
 use http::{Request, Response};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::link::{Flushing, Gathered, Stream, gathered, http2};
+
+/// How long a connection that broke may take to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Sends requests through a connection. Clones are of one connection.
 #[derive(Debug, Clone)]
 pub(super) struct Carrier {
     requests: SendRequest<Bytes>,
     ended: CancellationToken,
+    is_faulty: Arc<AtomicBool>,
 }
 
 /// Begins to speak HTTP/2 on a stream: what sends requests, and what has to be waited for so
@@ -36,11 +44,13 @@ pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
     let carrier = Carrier {
         requests,
         ended: ended.clone(),
+        is_faulty: Arc::default(),
     };
     let carrying = Carrying {
         connection,
         flushing,
         is_due: false,
+        is_faulty: Arc::clone(&carrier.is_faulty),
         _ended: ended.drop_guard(),
     };
     Ok((carrier, carrying))
@@ -53,6 +63,8 @@ pub(super) struct Carrying<S: AsyncRead + AsyncWrite + Unpin> {
     flushing: Flushing<S>,
     // Everybody else that was ready has run since it was woken.
     is_due: bool,
+    // How it ended.
+    is_faulty: Arc<AtomicBool>,
     _ended: DropGuard,
 }
 
@@ -69,7 +81,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Carrying<S> {
             return Poll::Pending;
         }
         let this = &mut *self;
-        this.flushing.poll(Pin::new(&mut this.connection), cx)
+        let ended = ready!(this.flushing.poll(Pin::new(&mut this.connection), cx));
+        if ended.as_ref().is_err_and(is_fault) {
+            this.is_faulty.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(ended)
     }
 }
 
@@ -83,18 +99,16 @@ pub(super) enum NotSent {
     #[error(transparent)]
     Ended(h2::Error),
     /// The connection broke while the other end had this request.
-    #[error(transparent)]
-    Broke(h2::Error),
+    #[error("{error}")]
+    Broke {
+        error: h2::Error,
+        /// One of the two ends found something wrong with what the other said, and ended it.
+        is_fault: bool,
+    },
 }
 
-impl NotSent {
-    /// What became of a request that was sent.
-    fn after(error: h2::Error) -> Self {
-        match Self::from(error) {
-            Self::Ended(error) => Self::Broke(error),
-            other => other,
-        }
-    }
+fn is_fault(error: &h2::Error) -> bool {
+    error.is_go_away() && error.reason() != Some(Reason::NO_ERROR)
 }
 
 impl From<h2::Error> for NotSent {
@@ -124,8 +138,22 @@ impl Carrier {
             // All of it is here already; `h2` sends as much as the other end lets it.
             stream.send_data(body, true)?;
         }
-        let answer = answer.await.map_err(NotSent::after)?;
-        Ok(answer.map(Incoming))
+        match answer.await {
+            Ok(answer) => Ok(answer.map(Incoming)),
+            Err(error) => Err(self.after(error).await),
+        }
+    }
+
+    /// What became of a request that was sent.
+    async fn after(&self, error: h2::Error) -> NotSent {
+        let error = match NotSent::from(error) {
+            NotSent::Ended(error) => error,
+            other => return other,
+        };
+        // Of a stream it is only told that the connection is gone; why, when it has ended.
+        let _ = timeout(ENDS_WITHIN, self.ended.cancelled()).await;
+        let is_fault = is_fault(&error) || self.is_faulty.load(Ordering::Relaxed);
+        NotSent::Broke { error, is_fault }
     }
 }
 

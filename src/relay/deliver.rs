@@ -166,7 +166,7 @@ impl Courier {
                 tracing::debug!(id = &*arrived.id, link = link.id(), %error, "no answer");
                 // One that takes no more requests and lives on, as when it has used up the
                 // numbers that there are for them, is of no use any more.
-                if matches!(error, NotSent::Ended(_) | NotSent::Broke(_))
+                if matches!(error, NotSent::Ended(_) | NotSent::Broke { .. })
                     && !link.carrier.is_closed()
                 {
                     let again = Farewell::new(Farewell::RESTART, "the connection is used up");
