@@ -14,6 +14,7 @@ use super::blame::{Blamed, blame};
 use super::carrier::{Incoming, NotSent};
 use super::limits::Place;
 use super::metrics::Metrics;
+use super::pace::Pace;
 use super::queue::{KeepError, PushError, Queue, Waiting};
 use crate::http::headers::strip_hop_by_hop;
 use crate::link::{Farewell, names};
@@ -55,6 +56,7 @@ pub(super) struct Courier {
     /// How long an agent may take to answer.
     pub(super) patience: Duration,
     pub(super) blamed: Arc<Blamed>,
+    pub(super) pace: Pace,
 }
 
 impl Courier {
@@ -87,7 +89,8 @@ impl Courier {
                 strip_hop_by_hop(&mut parts.headers);
                 remove_ours(&mut parts.headers);
                 parts.version = http::Version::HTTP_11;
-                Response::from_parts(parts, AnswerBody::through(body, place))
+                let through = self.pace.begin(body, place, self.patience);
+                Response::from_parts(parts, AnswerBody::Tunnel(through))
             }
             Err(Unanswered::Silent) => own(
                 Reason::AgentSilent,

@@ -22,6 +22,7 @@ mod ingress;
 mod limits;
 mod metrics;
 pub mod names;
+mod pace;
 mod protocol;
 pub mod queue;
 mod route;

@@ -28,6 +28,7 @@ use super::forwarded::Sender;
 use super::ingress::{Conn, Front};
 use super::limits::{Limiter, PerTunnel};
 use super::metrics::{Metrics, Now};
+use super::pace::Pace;
 use super::protocol::{Asked, HEAD_WITHIN, http1, http2, say_busy};
 use super::queue::Limits;
 use super::route::{Domain, UrlStyle};
@@ -137,6 +138,7 @@ impl Relay {
             metrics: Arc::clone(&metrics),
             patience: options.patience,
             blamed: Arc::default(),
+            pace: Pace::default(),
         };
         let largest = usize::try_from(options.max_body).unwrap_or(usize::MAX);
         let front = Front {
@@ -200,6 +202,8 @@ impl Relay {
             tokio::spawn(Arc::clone(&this).accept(plain, to, end.clone()));
         }
         let door = tls.map_or(Door::Plain, Door::Tls);
+        let pace = this.front.courier.pace.clone().watch();
+        tokio::spawn(end.clone().run_until_cancelled_owned(pace));
         let seen = this.front.data.seen();
         tokio::spawn(Arc::clone(&this).watch_tokens(seen, end.clone()));
         tokio::spawn(Arc::clone(&this).accept(public, door, end.clone()));
@@ -284,8 +288,11 @@ impl Relay {
         let counted = asked.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             counted.count();
-            let (front, conn) = (Arc::clone(&front), conn.clone());
-            async move { Ok::<Response<AnswerBody>, Infallible>(front.answer(request, &conn).await) }
+            let (front, conn, stuck) = (Arc::clone(&front), conn.clone(), counted.stuck.clone());
+            async move {
+                let answer = front.answer(request, &conn).await;
+                Ok::<_, Infallible>(answer.map(|body| body.telling(&stuck)))
+            }
         });
         let result = if is_http2 {
             http2(TokioIo::new(socket), service, asked).await

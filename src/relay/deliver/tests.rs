@@ -42,6 +42,7 @@ impl Relay {
                 metrics: Arc::new(Metrics::new()),
                 patience: Duration::from_secs(30),
                 blamed: Arc::default(),
+                pace: Pace::default(),
             },
             limiter: Limiter::new(PerTunnel {
                 rate: 1000,
