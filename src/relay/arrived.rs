@@ -1,6 +1,7 @@
 //! A delivery that is here whole, and the forms in which it goes on.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -8,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use jiff::Timestamp;
 
 use super::queue::Waiting;
+use crate::http::body::Reservation;
 use crate::http::headers::{from_kept, strip_hop_by_hop, to_kept};
 use crate::link::names;
 
@@ -24,6 +26,8 @@ pub(super) struct Arrived {
     /// As the sender sent them, so without `Host` where that was over HTTP/2.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// What the body takes; `None` where it comes from the disk.
+    pub(super) memory: Option<Arc<Reservation>>,
 }
 
 impl Arrived {
@@ -96,6 +100,7 @@ impl Arrived {
             path: waiting.path.parse().ok()?,
             headers,
             body: waiting.body,
+            memory: None,
         })
     }
 }
@@ -140,6 +145,7 @@ mod tests {
             host: "Shop.example.com".parse().unwrap(),
             headers,
             body: Bytes::from_static(b"\0\xff"),
+            memory: None,
         }
     }
 

@@ -5,13 +5,14 @@ use std::time::Duration;
 
 use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
 
 use super::agents::{Agents, Link};
 use super::answer::{AnswerBody, Reason, own};
 use super::arrived::{Arrived, remove_ours};
 use super::blame::{Blamed, blame};
-use super::carrier::{Incoming, NotSent};
+use super::carrier::{Incoming, Load, NotSent};
 use super::limits::Place;
 use super::metrics::Metrics;
 use super::pace::Pace;
@@ -24,6 +25,9 @@ const BATCH: usize = 64;
 const BATCH_BYTES: usize = 4 << 20;
 /// An agent that does not keep what it is handed is tried again after these times.
 const NOT_KEPT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)];
+
+/// How long the rest of an answer may take that nobody wants.
+const READ_OUT: Duration = Duration::from_secs(30);
 
 /// Why an agent has not answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -83,7 +87,7 @@ impl Courier {
         for other in others {
             self.copy_to(other, &arrived, false);
         }
-        match self.hand(first, &arrived, false).await {
+        match self.hand(first, &arrived, false, None).await {
             Ok(answer) => {
                 let (mut parts, body) = answer.into_parts();
                 strip_hop_by_hop(&mut parts.headers);
@@ -129,7 +133,9 @@ impl Courier {
         let (this, queue, key) = (self.clone(), queue.clone(), Box::<str>::from(name));
         // A sender over HTTP/2 that takes its request back ends what answers it, and not this:
         // what is on the disk has to be seen to.
+        let memory = arrived.memory.clone();
         let pushing = tokio::spawn(async move {
+            let _memory = memory;
             queue.push(&key, arrived.into_waiting()).await?;
             this.metrics.queued();
             this.see_to(&key);
@@ -158,11 +164,13 @@ impl Courier {
         link: &Link,
         arrived: &Arrived,
         waited: bool,
+        room: Option<OwnedSemaphorePermit>,
     ) -> Result<Response<Incoming>, Unanswered> {
         let Some(request) = arrived.request(waited) else {
             return Err(Unanswered::Refused);
         };
-        let asked = link.carrier.send(request, arrived.body.clone());
+        let load = Load::new(arrived.body.clone(), arrived.memory.clone(), room);
+        let asked = link.carrier.send(request, load);
         match timeout(self.patience, asked).await {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
@@ -184,15 +192,27 @@ impl Courier {
         }
     }
 
-    /// Sends a copy to an agent that shares a name; nobody waits for its answer.
+    /// Sends a copy to an agent that shares a name; nobody waits for its answer. One that takes
+    /// too little of what it gets does not get all.
     fn copy_to(&self, link: &Arc<Link>, arrived: &Arrived, waited: bool) {
+        let Some(room) = link.carrier.room(arrived.body.len()) else {
+            tracing::debug!(id = &*arrived.id, link = link.id(), "no room for a copy");
+            return;
+        };
         let (this, link, arrived) = (self.clone(), Arc::clone(link), arrived.clone());
         tokio::spawn(async move {
-            if let Ok(answer) = this.hand(&link, &arrived, waited).await {
-                let mut body = answer.into_body();
-                while let Some(Ok(_)) = body.frame().await {}
+            if let Ok(answer) = this.hand(&link, &arrived, waited, Some(room)).await {
+                this.read_out(answer).await;
             }
         });
+    }
+
+    /// Reads an answer that nobody wants to its end, so that the agent sees it taken.
+    async fn read_out(&self, answer: Response<Incoming>) {
+        let mut body = answer.into_body();
+        let reading = async { while let Some(Ok(_)) = body.frame().await {} };
+        // One that does not end is given up.
+        let _ = timeout(self.patience.min(READ_OUT), reading).await;
     }
 
     /// Has what waits for a name handed on, if an agent is there and nobody does so yet.
@@ -296,7 +316,11 @@ impl Courier {
         let Some((first, others)) = links.split_first() else {
             return false;
         };
-        let answer = match self.hand(first, &arrived, true).await {
+        let room = first.carrier.wait_for_room(arrived.body.len());
+        let Ok(room) = timeout(self.patience, room).await else {
+            return false;
+        };
+        let answer = match self.hand(first, &arrived, true, room).await {
             Ok(answer) => answer,
             Err(why) => return self.is_hopeless(name, &arrived.id, why),
         };
@@ -318,8 +342,7 @@ impl Courier {
         for other in others {
             self.copy_to(other, &arrived, true);
         }
-        let mut body = answer.into_body();
-        while let Some(Ok(_)) = body.frame().await {}
+        self.read_out(answer).await;
         true
     }
 

@@ -276,7 +276,7 @@ impl Front {
         let progress = AtomicUsize::new(0);
         let reading = body::read(incoming, limits, &self.budget, &progress);
         let read = timeout(BODY_WITHIN, reading).await;
-        let (body, _reservation) = match read.unwrap_or(Err(BodyError::TooSlow { received: 0 })) {
+        let (body, memory) = match read.unwrap_or(Err(BodyError::TooSlow { received: 0 })) {
             Ok(read) => read,
             Err(error) => return self.refuse_body(&error, conn),
         };
@@ -291,6 +291,7 @@ impl Front {
             host,
             headers: parts.headers,
             body,
+            memory: Some(Arc::new(memory)),
         };
         self.courier
             .deliver(name, arrived, place, is_reserved)

@@ -146,6 +146,7 @@ fn arrived(path: &str) -> Arrived {
         host: "hooks.test".parse().unwrap(),
         headers: HeaderMap::new(),
         body: Bytes::from_static(b"{}"),
+        memory: None,
     }
 }
 
