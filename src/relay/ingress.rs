@@ -23,12 +23,14 @@ use super::metrics::Metrics;
 use super::route::{Domain, Route, UrlStyle};
 use super::strict::{MAX_HEAD, Violation, Violations, is_host};
 use super::tls::Tls;
-use crate::http::body::{self, BodyError, Budget, Limits};
+use crate::http::body::{self, BodyError, Limits};
 use crate::http::headers;
 use crate::link::names;
 
-/// How long the next piece of a body may take, and all of it.
+/// How long the next piece of a body may take, and all of it. What comes more slowly than a
+/// telephone line holds memory that others could use.
 const BODY_IDLE: Duration = Duration::from_secs(15);
+const BODY_LEAST: usize = 64 << 10;
 const BODY_WITHIN: Duration = Duration::from_mins(10);
 
 /// What all requests of a connection have in common.
@@ -49,7 +51,6 @@ pub(super) struct Front {
     pub(super) data: Data,
     pub(super) courier: Courier,
     pub(super) limiter: Limiter,
-    pub(super) budget: Arc<Budget>,
     pub(super) max_body: u64,
     pub(super) trusted: Vec<IpNet>,
     pub(super) is_open: bool,
@@ -272,9 +273,10 @@ impl Front {
             idle: BODY_IDLE,
             expects_continue: parts.headers.contains_key(header::EXPECT),
             head: headers::size(&parts.headers),
+            least: BODY_LEAST,
         };
         let progress = AtomicUsize::new(0);
-        let reading = body::read(incoming, limits, &self.budget, &progress);
+        let reading = body::read(incoming, limits, place.memory(), &progress);
         let read = timeout(BODY_WITHIN, reading).await;
         let (body, memory) = match read.unwrap_or(Err(BodyError::TooSlow { received: 0 })) {
             Ok(read) => read,

@@ -26,14 +26,14 @@ use super::data::{Data, DataError, Seen};
 use super::deliver::Courier;
 use super::forwarded::Sender;
 use super::ingress::{Conn, Front};
-use super::limits::{Limiter, PerTunnel};
+use super::limits::{Limiter, Memory, PerTunnel};
 use super::metrics::{Metrics, Now};
 use super::pace::Pace;
 use super::protocol::{Asked, HEAD_WITHIN, http1, http2, say_busy};
 use super::queue::Limits;
 use super::route::{Domain, UrlStyle};
 use super::socket::Socket;
-use super::strict::{Strict, Violations};
+use super::strict::{MAX_HEAD, Strict, Violations};
 use super::tls::Tls;
 use crate::http::body::Budget;
 use crate::link::Farewell;
@@ -74,6 +74,16 @@ pub struct Options {
     pub is_open: bool,
     /// How long a stop waits for what is under way.
     pub grace: Duration,
+}
+
+/// Memory for bodies, none of which is larger than this. Whoever knows the URL of one tunnel
+/// can use up what that may take.
+fn memory(largest: usize) -> Memory {
+    let all = BODIES.max(largest.saturating_mul(2));
+    Memory {
+        all: Budget::of(all),
+        each: (all / 4).max(largest.saturating_add(2 * MAX_HEAD)),
+    }
 }
 
 /// Takes a port.
@@ -147,8 +157,7 @@ impl Relay {
             public_https: options.public_https,
             data,
             courier,
-            limiter: Limiter::new(options.per_tunnel),
-            budget: Budget::of(BODIES.max(largest.saturating_mul(2))),
+            limiter: Limiter::new(options.per_tunnel, memory(largest)),
             max_body: options.max_body,
             trusted: options.trusted,
             is_open: options.is_open,

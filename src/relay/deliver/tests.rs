@@ -10,18 +10,22 @@ use tempfile::TempDir;
 use tokio::io::DuplexStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
+use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::config::Claim;
+use crate::http::body::{Budget, Reservation};
 use crate::link::{Stream, config};
 use crate::relay::agents::{Asker, Seat};
 use crate::relay::carrier;
 use crate::relay::data::Data;
 use crate::relay::id;
-use crate::relay::limits::{Limiter, PerTunnel};
+use crate::relay::limits::{Limiter, Memory, PerTunnel};
 use crate::relay::queue::Limits;
 
 const NAME: &str = "shop";
+/// For bodies.
+const MEMORY: usize = 1 << 20;
 
 /// A relay without sockets.
 struct Relay {
@@ -44,10 +48,16 @@ impl Relay {
                 blamed: Arc::default(),
                 pace: Pace::default(),
             },
-            limiter: Limiter::new(PerTunnel {
-                rate: 1000,
-                at_once: 100,
-            }),
+            limiter: Limiter::new(
+                PerTunnel {
+                    rate: 1000,
+                    at_once: 1,
+                },
+                Memory {
+                    all: Budget::of(MEMORY),
+                    each: MEMORY,
+                },
+            ),
             data,
             _folder: folder,
         }
@@ -227,4 +237,76 @@ async fn what_cannot_be_read_for_a_while_is_handed_on_after_it() {
     relay.data.queue.first(NAME, 1, 0).await.unwrap_err();
     rename("away", "queue");
     assert_eq!(agent.keep(1).await, ["/x"]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_that_stops_gives_back_what_it_holds() {
+    let relay = Relay::new();
+    tokio::spawn(relay.courier.pace.clone().watch());
+    let mut agent = relay.connect().await;
+    tokio::spawn(async move {
+        let mut begun = Vec::new();
+        while let Some((_, mut answer)) = agent.next().await {
+            let mut body = answer.send_response(Response::new(()), false).unwrap();
+            body.send_data(Bytes::from_static(b"first"), false).unwrap();
+            begun.push(body);
+        }
+    });
+    let after = |begun: Instant| begun.elapsed().as_secs();
+    let (begun, stuck) = (Instant::now(), CancellationToken::new());
+    let answer = relay.deliver("/").await;
+    let not_taken = answer.map(|body| body.telling(&stuck));
+    stuck.cancelled().await;
+    assert!((30..33).contains(&after(begun)), "{}", after(begun));
+    // There is one place.
+    let mut body = relay.deliver("/").await.into_body();
+    let first = body.frame().await.unwrap().unwrap().into_data().unwrap();
+    assert_eq!(first, "first");
+    let begun = Instant::now();
+    body.frame().await.unwrap().unwrap_err();
+    assert!((30..33).contains(&after(begun)), "{}", after(begun));
+    relay.limiter.admit(NAME).unwrap();
+    drop(not_taken);
+}
+
+#[tokio::test]
+async fn memory_is_taken_until_the_agent_has_the_body() {
+    let relay = Relay::new();
+    let mut agent = relay.connect().await;
+    let place = relay.limiter.admit(NAME).unwrap();
+    let budget = Arc::clone(place.memory());
+    let mut delivery = arrived("/");
+    delivery.body = vec![0; MEMORY].into();
+    delivery.memory = Reservation::of(&budget, MEMORY).map(Arc::new);
+    let (leave, left) = tokio::sync::oneshot::channel::<()>();
+    tokio::spawn(async move {
+        // It reads nothing of the request.
+        let (_request, mut answer) = agent.next().await.unwrap();
+        answer.send_response(Response::new(()), true).unwrap();
+        tokio::select! {
+            _ = agent.next() => panic!("there is nothing else"),
+            _ = left => {}
+        }
+    });
+    let answer = relay.courier.deliver(NAME, delivery, place, true).await;
+    assert_eq!(answer.status(), StatusCode::OK);
+    assert!(answer.into_body().frame().await.is_none());
+    assert!(Reservation::of(&budget, 1).is_none());
+    leave.send(()).unwrap();
+    while Reservation::of(&budget, MEMORY).is_none() {
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn what_nobody_accounts_for_has_room_for_so_much() {
+    let relay = Relay::new();
+    let _agent = relay.connect().await;
+    let links = relay.courier.agents.of(NAME);
+    let room = |size| links[0].carrier.room(size);
+    let taken: Vec<_> = (0..16).map_while(|_| room((1 << 20) - 1)).collect();
+    assert_eq!(taken.len(), 16);
+    assert!(room(0).is_none());
+    drop(taken);
+    assert!(room(usize::MAX).is_some(), "one that is larger goes alone");
 }
