@@ -193,6 +193,7 @@ pub(super) fn own(reason: Reason, text: &str) -> Response<AnswerBody> {
     if let Some(seconds) = reason.retry_after() {
         headers.insert(RETRY_AFTER, seconds.into());
     }
+    answer.extensions_mut().insert(reason);
     answer
 }
 

@@ -224,8 +224,9 @@ impl Front {
             .delivered(request, conn, name, host, path, &mut bytes)
             .await;
         let status = answer.status();
-        let reason = answer.headers().get(names::REASON);
-        let reason = reason.and_then(|reason| reason.to_str().ok());
+        // What an app says in the field of that name is its own business.
+        let reason = answer.extensions().get::<Reason>();
+        let reason = reason.map(|reason| reason.code());
         self.metrics
             .delivered(status, reason, begun.elapsed(), bytes);
         tracing::debug!(

@@ -18,7 +18,7 @@ use super::answer::Reason;
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Outcome {
     /// `answered` by an app, or the relay's own reason.
-    outcome: String,
+    outcome: &'static str,
     /// `2xx` and so on.
     status: &'static str,
 }
@@ -137,7 +137,7 @@ impl Metrics {
     pub(super) fn delivered(
         &self,
         status: StatusCode,
-        reason: Option<&str>,
+        reason: Option<&'static str>,
         took: Duration,
         bytes: usize,
     ) {
@@ -149,7 +149,7 @@ impl Metrics {
             _ => "5xx",
         };
         let outcome = Outcome {
-            outcome: reason.unwrap_or("answered").to_owned(),
+            outcome: reason.unwrap_or("answered"),
             status,
         };
         self.deliveries.get_or_create(&outcome).inc();
