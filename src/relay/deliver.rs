@@ -7,6 +7,7 @@ use http::{Response, StatusCode};
 use http_body_util::BodyExt as _;
 use tokio::sync::OwnedSemaphorePermit;
 use tokio::time::{Instant, sleep, timeout};
+use tokio_util::sync::CancellationToken;
 
 use super::agents::{Agents, Link};
 use super::answer::{AnswerBody, Reason, own};
@@ -61,6 +62,8 @@ pub(super) struct Courier {
     pub(super) patience: Duration,
     pub(super) blamed: Arc<Blamed>,
     pub(super) pace: Pace,
+    /// Cancelled when the relay stops: what comes from then on goes to no agent.
+    pub(super) stopping: CancellationToken,
 }
 
 impl Courier {
@@ -80,7 +83,7 @@ impl Courier {
     ) -> Response<AnswerBody> {
         let links = self.agents.of(name);
         // What has waited goes first.
-        let is_behind = may_wait && self.waiting(name) > 0;
+        let is_behind = self.stopping.is_cancelled() || (may_wait && self.waiting(name) > 0);
         let Some((first, others)) = links.split_first().filter(|_| !is_behind) else {
             return self.keep(name, arrived, may_wait, Reason::Offline).await;
         };
@@ -124,7 +127,12 @@ impl Courier {
         why: Reason,
     ) -> Response<AnswerBody> {
         let Some(queue) = self.queue.as_ref().filter(|_| may_wait) else {
+            let why = match why {
+                Reason::Offline if self.stopping.is_cancelled() => Reason::Draining,
+                why => why,
+            };
             let text = match why {
+                Reason::Draining => "the relay is stopping; come again in a moment",
                 Reason::TunnelBroke => "the tunnel broke before an answer came",
                 _ => "no agent is connected to this tunnel right now",
             };
@@ -235,7 +243,8 @@ impl Courier {
 
     /// Whether something waits and somebody is there to take it.
     fn has_to_do(&self, name: &str) -> bool {
-        self.waiting(name) > 0 && !self.agents.of(name).is_empty()
+        let stops = self.stopping.is_cancelled();
+        !stops && self.waiting(name) > 0 && !self.agents.of(name).is_empty()
     }
 
     /// Hands on what waits, in order, until nothing does or nobody is there.
@@ -267,7 +276,7 @@ impl Courier {
             let whole = batch.len();
             let mut done = Vec::with_capacity(whole);
             for waiting in batch {
-                if !self.agents.has(name) {
+                if !self.agents.has(name) || self.stopping.is_cancelled() {
                     break;
                 }
                 let id = waiting.id.clone();
@@ -295,7 +304,7 @@ impl Courier {
 
     /// Waits until it should be tried again; at once true where nobody is there any more.
     async fn is_left(&self, name: &str, pause: &mut Duration) -> bool {
-        if self.agents.of(name).is_empty() {
+        if self.agents.of(name).is_empty() || self.stopping.is_cancelled() {
             return true;
         }
         sleep(*pause).await;

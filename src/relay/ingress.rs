@@ -218,7 +218,11 @@ impl Front {
         path: PathAndQuery,
     ) -> Response<AnswerBody> {
         let begun = Instant::now();
-        let flight = self.metrics.fly();
+        let flight = if self.is_draining() {
+            self.metrics.fly_late()
+        } else {
+            self.metrics.fly()
+        };
         let mut bytes = 0;
         let answer = self
             .delivered(request, conn, name, host, path, &mut bytes)

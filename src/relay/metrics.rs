@@ -46,6 +46,7 @@ pub(super) struct Metrics {
     expired: Gauge,
     connections: Gauge,
     in_flight: Arc<watch::Sender<usize>>,
+    late: Arc<watch::Sender<usize>>,
     in_flight_gauge: Gauge,
 }
 
@@ -118,6 +119,7 @@ impl Metrics {
             expired,
             connections,
             in_flight: Arc::new(watch::Sender::new(0)),
+            late: Arc::new(watch::Sender::new(0)),
             in_flight_gauge,
         }
     }
@@ -126,6 +128,12 @@ impl Metrics {
     pub(super) fn fly(&self) -> InFlight {
         self.in_flight.send_modify(|count| *count += 1);
         InFlight(Arc::clone(&self.in_flight))
+    }
+
+    /// The same when the relay stops: nobody waits for those.
+    pub(super) fn fly_late(&self) -> InFlight {
+        self.late.send_modify(|count| *count += 1);
+        InFlight(Arc::clone(&self.late))
     }
 
     /// Waits until no delivery is under way.
@@ -186,7 +194,7 @@ impl Metrics {
         self.waiting_bytes.set(signed(now.waiting_bytes));
         self.expired.set(signed(now.expired));
         self.connections.set(signed(now.connections as u64));
-        let in_flight = *self.in_flight.borrow();
+        let in_flight = *self.in_flight.borrow() + *self.late.borrow();
         self.in_flight_gauge.set(signed(in_flight as u64));
         let mut text = String::new();
         // Writing to a string does not fail.

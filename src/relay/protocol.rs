@@ -35,7 +35,12 @@ pub(super) fn http1() -> http1::Builder {
 
 /// A sender that speaks HTTP/2. One that says nothing is asked whether it is still there, and
 /// one that asks for nothing gives its place to others.
-pub(super) async fn http2<S>(io: TokioIo<Socket>, service: S, asked: Asked) -> hyper::Result<()>
+pub(super) async fn http2<S>(
+    io: TokioIo<Socket>,
+    service: S,
+    asked: Asked,
+    closing: &CancellationToken,
+) -> hyper::Result<()>
 where
     S: hyper::service::Service<
             Request<Incoming>,
@@ -55,6 +60,7 @@ where
     tokio::select! {
         result = connection.as_mut() => return result,
         () = asked.no_more() => connection.as_mut().graceful_shutdown(),
+        () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
     }
     // A sender that takes nothing of an answer, and asks for nothing, could stay for ever.
     tokio::select! {

@@ -128,6 +128,8 @@ enum Door {
 pub struct Relay {
     front: Arc<Front>,
     connections: TaskTracker,
+    /// Cancelled when connections are to end with what they are about to answer.
+    closing: CancellationToken,
     places: Arc<Semaphore>,
     most: usize,
     grace: Duration,
@@ -149,6 +151,7 @@ impl Relay {
             patience: options.patience,
             blamed: Arc::default(),
             pace: Pace::default(),
+            stopping: CancellationToken::new(),
         };
         let largest = usize::try_from(options.max_body).unwrap_or(usize::MAX);
         let front = Front {
@@ -169,6 +172,7 @@ impl Relay {
         Ok(Self {
             front: Arc::new(front),
             connections,
+            closing: CancellationToken::new(),
             places: Arc::new(Semaphore::new(options.max_connections)),
             most: options.max_connections,
             grace: options.grace,
@@ -224,6 +228,7 @@ impl Relay {
     async fn finish(&self) {
         let front = &self.front;
         front.draining.store(true, Ordering::Relaxed);
+        front.courier.stopping.cancel();
         tracing::info!(agents = front.courier.agents.count(), "stopping");
         let landed = timeout(self.grace, front.metrics.landed()).await;
         if landed.is_err() {
@@ -235,12 +240,18 @@ impl Relay {
         let farewell = Farewell::new(Farewell::RESTART, "the relay restarts");
         front.courier.agents.close_where(&farewell, |_, _| true);
         let _ = timeout(FAREWELL, front.courier.agents.gone()).await;
+        // What was cut off by that waits now, which its senders are told.
+        let _ = timeout(FAREWELL, front.metrics.landed()).await;
+        self.closing.cancel();
+        self.connections.close();
+        let _ = timeout(FAREWELL, self.connections.wait()).await;
     }
 
     async fn accept(self: Arc<Self>, listener: TcpListener, door: Door, end: CancellationToken) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
+                () = self.closing.cancelled() => return,
                 () = end.cancelled() => return,
             };
             let Ok((stream, address)) = accepted else {
@@ -304,14 +315,18 @@ impl Relay {
             }
         });
         let result = if is_http2 {
-            http2(TokioIo::new(socket), service, asked).await
+            http2(TokioIo::new(socket), service, asked, &self.closing).await
         } else {
             let io = TokioIo::new(Strict::new(socket, violations));
-            http1()
-                .half_close(true)
-                .serve_connection(io, service)
-                .with_upgrades()
-                .await
+            let connection = http1().half_close(true).serve_connection(io, service);
+            let mut connection = std::pin::pin!(connection.with_upgrades());
+            tokio::select! {
+                result = connection.as_mut() => result,
+                () = self.closing.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
         };
         if let Err(error) = result {
             tracing::trace!(?error, "a connection broke");

@@ -10,7 +10,6 @@ use tempfile::TempDir;
 use tokio::io::DuplexStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::protocol::Role;
-use tokio_util::sync::CancellationToken;
 
 use super::*;
 use crate::config::Claim;
@@ -47,6 +46,7 @@ impl Relay {
                 patience: Duration::from_secs(30),
                 blamed: Arc::default(),
                 pace: Pace::default(),
+                stopping: CancellationToken::new(),
             },
             limiter: Limiter::new(
                 PerTunnel {
