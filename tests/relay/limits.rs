@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::doubles::connect_request;
 use crate::scene::Scene;
-use crate::support::listener::home;
+use crate::support::listener::{cmhook, home};
 use crate::support::raw::{Connection, Message, RawApp, Then, ask, ok, request};
 use crate::support::relay::Relay;
 use crate::vitals::eventually;
@@ -372,4 +372,27 @@ fn who_asks_for_a_tunnel_and_is_not_let_in_is_answered_at_once() {
     let answer = stranger.answer();
     is_own(&answer, 401, "bad_token", None);
     assert_eq!(stranger.rest(), b"");
+}
+
+#[test]
+fn limits_beyond_all_measure_are_refused() {
+    for flag in ["--max-connections", "--concurrency"] {
+        let home = home();
+        let output = cmhook()
+            .args([
+                "relay",
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--data",
+                "relay",
+            ])
+            .args([flag, "18446744073709551615"])
+            .current_dir(home.path())
+            .output()
+            .expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("is more than there can be"), "{stderr}");
+    }
 }
