@@ -157,12 +157,14 @@ impl Front {
             return Ok(());
         }
         let release = text(headers, &names::RELEASE).unwrap_or("unknown");
+        // It may be a stranger's, who writes in it what they like.
+        let release: String = release.chars().take(32).collect();
         let (speaks, who) = match theirs {
             Some(theirs) if theirs > own => (theirs.to_string(), "the relay has to be upgraded"),
             Some(theirs) => (theirs.to_string(), "the agent has to be upgraded"),
             None => ("none".to_owned(), "only cmhook can connect here"),
         };
-        tracing::warn!(
+        tracing::debug!(
             theirs = speaks,
             own,
             release,
