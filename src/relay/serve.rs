@@ -47,6 +47,13 @@ const LOOK: Duration = Duration::from_millis(300);
 /// How long agents may take to hang up, when all else is done.
 const FAREWELL: Duration = Duration::from_secs(2);
 
+/// Where nothing is to wait, what an earlier run has promised to keep stays as it is.
+const UNTOUCHED: Limits = Limits {
+    count: 0,
+    bytes: 0,
+    age: Duration::MAX,
+};
+
 /// What a relay is to be like.
 #[derive(Debug)]
 pub struct Options {
@@ -141,7 +148,7 @@ impl Relay {
     /// # Errors
     /// Where the data cannot be used.
     pub fn open(options: Options) -> Result<Self, DataError> {
-        let data = Data::open(&options.data, options.queue.unwrap_or_default())?;
+        let data = Data::open(&options.data, options.queue.unwrap_or(UNTOUCHED))?;
         let metrics = Arc::new(Metrics::new());
         let connections = TaskTracker::new();
         let courier = Courier {

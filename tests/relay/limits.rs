@@ -396,3 +396,27 @@ fn limits_beyond_all_measure_are_refused() {
         assert!(stderr.contains("is more than there can be"), "{stderr}");
     }
 }
+
+#[test]
+fn what_waited_before_stays_where_nothing_is_to_wait() {
+    let home = Rc::new(home());
+    let stop = |mut relay: Relay| {
+        relay.process.signal("TERM");
+        assert_eq!(relay.process.wait().code(), Some(0));
+    };
+    let relay = Relay::start_in(&home, &[]);
+    relay.token("ada", &["shop"]);
+    let answer = relay.ask("POST /t/shop/", "", b"{}");
+    is_own(&answer, 202, "queued", None);
+    stop(relay);
+    let path = home.path().join("relay/relay.db");
+    let db = || rusqlite::Connection::open(&path).expect("a database");
+    let old = db().execute("UPDATE queue SET received_at = 0", []);
+    assert_eq!(old, Ok(1));
+    let relay = Relay::start_in(&home, &["--queue", "off"]);
+    let answer = relay.ask("POST /t/shop/", "", b"{}");
+    is_own(&answer, 503, "offline", Some("60"));
+    stop(relay);
+    let count = db().query_row("SELECT count(*) FROM queue", [], |row| row.get(0));
+    assert_eq!(count, Ok(1));
+}
