@@ -105,6 +105,7 @@ impl Intake {
                 idle: BODY_IDLE,
                 expects_continue: false,
                 head: 0,
+                least: 0,
             },
             budget: Budget::new(BODIES.max(least), least, connections),
             tasks,

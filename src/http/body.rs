@@ -8,7 +8,7 @@ use std::time::Duration;
 use bytes::{Bytes, BytesMut};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
-use tokio::time::{Instant, timeout};
+use tokio::time::{Instant, timeout_at};
 use tokio_util::task::TaskTracker;
 
 /// What a body may be.
@@ -23,6 +23,8 @@ pub struct Limits {
     pub expects_continue: bool,
     /// Bytes of the request's head, which are held as long as its body.
     pub head: usize,
+    /// How many bytes must come within `idle`, or else all that are left; 0 where any will do.
+    pub least: usize,
 }
 
 /// Why a body is not there.
@@ -55,6 +57,8 @@ pub struct Budget {
     left: AtomicUsize,
     connections: TaskTracker,
     most_for_connections: usize,
+    /// Of what this is a share.
+    whole: Option<Arc<Self>>,
 }
 
 /// What a connection takes with its buffers and their share of what the allocator keeps,
@@ -69,6 +73,17 @@ impl Budget {
             left: AtomicUsize::new(bytes),
             connections,
             most_for_connections: bytes.saturating_sub(least),
+            whole: None,
+        })
+    }
+
+    /// So many bytes of this at most, for somebody who is to leave something to others.
+    pub fn share(self: &Arc<Self>, bytes: usize) -> Arc<Self> {
+        Arc::new(Self {
+            left: AtomicUsize::new(bytes),
+            connections: TaskTracker::new(),
+            most_for_connections: 0,
+            whole: Some(Arc::clone(self)),
         })
     }
 
@@ -83,8 +98,25 @@ impl Budget {
         let take = |left: usize| left.checked_sub(bytes).filter(|left| *left >= others);
         self.left
             .fetch_update(Ordering::Relaxed, Ordering::Relaxed, take)
-            .map(drop)
-            .map_err(|_| BodyError::Busy)
+            .map_err(|_| BodyError::Busy)?;
+        match self
+            .whole
+            .as_ref()
+            .map_or(Ok(()), |whole| whole.take(bytes))
+        {
+            Ok(()) => Ok(()),
+            Err(busy) => {
+                self.left.fetch_add(bytes, Ordering::Relaxed);
+                Err(busy)
+            }
+        }
+    }
+
+    fn give(&self, bytes: usize) {
+        self.left.fetch_add(bytes, Ordering::Relaxed);
+        if let Some(whole) = &self.whole {
+            whole.give(bytes);
+        }
     }
 }
 
@@ -127,7 +159,7 @@ impl Reservation {
 
 impl Drop for Reservation {
     fn drop(&mut self) {
-        self.budget.left.fetch_add(self.taken, Ordering::Relaxed);
+        self.budget.give(self.taken);
     }
 }
 
@@ -205,6 +237,32 @@ fn joined(blocks: Vec<BytesMut>, size: usize) -> BytesMut {
     all
 }
 
+/// By when more must have come.
+struct Pace {
+    limits: Limits,
+    mark: usize,
+    until: Instant,
+}
+
+impl Pace {
+    fn new(limits: Limits) -> Self {
+        Self {
+            limits,
+            mark: 0,
+            until: Instant::now() + limits.idle,
+        }
+    }
+
+    /// When so much has come by now.
+    fn until(&mut self, received: usize) -> Instant {
+        if received - self.mark >= self.limits.least {
+            self.mark = received;
+            self.until = Instant::now() + self.limits.idle;
+        }
+        self.until
+    }
+}
+
 /// Reads a body to its end. What comes back is a copy of exactly its size, and the
 /// memory for it stays reserved until the reservation is dropped. `progress` holds the
 /// bytes received so far at any time.
@@ -234,9 +292,10 @@ pub async fn read(
             return Err(busy);
         }
     };
+    let mut pace = Pace::new(limits);
     loop {
         let received = all.length;
-        let frame = match timeout(limits.idle, body.frame()).await {
+        let frame = match timeout_at(pace.until(received), body.frame()).await {
             Ok(Some(Ok(frame))) => frame,
             Ok(None) => return Ok(all.finish()),
             Ok(Some(Err(error))) if is_misframed(&error) => return Err(BodyError::Malformed),
@@ -278,10 +337,51 @@ async fn drain(mut body: Incoming, limits: Limits) {
     let most = limits.max.saturating_mul(4).max(64 << 20);
     let until = Instant::now() + TIME;
     let mut seen = 0;
-    while let Ok(Some(Ok(frame))) = tokio::time::timeout_at(until, body.frame()).await {
+    while let Ok(Some(Ok(frame))) = timeout_at(until, body.frame()).await {
         seen += frame.data_ref().map_or(0, Bytes::len) as u64;
         if seen > most {
             break;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_all_that_its_owner_gets_and_is_given_back_to_all() {
+        let all = Budget::of(100);
+        let (one, other) = (all.share(60), all.share(60));
+        let held = Reservation::of(&one, 50).unwrap();
+        assert!(Reservation::of(&one, 11).is_none(), "more than its share");
+        assert!(Reservation::of(&other, 51).is_none(), "more than there is");
+        let rest = Reservation::of(&other, 50).unwrap();
+        assert!(Reservation::of(&one, 1).is_none());
+        drop((held, rest));
+        assert!(Reservation::of(&one, 60).is_some());
+        assert!(Reservation::of(&all, 100).is_some());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_byte_now_and_then_is_not_enough() {
+        let limits = |least| Limits {
+            max: 1000,
+            idle: Duration::from_secs(15),
+            expects_continue: false,
+            head: 0,
+            least,
+        };
+        let begun = Instant::now();
+        let mut pace = Pace::new(limits(100));
+        let mut any = Pace::new(limits(0));
+        let wait = async || tokio::time::advance(Duration::from_secs(10)).await;
+        wait().await;
+        assert_eq!(pace.until(99), begun + Duration::from_secs(15));
+        assert_eq!(any.until(0), begun + Duration::from_secs(25));
+        assert_eq!(pace.until(100), begun + Duration::from_secs(25));
+        wait().await;
+        assert_eq!(pace.until(199), begun + Duration::from_secs(25));
+        assert_eq!(any.until(1), begun + Duration::from_secs(35));
     }
 }

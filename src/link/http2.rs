@@ -23,10 +23,12 @@ const ANSWER_WINDOW: u32 = 256 << 10;
 const ANSWER_WINDOWS: u32 = STREAMS * ANSWER_WINDOW;
 /// Longer ones would hold up small deliveries on a slow line.
 const FRAME: u32 = 16 << 10;
-/// A sender's 64 KiB of headers, with what HTTP/2 counts beside them and what is added.
-const HEADERS: u32 = 96 << 10;
-/// An app's answer may have 128 KiB of headers in 100 fields.
-const ANSWER_HEADERS: u32 = (128 << 10) + 128 * 32 + 1024;
+/// A sender's 64 KiB of headers, with what HTTP/2 counts beside them and what is added. It also
+/// decides in how many frames they may come, and Huffman's code makes 28 bits of a byte that
+/// is no ASCII: 64 KiB of those are 224 KiB.
+const HEADERS: u32 = 256 << 10;
+/// An app's answer may have 128 KiB of headers in 100 fields; the same of those.
+const ANSWER_HEADERS: u32 = 512 << 10;
 /// Cancelled streams that are remembered, or not yet noticed.
 const CANCELLED: usize = 100_000;
 /// How long an answer may still come for a stream that was cancelled.

@@ -1,16 +1,17 @@
 //! Answers of the relay's own: plain text, and the reason as a word in a field.
 
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use bytes::Bytes;
 use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, RETRY_AFTER};
 use http::{HeaderValue, Response, StatusCode};
 use hyper::body::{Body, Frame, SizeHint};
+use tokio_util::sync::CancellationToken;
 
-use super::carrier::Incoming;
-use super::limits::Place;
 use super::metrics::InFlight;
+use super::pace::Through;
 use crate::link::names;
 
 /// Why the relay answers by itself.
@@ -34,6 +35,7 @@ pub(super) enum Reason {
     TooManyAtOnce,
     Busy,
     TunnelBroke,
+    AgentRefused,
     AgentSilent,
     // To agents.
     NoToken,
@@ -71,6 +73,7 @@ impl Reason {
             Self::TooManyAtOnce => "too_many_at_once",
             Self::Busy => "busy",
             Self::TunnelBroke => "tunnel_broke",
+            Self::AgentRefused => "agent_refused",
             Self::AgentSilent => "agent_silent",
             Self::NoToken => "no_token",
             Self::BadToken => "bad_token",
@@ -104,7 +107,7 @@ impl Reason {
             Self::Protocol => StatusCode::UPGRADE_REQUIRED,
             Self::RateLimited | Self::TooManyAtOnce => StatusCode::TOO_MANY_REQUESTS,
             Self::HeadersTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::TunnelBroke => StatusCode::BAD_GATEWAY,
+            Self::TunnelBroke | Self::AgentRefused => StatusCode::BAD_GATEWAY,
             Self::AgentSilent => StatusCode::GATEWAY_TIMEOUT,
             Self::Offline
             | Self::QueueFull
@@ -132,30 +135,22 @@ pub(super) enum AnswerBody {
     /// All of it.
     Whole(Option<Bytes>),
     /// The app's, as it comes through the tunnel.
-    Tunnel(Box<Through>),
-}
-
-/// An answer that comes through a tunnel, and what is held until it has.
-#[derive(Debug)]
-pub(super) struct Through {
-    incoming: Incoming,
-    _place: Place,
-    flight: Option<InFlight>,
+    Tunnel(Arc<Through>),
 }
 
 impl AnswerBody {
-    pub(super) fn through(incoming: Incoming, place: Place) -> Self {
-        Self::Tunnel(Box::new(Through {
-            incoming,
-            _place: place,
-            flight: None,
-        }))
+    /// Holds `flight` as long as it lasts.
+    pub(super) fn during(self, flight: InFlight) -> Self {
+        if let Self::Tunnel(through) = &self {
+            through.hold(flight);
+        }
+        self
     }
 
-    /// Holds `flight` as long as it lasts.
-    pub(super) fn during(mut self, flight: InFlight) -> Self {
-        if let Self::Tunnel(through) = &mut self {
-            through.flight = Some(flight);
+    /// Cancels `stuck` where its sender does not take it.
+    pub(super) fn telling(self, stuck: &CancellationToken) -> Self {
+        if let Self::Tunnel(through) = &self {
+            through.tell(stuck.clone());
         }
         self
     }
@@ -171,21 +166,21 @@ impl Body for AnswerBody {
     ) -> Poll<Option<Result<Frame<Bytes>, h2::Error>>> {
         match self.get_mut() {
             Self::Whole(bytes) => Poll::Ready(bytes.take().map(|b| Ok(Frame::data(b)))),
-            Self::Tunnel(through) => Pin::new(&mut through.incoming).poll_frame(cx),
+            Self::Tunnel(through) => through.poll_frame(cx),
         }
     }
 
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Whole(bytes) => bytes.is_none(),
-            Self::Tunnel(through) => through.incoming.is_end_stream(),
+            Self::Tunnel(through) => through.is_end_stream(),
         }
     }
 
     fn size_hint(&self) -> SizeHint {
         match self {
             Self::Whole(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
-            Self::Tunnel(through) => through.incoming.size_hint(),
+            Self::Tunnel(through) => through.size_hint(),
         }
     }
 }
@@ -198,6 +193,7 @@ pub(super) fn own(reason: Reason, text: &str) -> Response<AnswerBody> {
     if let Some(seconds) = reason.retry_after() {
         headers.insert(RETRY_AFTER, seconds.into());
     }
+    answer.extensions_mut().insert(reason);
     answer
 }
 

@@ -1,6 +1,7 @@
 //! A delivery that is here whole, and the forms in which it goes on.
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 
 use bytes::Bytes;
 use http::uri::{Authority, PathAndQuery, Scheme};
@@ -8,6 +9,7 @@ use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, header};
 use jiff::Timestamp;
 
 use super::queue::Waiting;
+use crate::http::body::Reservation;
 use crate::http::headers::{from_kept, strip_hop_by_hop, to_kept};
 use crate::link::names;
 
@@ -24,6 +26,8 @@ pub(super) struct Arrived {
     /// As the sender sent them, so without `Host` where that was over HTTP/2.
     pub(super) headers: HeaderMap,
     pub(super) body: Bytes,
+    /// What the body takes; `None` where it comes from the disk.
+    pub(super) memory: Option<Arc<Reservation>>,
 }
 
 impl Arrived {
@@ -48,6 +52,10 @@ impl Arrived {
         headers.remove(header::HOST);
         headers.remove(header::EXPECT);
         remove_ours(&mut headers);
+        // The same number in its one spelling.
+        if headers.contains_key(header::CONTENT_LENGTH) {
+            headers.insert(header::CONTENT_LENGTH, self.body.len().into());
+        }
         let scheme = if self.https { "https" } else { "http" };
         headers.insert(names::SCHEME, HeaderValue::from_static(scheme));
         headers.insert(names::ID, HeaderValue::from_str(&self.id).ok()?);
@@ -92,6 +100,7 @@ impl Arrived {
             path: waiting.path.parse().ok()?,
             headers,
             body: waiting.body,
+            memory: None,
         })
     }
 }
@@ -121,6 +130,7 @@ mod tests {
             ("expect", "100-continue"),
             ("cmhook-relay-id", "forged"),
             ("cmhook-relay-anything", "forged"),
+            ("content-length", "00000000000000000002"),
             ("x-cakemail-signature", "abc"),
         ] {
             headers.append(name, HeaderValue::from_static(value));
@@ -135,6 +145,7 @@ mod tests {
             host: "Shop.example.com".parse().unwrap(),
             headers,
             body: Bytes::from_static(b"\0\xff"),
+            memory: None,
         }
     }
 
@@ -155,6 +166,7 @@ mod tests {
                 "cmhook-relay-id: 01J",
                 "cmhook-relay-peer: 192.0.2.1:5",
                 "cmhook-relay-scheme: https",
+                "content-length: 2",
                 "x-cakemail-signature: abc"
             ]
         );

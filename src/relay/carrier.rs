@@ -6,23 +6,36 @@
 //! through as they are, with one or without.
 
 use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
+use std::time::Duration;
 
-use bytes::Bytes;
+use bytes::{Buf, Bytes};
 use h2::client::{Connection, SendRequest};
 use h2::{Reason, RecvStream};
 use http::{Request, Response};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
+use crate::http::body::Reservation;
 use crate::link::{Flushing, Gathered, Stream, gathered, http2};
+
+/// Memory on one connection for bodies that nobody else accounts for, in KiB.
+const ROOM: u32 = 16 << 10;
+/// How long a connection that broke may take to end.
+const ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Sends requests through a connection. Clones are of one connection.
 #[derive(Debug, Clone)]
 pub(super) struct Carrier {
-    requests: SendRequest<Bytes>,
+    requests: SendRequest<Load>,
     ended: CancellationToken,
+    is_faulty: Arc<AtomicBool>,
+    room: Arc<Semaphore>,
 }
 
 /// Begins to speak HTTP/2 on a stream: what sends requests, and what has to be waited for so
@@ -36,11 +49,14 @@ pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
     let carrier = Carrier {
         requests,
         ended: ended.clone(),
+        is_faulty: Arc::default(),
+        room: Arc::new(Semaphore::new(ROOM as usize)),
     };
     let carrying = Carrying {
         connection,
         flushing,
         is_due: false,
+        is_faulty: Arc::clone(&carrier.is_faulty),
         _ended: ended.drop_guard(),
     };
     Ok((carrier, carrying))
@@ -49,10 +65,12 @@ pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
 /// The connection, until it ends.
 #[derive(Debug)]
 pub(super) struct Carrying<S: AsyncRead + AsyncWrite + Unpin> {
-    connection: Connection<Gathered<S>, Bytes>,
+    connection: Connection<Gathered<S>, Load>,
     flushing: Flushing<S>,
     // Everybody else that was ready has run since it was woken.
     is_due: bool,
+    // How it ended.
+    is_faulty: Arc<AtomicBool>,
     _ended: DropGuard,
 }
 
@@ -69,7 +87,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Carrying<S> {
             return Poll::Pending;
         }
         let this = &mut *self;
-        this.flushing.poll(Pin::new(&mut this.connection), cx)
+        let ended = ready!(this.flushing.poll(Pin::new(&mut this.connection), cx));
+        if ended.as_ref().is_err_and(is_fault) {
+            this.is_faulty.store(true, Ordering::Relaxed);
+        }
+        Poll::Ready(ended)
     }
 }
 
@@ -85,6 +107,17 @@ pub(super) enum NotSent {
     /// The connection takes no more requests: it is broken, or used up.
     #[error(transparent)]
     Ended(h2::Error),
+    /// The connection broke while the other end had this request.
+    #[error("{error}")]
+    Broke {
+        error: h2::Error,
+        /// One of the two ends found something wrong with what the other said, and ended it.
+        is_fault: bool,
+    },
+}
+
+fn is_fault(error: &h2::Error) -> bool {
+    error.is_go_away() && error.reason() != Some(Reason::NO_ERROR)
 }
 
 /// Whether the other end says that it will take no more and that nothing is wrong. What it
@@ -117,20 +150,90 @@ impl Carrier {
         matches!(ready, Poll::Ready(Err(error)) if is_leave(&error))
     }
 
+    /// Room for a body that nobody else accounts for; `None` where the other end has not taken
+    /// enough of those before.
+    pub(super) fn room(&self, size: usize) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.room);
+        room.try_acquire_many_owned(share(size)).ok()
+    }
+
+    /// The same, and waits for it.
+    pub(super) async fn wait_for_room(&self, size: usize) -> Option<OwnedSemaphorePermit> {
+        let room = Arc::clone(&self.room);
+        room.acquire_many_owned(share(size)).await.ok()
+    }
+
     /// Sends a request and waits for the head of its answer. Who stops waiting cancels it.
     pub(super) async fn send(
         &self,
         request: Request<()>,
-        body: Bytes,
+        body: Load,
     ) -> Result<Response<Incoming>, NotSent> {
         let mut requests = self.requests.clone().ready().await?;
-        let (answer, mut stream) = requests.send_request(request, body.is_empty())?;
-        if !body.is_empty() {
+        let is_empty = body.remaining() == 0;
+        let (answer, mut stream) = requests.send_request(request, is_empty)?;
+        if !is_empty {
             // All of it is here already; `h2` sends as much as the other end lets it.
             stream.send_data(body, true)?;
         }
-        let answer = answer.await?;
-        Ok(answer.map(Incoming))
+        match answer.await {
+            Ok(answer) => Ok(answer.map(Incoming)),
+            Err(error) => Err(self.after(error).await),
+        }
+    }
+
+    /// What became of a request that was sent.
+    async fn after(&self, error: h2::Error) -> NotSent {
+        let error = match NotSent::from(error) {
+            NotSent::Ended(error) => error,
+            other => return other,
+        };
+        // Of a stream it is only told that the connection is gone; why, when it has ended.
+        let _ = timeout(ENDS_WITHIN, self.ended.cancelled()).await;
+        let is_fault = is_fault(&error) || self.is_faulty.load(Ordering::Relaxed);
+        NotSent::Broke { error, is_fault }
+    }
+}
+
+/// So much of the room, in KiB; what is larger than all of it takes all of it.
+fn share(size: usize) -> u32 {
+    u32::try_from(size / 1024 + 1).unwrap_or(ROOM).min(ROOM)
+}
+
+/// A request's body. An agent may answer before it has taken all of it, or any, and `h2` holds
+/// the rest: what accounts for its memory is held as long.
+#[derive(Debug)]
+pub(super) struct Load {
+    bytes: Bytes,
+    _memory: Option<Arc<Reservation>>,
+    _room: Option<OwnedSemaphorePermit>,
+}
+
+impl Load {
+    pub(super) fn new(
+        bytes: Bytes,
+        memory: Option<Arc<Reservation>>,
+        room: Option<OwnedSemaphorePermit>,
+    ) -> Self {
+        Self {
+            bytes,
+            _memory: memory,
+            _room: room,
+        }
+    }
+}
+
+impl Buf for Load {
+    fn remaining(&self) -> usize {
+        self.bytes.remaining()
+    }
+
+    fn chunk(&self) -> &[u8] {
+        self.bytes.chunk()
+    }
+
+    fn advance(&mut self, count: usize) {
+        self.bytes.advance(count);
     }
 }
 

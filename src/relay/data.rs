@@ -150,21 +150,48 @@ impl Data {
         &self.folder
     }
 
-    /// Takes in what another process has changed, such as `cmhook relay token revoke`, and
-    /// tells whether it was something about tokens or names. It costs next to nothing where
-    /// nothing was; to be asked a few times a second.
+    /// Takes in what another process has changed, such as `cmhook relay token revoke`. It
+    /// costs next to nothing where nothing was.
     ///
     /// # Errors
     /// Where the file cannot be read. What was known stays in force.
-    pub async fn changed(&self) -> Result<bool, BookError> {
-        let changed = self.book.refresh().await?;
-        if changed {
-            // A name may have gone to another token, and what waited for it with it.
-            self.queue.recount().await.map_err(BookError::Kept)?;
+    pub async fn refresh(&self) -> Result<(), BookError> {
+        self.book.refresh().await.map(drop)
+    }
+
+    /// The state of tokens and names that is known now.
+    pub fn seen(&self) -> Seen {
+        Seen(self.book.known().generation)
+    }
+
+    /// Takes in what another process has changed, and tells whether tokens or names are others
+    /// than those `seen` before, whoever has taken that in. If they are, `then` is what
+    /// follows from it. To be asked a few times a second, and always with the same `seen`: it
+    /// remembers what is still to be done where something failed.
+    ///
+    /// # Errors
+    /// Where the file cannot be read. What was known stays in force.
+    pub async fn changed(
+        &self,
+        seen: &mut Seen,
+        then: impl FnOnce() + Send,
+    ) -> Result<bool, BookError> {
+        let refreshed = self.refresh().await;
+        let now = self.seen();
+        if now == *seen {
+            return refreshed.map(|()| false);
         }
-        Ok(changed)
+        then();
+        // A name may have gone to another token, and what waited for it with it.
+        self.queue.recount().await.map_err(BookError::Kept)?;
+        *seen = now;
+        refreshed.map(|()| true)
     }
 }
+
+/// A state of tokens and names.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Seen(i64);
 
 /// The tokens and names in a folder, for commands that run beside the relay or without it.
 /// They are made with `create` where there are none.

@@ -13,6 +13,7 @@ use super::agents::{Asker, Held, Seat};
 use super::answer::{AnswerBody, Reason, own, plain};
 use super::asked::Asking;
 use super::carrier;
+use super::data::Seen;
 use super::ingress::Front;
 use super::names::is_name;
 use super::socket::Socket;
@@ -72,7 +73,7 @@ impl Front {
         let owner = match self.owner(headers) {
             // It may have been made this moment.
             Err((Reason::BadToken, _)) => {
-                self.catch_up().await;
+                self.refresh().await;
                 self.owner(headers)?
             }
             other => other?,
@@ -98,7 +99,7 @@ impl Front {
             .map_err(|error| (Reason::BadRequest, format!("this is no WebSocket: {error}")))?;
         let name = match self.name(headers, owner.as_deref()).await {
             Err((Reason::NoSuchName, _)) => {
-                self.catch_up().await;
+                self.refresh().await;
                 self.name(headers, owner.as_deref()).await?
             }
             other => other?,
@@ -126,16 +127,21 @@ impl Front {
         Ok(Admitted::Agent(Box::new((seat, name, answer))))
     }
 
-    /// Takes in what another process has done to tokens and names: who is no longer let in
-    /// is thrown out.
-    pub(super) async fn catch_up(&self) {
-        match self.data.changed().await {
-            Ok(false) => {}
-            Ok(true) => {
-                let agents = &self.courier.agents;
-                agents.close_where(|name, asker| self.thrown_out(name, asker));
-            }
-            Err(error) => tracing::error!(%error, "cannot see whether tokens were revoked"),
+    /// Takes in what another process has done to tokens and names.
+    async fn refresh(&self) {
+        if let Err(error) = self.data.refresh().await {
+            tracing::error!(%error, "cannot see whether there are new tokens");
+        }
+    }
+
+    /// The same, again and again: who is no longer let in is thrown out.
+    pub(super) async fn catch_up(&self, seen: &mut Seen) {
+        let throw_out = || {
+            let agents = &self.courier.agents;
+            agents.close_where(|name, asker| self.thrown_out(name, asker));
+        };
+        if let Err(error) = self.data.changed(seen, throw_out).await {
+            tracing::error!(%error, "cannot see whether tokens were revoked");
         }
     }
 
@@ -159,6 +165,8 @@ impl Front {
             return Ok(());
         }
         let release = text(headers, &names::RELEASE).unwrap_or("unknown");
+        // It may be a stranger's, who writes in it what they like.
+        let release: String = release.chars().take(32).collect();
         let (speaks, who) = match theirs {
             Some(theirs) if theirs > own => (theirs.to_string(), "the relay has to be upgraded"),
             Some(theirs) => (theirs.to_string(), "the agent has to be upgraded"),

@@ -25,12 +25,14 @@ use super::refusals::Refusals;
 use super::route::{Domain, Route, UrlStyle};
 use super::strict::{MAX_HEAD, Violation, Violations};
 use super::tls::Tls;
-use crate::http::body::{self, BodyError, Budget, Limits};
+use crate::http::body::{self, BodyError, Limits};
 use crate::http::headers;
 use crate::link::names;
 
-/// How long the next piece of a body may take, and all of it.
+/// How long the next piece of a body may take, and all of it. What comes more slowly than a
+/// telephone line holds memory that others could use.
 const BODY_IDLE: Duration = Duration::from_secs(15);
+const BODY_LEAST: usize = 64 << 10;
 const BODY_WITHIN: Duration = Duration::from_mins(10);
 
 /// What all requests of a connection have in common.
@@ -51,7 +53,6 @@ pub(super) struct Front {
     pub(super) data: Data,
     pub(super) courier: Courier,
     pub(super) limiter: Limiter,
-    pub(super) budget: Arc<Budget>,
     pub(super) max_body: u64,
     pub(super) trusted: Vec<IpNet>,
     pub(super) is_open: bool,
@@ -178,14 +179,19 @@ impl Front {
         path: PathAndQuery,
     ) -> Response<AnswerBody> {
         let begun = Instant::now();
-        let flight = self.metrics.fly();
+        let flight = if self.is_draining() {
+            self.metrics.fly_late()
+        } else {
+            self.metrics.fly()
+        };
         let mut bytes = 0;
         let answer = self
             .delivered(request, conn, name, host, path, &mut bytes)
             .await;
         let status = answer.status();
-        let reason = answer.headers().get(names::REASON);
-        let reason = reason.and_then(|reason| reason.to_str().ok());
+        // What an app says in the field of that name is its own business.
+        let reason = answer.extensions().get::<Reason>();
+        let reason = reason.map(|reason| reason.code());
         self.metrics
             .delivered(status, reason, begun.elapsed(), bytes);
         tracing::debug!(
@@ -236,11 +242,12 @@ impl Front {
             idle: BODY_IDLE,
             expects_continue: fields.contains_key(header::EXPECT),
             head: headers::size(&fields),
+            least: BODY_LEAST,
         };
         let progress = AtomicUsize::new(0);
-        let reading = body::read(incoming, limits, &self.budget, &progress);
+        let reading = body::read(incoming, limits, place.memory(), &progress);
         let read = timeout(BODY_WITHIN, reading).await;
-        let (body, _reservation) = match read.unwrap_or(Err(BodyError::TooSlow { received: 0 })) {
+        let (body, memory) = match read.unwrap_or(Err(BodyError::TooSlow { received: 0 })) {
             Ok(read) => read,
             Err(error) => return self.refuse_body(&error, conn),
         };
@@ -255,6 +262,7 @@ impl Front {
             host,
             headers: fields,
             body,
+            memory: Some(Arc::new(memory)),
         };
         let may_wait = is_reserved.then(|| self.data.queue.rank());
         self.courier.deliver(name, arrived, place, may_wait).await

@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::answer::Reason;
+use crate::http::body::Budget;
 
 /// The limits of each tunnel.
 #[derive(Debug, Clone, Copy)]
@@ -25,26 +26,46 @@ const MANY: usize = 10_000;
 
 /// A delivery's place among those that are under way; given back when it is dropped.
 #[derive(Debug)]
-pub(super) struct Place(#[expect(dead_code, reason = "it is held")] OwnedSemaphorePermit);
+pub(super) struct Place {
+    _permit: OwnedSemaphorePermit,
+    memory: Arc<Budget>,
+}
+
+impl Place {
+    /// The tunnel's share of the memory for bodies.
+    pub(super) const fn memory(&self) -> &Arc<Budget> {
+        &self.memory
+    }
+}
+
+/// Memory for the bodies of all tunnels, and how much of it one of them may take.
+#[derive(Debug)]
+pub(super) struct Memory {
+    pub(super) all: Arc<Budget>,
+    pub(super) each: usize,
+}
 
 #[derive(Debug)]
 struct Bucket {
     tokens: f64,
     filled_at: Instant,
     places: Arc<Semaphore>,
+    memory: Arc<Budget>,
 }
 
 /// What each tunnel takes.
 #[derive(Debug)]
 pub(super) struct Limiter {
     limits: PerTunnel,
+    memory: Memory,
     buckets: Mutex<HashMap<Box<str>, Bucket>>,
 }
 
 impl Limiter {
-    pub(super) fn new(limits: PerTunnel) -> Self {
+    pub(super) fn new(limits: PerTunnel, memory: Memory) -> Self {
         Self {
             limits,
+            memory,
             buckets: Mutex::default(),
         }
     }
@@ -56,7 +77,7 @@ impl Limiter {
             if buckets.len() >= MANY {
                 buckets.retain(|_, bucket| bucket.is_used(self.limits));
             }
-            buckets.insert(name.into(), Bucket::new(self.limits));
+            buckets.insert(name.into(), Bucket::new(self.limits, &self.memory));
         }
         let Some(bucket) = buckets.get_mut(name) else {
             return Err(Reason::Busy);
@@ -65,13 +86,18 @@ impl Limiter {
             return Err(Reason::RateLimited);
         }
         let place = Arc::clone(&bucket.places).try_acquire_owned();
-        place.map(Place).map_err(|_| Reason::TooManyAtOnce)
+        let permit = place.map_err(|_| Reason::TooManyAtOnce)?;
+        Ok(Place {
+            _permit: permit,
+            memory: Arc::clone(&bucket.memory),
+        })
     }
 }
 
 impl Bucket {
-    fn new(limits: PerTunnel) -> Self {
+    fn new(limits: PerTunnel, memory: &Memory) -> Self {
         Self {
+            memory: memory.all.share(memory.each),
             tokens: most(limits),
             filled_at: Instant::now(),
             places: Arc::new(Semaphore::new(limits.at_once)),
@@ -93,7 +119,9 @@ impl Bucket {
     }
 
     fn is_used(&self, limits: PerTunnel) -> bool {
-        self.filled_at.elapsed() < BURST || self.places.available_permits() < limits.at_once
+        self.filled_at.elapsed() < BURST
+            || self.places.available_permits() < limits.at_once
+            || Arc::strong_count(&self.memory) > 1
     }
 }
 
@@ -104,13 +132,32 @@ fn most(limits: PerTunnel) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::http::body::Reservation;
+
+    fn limiter(rate: u32, at_once: usize) -> Limiter {
+        let memory = Memory {
+            all: Budget::of(100),
+            each: 25,
+        };
+        Limiter::new(PerTunnel { rate, at_once }, memory)
+    }
+
+    #[tokio::test]
+    async fn a_tunnel_leaves_memory_to_others() {
+        let limiter = limiter(1000, 10);
+        let take = |name, bytes| {
+            let place = limiter.admit(name).unwrap();
+            Reservation::of(place.memory(), bytes)
+        };
+        let held = [take("a", 20), take("b", 25)];
+        assert!(held.iter().all(Option::is_some));
+        assert!(take("a", 6).is_none() && take("b", 1).is_none());
+        assert!(take("a", 5).is_some() && take("c", 25).is_some());
+    }
 
     #[tokio::test(start_paused = true)]
     async fn a_tunnel_gets_its_rate_and_no_other_less() {
-        let limiter = Limiter::new(PerTunnel {
-            rate: 10,
-            at_once: 100,
-        });
+        let limiter = limiter(10, 100);
         let count = |name| (0..100).filter(|_| limiter.admit(name).is_ok()).count();
         assert_eq!(count("a"), 20, "a burst");
         assert_eq!(limiter.admit("a").unwrap_err(), Reason::RateLimited);
@@ -121,10 +168,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_place_is_given_back() {
-        let limiter = Limiter::new(PerTunnel {
-            rate: 1000,
-            at_once: 2,
-        });
+        let limiter = limiter(1000, 2);
         let (one, _two) = (limiter.admit("a").unwrap(), limiter.admit("a").unwrap());
         assert_eq!(limiter.admit("a").unwrap_err(), Reason::TooManyAtOnce);
         drop(one);

@@ -20,7 +20,7 @@ use super::answer::Reason;
 #[derive(Debug, Clone, Hash, PartialEq, Eq, EncodeLabelSet)]
 struct Outcome {
     /// `answered` by an app, or the relay's own reason.
-    outcome: String,
+    outcome: &'static str,
     /// `2xx` and so on.
     status: &'static str,
 }
@@ -44,6 +44,7 @@ pub(super) struct Metrics {
     refused_agents: Family<Why, Counter>,
     queued: Counter,
     handed: Counter,
+    dropped: Counter,
     agents: Gauge,
     waiting: Gauge,
     waiting_bytes: Gauge,
@@ -51,6 +52,7 @@ pub(super) struct Metrics {
     certificate: Family<Bare, Gauge>,
     connections: Gauge,
     in_flight: Arc<watch::Sender<usize>>,
+    late: Arc<watch::Sender<usize>>,
     in_flight_gauge: Gauge,
 }
 
@@ -85,6 +87,8 @@ impl Metrics {
         );
         let handed = counter("handed_on", "Deliveries that had waited and were handed on");
         let expired = counter("expired", "Deliveries that waited for too long");
+        let help = "Deliveries that had waited and that no agent took";
+        let dropped = counter("dropped", help);
         let mut family = |name: &str, help: &str| {
             let family = Family::<Why, Counter>::default();
             registry.register(name, help, family.clone());
@@ -119,6 +123,7 @@ impl Metrics {
             refused_agents,
             queued,
             handed,
+            dropped,
             agents,
             waiting,
             waiting_bytes,
@@ -126,6 +131,7 @@ impl Metrics {
             certificate,
             connections,
             in_flight: Arc::new(watch::Sender::new(0)),
+            late: Arc::new(watch::Sender::new(0)),
             in_flight_gauge,
         }
     }
@@ -134,6 +140,12 @@ impl Metrics {
     pub(super) fn fly(&self) -> InFlight {
         self.in_flight.send_modify(|count| *count += 1);
         InFlight(Arc::clone(&self.in_flight))
+    }
+
+    /// The same when the relay stops: nobody waits for those.
+    pub(super) fn fly_late(&self) -> InFlight {
+        self.late.send_modify(|count| *count += 1);
+        InFlight(Arc::clone(&self.late))
     }
 
     /// Waits until no delivery is under way.
@@ -145,7 +157,7 @@ impl Metrics {
     pub(super) fn delivered(
         &self,
         status: StatusCode,
-        reason: Option<&str>,
+        reason: Option<&'static str>,
         took: Duration,
         bytes: usize,
     ) {
@@ -157,7 +169,7 @@ impl Metrics {
             _ => "5xx",
         };
         let outcome = Outcome {
-            outcome: reason.unwrap_or("answered").to_owned(),
+            outcome: reason.unwrap_or("answered"),
             status,
         };
         self.deliveries.get_or_create(&outcome).inc();
@@ -183,6 +195,10 @@ impl Metrics {
         self.handed.inc_by(count);
     }
 
+    pub(super) fn dropped(&self) {
+        self.dropped.inc();
+    }
+
     /// All of it as text; what is not counted as it happens is told now.
     pub(super) fn text(&self, now: &Now) -> String {
         self.agents.set(signed(now.agents as u64));
@@ -193,7 +209,7 @@ impl Metrics {
             self.certificate.get_or_create(&[]).set(until.as_second());
         }
         self.connections.set(signed(now.connections as u64));
-        let in_flight = *self.in_flight.borrow();
+        let in_flight = *self.in_flight.borrow() + *self.late.borrow();
         self.in_flight_gauge.set(signed(in_flight as u64));
         let mut text = String::new();
         // Writing to a string does not fail.

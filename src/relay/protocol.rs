@@ -11,6 +11,7 @@ use hyper::server::conn::{http1, http2};
 use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use tokio::net::TcpStream;
 use tokio::time::interval;
+use tokio_util::sync::CancellationToken;
 
 use super::answer::AnswerBody;
 use super::socket::Socket;
@@ -34,7 +35,12 @@ pub(super) fn http1() -> http1::Builder {
 
 /// A sender that speaks HTTP/2. One that says nothing is asked whether it is still there, and
 /// one that asks for nothing gives its place to others.
-pub(super) async fn http2<S>(io: TokioIo<Socket>, service: S, asked: Asked) -> hyper::Result<()>
+pub(super) async fn http2<S>(
+    io: TokioIo<Socket>,
+    service: S,
+    asked: Asked,
+    closing: &CancellationToken,
+) -> hyper::Result<()>
 where
     S: hyper::service::Service<
             Request<Incoming>,
@@ -54,18 +60,28 @@ where
     tokio::select! {
         result = connection.as_mut() => return result,
         () = asked.no_more() => connection.as_mut().graceful_shutdown(),
+        () = closing.cancelled() => connection.as_mut().graceful_shutdown(),
     }
-    connection.await
+    // A sender that takes nothing of an answer, and asks for nothing, could stay for ever.
+    tokio::select! {
+        result = connection => result,
+        () = asked.stuck.cancelled() => Ok(()),
+    }
 }
 
-/// How many requests of a connection there were.
+/// What is known of a connection's requests.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Asked(Arc<AtomicU64>);
+pub(super) struct Asked {
+    /// How many there were.
+    count: Arc<AtomicU64>,
+    /// Cancelled when its sender does not take an answer.
+    pub(super) stuck: CancellationToken,
+}
 
 impl Asked {
     /// Counts one.
     pub(super) fn count(&self) {
-        self.0.fetch_add(1, Ordering::Relaxed);
+        self.count.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Waits until there was none for a while. What is under way is not cut off by that.
@@ -74,7 +90,7 @@ impl Asked {
         let mut before = u64::MAX;
         loop {
             interval.tick().await;
-            let now = self.0.load(Ordering::Relaxed);
+            let now = self.count.load(Ordering::Relaxed);
             if now == before {
                 return;
             }

@@ -23,18 +23,19 @@ use super::acme::Challenges;
 use super::agents::Agents;
 use super::answer::{AnswerBody, Reason, own, plain};
 use super::asked::is_agent;
-use super::data::{Data, DataError};
+use super::data::{Data, DataError, Seen};
 use super::deliver::Courier;
 use super::forwarded::Sender;
 use super::ingress::{Conn, Front};
-use super::limits::{Limiter, PerTunnel};
+use super::limits::{Limiter, Memory, PerTunnel};
 use super::metrics::{Metrics, Now};
+use super::pace::Pace;
 use super::protocol::{Asked, HEAD_WITHIN, http1, http2, say_busy};
 use super::queue::Limits;
 use super::refusals::Refusals;
 use super::route::{Domain, UrlStyle};
 use super::socket::Socket;
-use super::strict::{Strict, Violations};
+use super::strict::{MAX_HEAD, Strict, Violations};
 use super::tls::Tls;
 use crate::http::body::Budget;
 use crate::link::Farewell;
@@ -47,6 +48,13 @@ const BODIES: usize = 256 << 20;
 const LOOK: Duration = Duration::from_millis(300);
 /// How long agents may take to hang up, when all else is done.
 const FAREWELL: Duration = Duration::from_secs(2);
+
+/// Where nothing is to wait, what an earlier run has promised to keep stays as it is.
+const UNTOUCHED: Limits = Limits {
+    count: 0,
+    bytes: 0,
+    age: Duration::MAX,
+};
 
 /// What a relay is to be like.
 #[derive(Debug)]
@@ -75,6 +83,16 @@ pub struct Options {
     pub is_open: bool,
     /// How long a stop waits for what is under way.
     pub grace: Duration,
+}
+
+/// Memory for bodies, none of which is larger than this. Whoever knows the URL of one tunnel
+/// can use up what that may take.
+fn memory(largest: usize) -> Memory {
+    let all = BODIES.max(largest.saturating_mul(2));
+    Memory {
+        all: Budget::of(all),
+        each: (all / 4).max(largest.saturating_add(2 * MAX_HEAD)),
+    }
 }
 
 /// Takes a port.
@@ -119,6 +137,8 @@ enum Door {
 pub struct Relay {
     front: Arc<Front>,
     connections: TaskTracker,
+    /// Cancelled when connections are to end with what they are about to answer.
+    closing: CancellationToken,
     places: Arc<Semaphore>,
     most: usize,
     grace: Duration,
@@ -130,7 +150,7 @@ impl Relay {
     /// # Errors
     /// Where the data cannot be used.
     pub fn open(options: Options) -> Result<Self, DataError> {
-        let data = Data::open(&options.data, options.queue.unwrap_or_default())?;
+        let data = Data::open(&options.data, options.queue.unwrap_or(UNTOUCHED))?;
         let metrics = Arc::new(Metrics::new());
         let connections = TaskTracker::new();
         let courier = Courier {
@@ -138,6 +158,9 @@ impl Relay {
             queue: options.queue.is_some().then(|| data.queue.clone()),
             metrics: Arc::clone(&metrics),
             patience: options.patience,
+            blamed: Arc::default(),
+            pace: Pace::default(),
+            stopping: CancellationToken::new(),
         };
         let largest = usize::try_from(options.max_body).unwrap_or(usize::MAX);
         let front = Front {
@@ -146,8 +169,7 @@ impl Relay {
             public_https: options.public_https,
             data,
             courier,
-            limiter: Limiter::new(options.per_tunnel),
-            budget: Budget::of(BODIES.max(largest.saturating_mul(2))),
+            limiter: Limiter::new(options.per_tunnel, memory(largest)),
             max_body: options.max_body,
             trusted: options.trusted,
             is_open: options.is_open,
@@ -160,6 +182,7 @@ impl Relay {
         Ok(Self {
             front: Arc::new(front),
             connections,
+            closing: CancellationToken::new(),
             places: Arc::new(Semaphore::new(options.max_connections)),
             most: options.max_connections,
             grace: options.grace,
@@ -202,7 +225,10 @@ impl Relay {
             tokio::spawn(Arc::clone(&this).accept(plain, to, end.clone()));
         }
         let door = tls.map_or(Door::Plain, Door::Tls);
-        tokio::spawn(Arc::clone(&this).watch_tokens(end.clone()));
+        let pace = this.front.courier.pace.clone().watch();
+        tokio::spawn(end.clone().run_until_cancelled_owned(pace));
+        let seen = this.front.data.seen();
+        tokio::spawn(Arc::clone(&this).watch_tokens(seen, end.clone()));
         tokio::spawn(Arc::clone(&this).accept(public, door, end.clone()));
         stop.cancelled().await;
         this.finish().await;
@@ -212,6 +238,7 @@ impl Relay {
     async fn finish(&self) {
         let front = &self.front;
         front.draining.store(true, Ordering::Relaxed);
+        front.courier.stopping.cancel();
         tracing::info!(agents = front.courier.agents.count(), "stopping");
         let landed = timeout(self.grace, front.metrics.landed()).await;
         if landed.is_err() {
@@ -224,12 +251,18 @@ impl Relay {
         let agents = &front.courier.agents;
         agents.close_where(|_, _| Some(farewell.clone()));
         let _ = timeout(FAREWELL, front.courier.agents.gone()).await;
+        // What was cut off by that waits now, which its senders are told.
+        let _ = timeout(FAREWELL, front.metrics.landed()).await;
+        self.closing.cancel();
+        self.connections.close();
+        let _ = timeout(FAREWELL, self.connections.wait()).await;
     }
 
     async fn accept(self: Arc<Self>, listener: TcpListener, door: Door, end: CancellationToken) {
         loop {
             let accepted = tokio::select! {
                 accepted = listener.accept() => accepted,
+                () = self.closing.cancelled() => return,
                 () = end.cancelled() => return,
             };
             let Ok((stream, address)) = accepted else {
@@ -288,18 +321,25 @@ impl Relay {
         let counted = asked.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             counted.count();
-            let (front, conn) = (Arc::clone(&front), conn.clone());
-            async move { Ok::<Response<AnswerBody>, Infallible>(front.answer(request, &conn).await) }
+            let (front, conn, stuck) = (Arc::clone(&front), conn.clone(), counted.stuck.clone());
+            async move {
+                let answer = front.answer(request, &conn).await;
+                Ok::<_, Infallible>(answer.map(|body| body.telling(&stuck)))
+            }
         });
         let result = if is_http2 {
-            http2(TokioIo::new(socket), service, asked).await
+            http2(TokioIo::new(socket), service, asked, &self.closing).await
         } else {
             let io = TokioIo::new(Strict::new(socket, violations));
-            http1()
-                .half_close(true)
-                .serve_connection(io, service)
-                .with_upgrades()
-                .await
+            let connection = http1().half_close(true).serve_connection(io, service);
+            let mut connection = std::pin::pin!(connection.with_upgrades());
+            tokio::select! {
+                result = connection.as_mut() => result,
+                () = self.closing.cancelled() => {
+                    connection.as_mut().graceful_shutdown();
+                    connection.await
+                }
+            }
         };
         if let Err(error) = result {
             tracing::trace!(?error, "a connection broke");
@@ -322,12 +362,12 @@ impl Relay {
         }
     }
 
-    async fn watch_tokens(self: Arc<Self>, end: CancellationToken) {
+    async fn watch_tokens(self: Arc<Self>, mut seen: Seen, end: CancellationToken) {
         let mut look = interval(LOOK);
         loop {
             tokio::select! {
                 _ = look.tick() => {
-                    self.front.catch_up().await;
+                    self.front.catch_up(&mut seen).await;
                     self.front.refusals.tell();
                 }
                 () = end.cancelled() => return,

@@ -204,6 +204,12 @@ fn an_answer_comes_back_as_the_app_gave_it() {
     assert_eq!(answer.all("set-cookie"), [&b"a=1; Path=/"[..], b"b=2"]);
     assert_eq!(answer.one("content-encoding").as_deref(), Some("gzip"));
     assert_eq!(answer.body, b"O\0\x1f\x8b\xff");
+    assert_eq!(answer.one("cmhook-reason").as_deref(), Some("mine"));
+    // What the relay counts is not the app's to say.
+    let counted = "cmhook_relay_deliveries_total{outcome=\"answered\",status=\"2xx\"} 1";
+    let metrics = scene.relay.metrics();
+    assert!(metrics.lines().any(|line| line == counted), "{metrics}");
+    assert!(!metrics.contains("mine"), "{metrics}");
     scene.agent.stop();
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 
 use crate::doubles::connect_request;
 use crate::scene::Scene;
-use crate::support::listener::home;
+use crate::support::listener::{cmhook, home};
 use crate::support::raw::{Connection, Message, RawApp, Then, ask, ok, request};
 use crate::support::relay::Relay;
 use crate::vitals::eventually;
@@ -389,4 +389,51 @@ fn an_answers_head_comes_through_as_large_as_it_may_be() {
     let large = (0..15).filter_map(|n| answer.one(&format!("x-large-{n}")));
     assert!(large.map(|value| value.len()).eq([8 << 10; 15]));
     assert_eq!(answer.text(), "OK");
+}
+
+#[test]
+fn limits_beyond_all_measure_are_refused() {
+    for flag in ["--max-connections", "--concurrency"] {
+        let home = home();
+        let output = cmhook()
+            .args([
+                "relay",
+                "serve",
+                "--listen",
+                "127.0.0.1:0",
+                "--data",
+                "relay",
+            ])
+            .args([flag, "18446744073709551615"])
+            .current_dir(home.path())
+            .output()
+            .expect("it starts");
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(2), "{stderr}");
+        assert!(stderr.contains("is more than there can be"), "{stderr}");
+    }
+}
+
+#[test]
+fn what_waited_before_stays_where_nothing_is_to_wait() {
+    let home = Rc::new(home());
+    let stop = |mut relay: Relay| {
+        relay.process.signal("TERM");
+        assert_eq!(relay.process.wait().code(), Some(0));
+    };
+    let relay = Relay::start_in(&home, &[]);
+    relay.token("ada", &["shop"]);
+    let answer = relay.ask("POST /t/shop/", "", b"{}");
+    is_own(&answer, 202, "queued", None);
+    stop(relay);
+    let path = home.path().join("relay/relay.db");
+    let db = || rusqlite::Connection::open(&path).expect("a database");
+    let old = db().execute("UPDATE queue SET received_at = 0", []);
+    assert_eq!(old, Ok(1));
+    let relay = Relay::start_in(&home, &["--queue", "off"]);
+    let answer = relay.ask("POST /t/shop/", "", b"{}");
+    is_own(&answer, 503, "offline", Some("60"));
+    stop(relay);
+    let count = db().query_row("SELECT count(*) FROM queue", [], |row| row.get(0));
+    assert_eq!(count, Ok(1));
 }

@@ -21,6 +21,7 @@ mod http2;
 mod limits;
 mod log;
 mod names;
+mod poison;
 mod round;
 mod scene;
 mod smuggling;

@@ -1,7 +1,9 @@
 //! A relay that is asked to stop.
 
-use std::net::SocketAddr;
+use std::io::{Read as _, Write as _};
+use std::net::{SocketAddr, TcpStream};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread::{self, JoinHandle};
 use std::time::Instant;
 
@@ -10,7 +12,7 @@ use http::Response;
 use http_body_util::Full;
 use tokio::sync::Semaphore;
 
-use crate::kit::{eventually, text, tunnel};
+use crate::kit::{eventually, post, text, tunnel};
 use crate::support::listener::Listener;
 use crate::support::raw::{Message, ask, request};
 use crate::support::relay::{Relay, public_path};
@@ -78,23 +80,84 @@ fn ready(relay: SocketAddr) -> u16 {
 #[test]
 fn what_is_under_way_is_finished_and_agents_are_told() {
     let (mut scene, before) = stopping();
-    let during = send(&scene.relay, &format!("POST {}/during", scene.path));
-    scene.app.next();
-    assert!(scene.relay.metrics().contains("cmhook_relay_in_flight 2"));
-    scene.gate.add_permits(2);
-    for sender in [before, during] {
-        let answer = sender.join().expect("a sender");
-        assert_eq!(answer.status(), 200, "{}", answer.text());
-        assert_eq!(answer.text(), "from the app");
-    }
+    let during = format!("POST {}/during", scene.path);
+    // It comes after the stop began, and waits.
+    let answer = scene.relay.ask(&during, "", b"{}");
+    assert_eq!(answer.status(), 202, "{}", answer.text());
+    assert!(scene.relay.metrics().contains("cmhook_relay_in_flight 1"));
+    scene.gate.add_permits(1);
+    let answer = before.join().expect("a sender");
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    assert_eq!(answer.text(), "from the app");
     let told = tunnel(&mut scene.agent, "reconnecting");
     assert_eq!(text(&told, "reason"), "the relay is restarting");
     assert_eq!(scene.relay.process.wait().code(), Some(0));
+    assert!(scene.app.is_idle());
     let relay = scene.relay.start_again();
     tunnel(&mut scene.agent, "online");
-    scene.gate.add_permits(1);
+    scene.gate.add_permits(2);
+    assert!(scene.app.next().parts.uri.path().ends_with("/during"));
+    crate::kit::drained(&relay);
     let after = relay.ask(&format!("POST {}/after", scene.path), "", b"{}");
     assert_eq!(after.text(), "from the app");
+}
+
+#[test]
+fn a_stop_under_steady_traffic_ends_and_cuts_nobody_off() {
+    let (mut scene, before) = stopping();
+    let path = scene.path.clone();
+    let to = scene.relay.address();
+    let stop = Arc::new(AtomicBool::new(false));
+    let senders: Vec<_> = (0..4)
+        .map(|_| {
+            let (stop, path) = (Arc::clone(&stop), path.clone());
+            thread::spawn(move || {
+                let mut count = 0;
+                while !stop.load(Ordering::Relaxed)
+                    && let Ok(stream) = TcpStream::connect(to)
+                {
+                    let answer = answer_to(stream, &post(to, &path));
+                    // A connection that was not taken in any more is not answered.
+                    if !answer.is_empty() {
+                        assert!(answer.starts_with("HTTP/1.1 202 "), "{answer}");
+                        count += 1;
+                    }
+                }
+                count
+            })
+        })
+        .collect();
+    eventually("some are kept", || {
+        (crate::kit::waiting(&scene.relay) > 20).then_some(())
+    });
+    let begun = Instant::now();
+    scene.gate.add_permits(1);
+    assert_eq!(before.join().expect("a sender").status(), 200);
+    assert_eq!(scene.relay.process.wait().code(), Some(0));
+    // Without having waited for the time after which it cuts everything off.
+    assert!(begun.elapsed().as_secs() < 15, "{:?}", begun.elapsed());
+    stop.store(true, Ordering::Relaxed);
+    let answered: u64 = senders
+        .into_iter()
+        .map(|s| s.join().expect("a sender"))
+        .sum();
+    let relay = scene.relay.start_again();
+    tunnel(&mut scene.agent, "online");
+    scene.gate.add_permits(Semaphore::MAX_PERMITS / 2);
+    crate::kit::drained(&relay);
+    // Each look takes one.
+    let came = std::iter::from_fn(|| (!scene.app.is_idle()).then_some(())).count();
+    assert!(came as u64 >= answered, "{came} of {answered}");
+}
+
+/// All that is answered, as far as it comes.
+fn answer_to(mut stream: TcpStream, request: &[u8]) -> String {
+    let mut answer = vec![0; 1 << 10];
+    let count = stream
+        .write_all(request)
+        .and_then(|()| stream.read(&mut answer));
+    answer.truncate(count.unwrap_or(0));
+    String::from_utf8_lossy(&answer).into_owned()
 }
 
 #[test]

@@ -16,6 +16,8 @@ use crate::relay::{Domain, Options, PerTunnel, UrlStyle};
 /// Descriptors that are left for connections of agents' own, files and everything else.
 const RESERVED: u64 = 64;
 const MOST_CONNECTIONS: usize = 10_000;
+/// More at one time than this is no limit.
+const MOST_AT_ONCE: usize = 1_000_000;
 /// Deliveries wait for a year at most.
 const MOST_HOURS: u64 = 366 * 24;
 
@@ -69,11 +71,11 @@ impl Plan {
             queue: waiting(queue)?,
             per_tunnel: PerTunnel {
                 rate: at_least_1("--rate", limits.rate.unwrap_or(1000))?,
-                at_once: at_least_1("--concurrency", limits.concurrency.unwrap_or(256))?,
+                at_once: some("--concurrency", limits.concurrency.unwrap_or(256))?,
             },
             max_body: size("--max-body", limits.max_body.as_deref().unwrap_or("25MB"))?,
             max_connections: match limits.max_connections {
-                Some(most) => at_least_1("--max-connections", most)?,
+                Some(most) => some("--max-connections", most)?,
                 None => connections.unwrap_or(usize::MAX).clamp(1, MOST_CONNECTIONS),
             },
             patience: time(
@@ -231,6 +233,17 @@ fn at_least_1<T: PartialOrd + From<u8> + std::fmt::Display>(
     Err(mistake(
         format!("`{name} {number}` lets nothing through"),
         "use a number from 1 on",
+    ))
+}
+
+/// A limit on what there may be at one time.
+fn some(name: &str, number: usize) -> Result<usize, ConfigError> {
+    if number <= MOST_AT_ONCE {
+        return at_least_1(name, number);
+    }
+    Err(mistake(
+        format!("`{name} {number}` is more than there can be"),
+        "use a number up to 1000000",
     ))
 }
 

@@ -229,7 +229,7 @@ struct Keeper {
 impl Keeper {
     /// Gets a certificate at `at`, at once where that is not known, and so on.
     async fn run(self, mut at: Option<Timestamp>) {
-        let mut failures = 0;
+        let (mut failures, mut useless) = (0, 0);
         loop {
             if let Some(at) = at {
                 sleep_until(at).await;
@@ -239,7 +239,10 @@ impl Keeper {
                 Ok(pair) => {
                     failures = 0;
                     let until = pair.until().unwrap_or_default();
-                    at = pair.renew_at().or(Some(Timestamp::now() + NAP));
+                    let now = Timestamp::now();
+                    let renew_at = pair.renew_at().unwrap_or(now);
+                    useless = if renew_at > now { 0 } else { useless + 1 };
+                    at = Some(next(renew_at, now, self.wait(useless.max(1), false)));
                     self.shown.set(pair);
                     tracing::info!(host = %self.settings.host, %until, "there is a new certificate");
                 }
@@ -278,6 +281,12 @@ impl Keeper {
     }
 }
 
+/// When to renew. One that should be renewed already, as where a clock is wrong, is no reason
+/// to order without a pause.
+fn next(renew_at: Timestamp, now: Timestamp, pause: Duration) -> Timestamp {
+    renew_at.max(now + pause)
+}
+
 /// An error with what is behind it.
 fn full(error: &AcmeError) -> String {
     let mut text = error.to_string();
@@ -299,6 +308,25 @@ async fn sleep_until(at: Timestamp) {
         match Duration::try_from(left) {
             Ok(left) if !left.is_zero() => sleep(left.min(NAP)).await,
             _ => return,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn there_is_a_pause_before_the_next_order() {
+        let now: Timestamp = "2026-11-28T12:00:00Z".parse().unwrap();
+        let pause = Duration::from_mins(2);
+        for (renew_at, expected) in [
+            (now + Duration::from_hours(1), now + Duration::from_hours(1)),
+            (now + Duration::from_secs(1), now + pause),
+            (now, now + pause),
+            (Timestamp::UNIX_EPOCH, now + pause),
+        ] {
+            assert_eq!(next(renew_at, now, pause), expected);
         }
     }
 }

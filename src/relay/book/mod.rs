@@ -145,7 +145,7 @@ impl From<rusqlite::Error> for BookError {
 /// What the book says, at one time.
 #[derive(Debug, Default)]
 pub(super) struct Known {
-    generation: i64,
+    pub(super) generation: i64,
     pub(super) owners: HashMap<OwnerId, Arc<Owner>>,
     /// By the first bytes of the hash; the rest is compared in constant time.
     pub(super) hashes: HashMap<[u8; 8], Vec<Hash>>,

@@ -177,26 +177,48 @@ fn what_another_process_changes_is_noticed() {
     let folder = tempfile::tempdir().unwrap();
     let data = Data::open(folder.path(), Limits::default()).unwrap();
     let (tokens, names) = open(folder.path());
+    let mut seen = data.seen();
+    let mut look = async || {
+        let mut told = false;
+        let changed = data.changed(&mut seen, || told = true).await.unwrap();
+        assert_eq!(changed, told);
+        changed
+    };
     run(async {
-        assert!(!data.changed().await.unwrap());
+        assert!(!look().await);
         let (owner, token) = create(&tokens, "one", &["hooks"]).await;
         assert_eq!(data.tokens.find(token.expose_secret()), Found::Unknown);
-        assert!(data.changed().await.unwrap());
+        assert!(look().await);
         assert!(matches!(
             data.tokens.find(token.expose_secret()),
             Found::Owner(_)
         ));
         data.queue.push("hooks", waiting()).await.unwrap();
         // The queue writes to the same file, and that is no news.
-        assert!(!data.changed().await.unwrap());
+        assert!(!look().await);
         create(&tokens, "two", &[]).await;
         tokens.revoke("one").await.unwrap();
         assert!(data.tokens.is_valid(&owner.id));
         names.reserve("hooks", "two", true).await.unwrap();
-        assert!(data.changed().await.unwrap());
+        assert!(look().await);
         assert!(!data.tokens.is_valid(&owner.id));
         assert_eq!(data.queue.count("hooks"), 0);
-        assert!(!data.changed().await.unwrap());
+        assert!(!look().await);
+        // What the relay itself does, or a question of somebody's, takes in what the other
+        // process has done, and that is news all the same.
+        for asks in [true, false] {
+            let (owner, _) = create(&tokens, "three", &[]).await;
+            assert!(look().await);
+            tokens.revoke("three").await.unwrap();
+            if asks {
+                data.refresh().await.unwrap();
+            } else {
+                data.names.reserve("more", "two", false).await.unwrap();
+            }
+            assert!(!data.tokens.is_valid(&owner.id));
+            assert!(look().await);
+            assert!(!look().await);
+        }
     });
 }
 
@@ -410,7 +432,7 @@ proptest! {
                 }
                 take(&step, &mut model, &tokens, &names).await;
                 check(&model, &tokens, &names);
-                beside.changed().await.unwrap();
+                beside.refresh().await.unwrap();
                 check(&model, &beside.tokens, &beside.names);
             }
         });

@@ -177,8 +177,9 @@ impl Queue {
     pub(super) fn open(db: &mut Connection, limits: Limits) -> rusqlite::Result<Self> {
         let (ops, taken) = mpsc::channel();
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
-        let expired = rows::expire(&transaction, rows::cutoff(limits.age))?;
-        let tallies = rows::tallies(&transaction)?;
+        let cutoff = rows::cutoff(limits.age);
+        let expired = rows::expire(&transaction, cutoff)?;
+        let tallies = rows::tallies(&transaction, cutoff)?;
         let last = rows::last_rank(&transaction)?;
         transaction.commit()?;
         let expired: i64 = expired.values().map(|tally| tally.count).sum();

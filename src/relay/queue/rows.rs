@@ -135,10 +135,10 @@ pub(super) fn expire(db: &Connection, cutoff: i64) -> rusqlite::Result<HashMap<B
     Ok(old)
 }
 
-/// What waits under each name.
-pub(super) fn tallies(db: &Connection) -> rusqlite::Result<HashMap<Box<str>, Tally>> {
-    let sql = "SELECT name, count(*), sum(size) FROM queue GROUP BY name";
-    tallied(db, sql, [])
+/// What waits under each name, without those that are too old, as in [`first`].
+pub(super) fn tallies(db: &Connection, cutoff: i64) -> rusqlite::Result<HashMap<Box<str>, Tally>> {
+    let sql = "SELECT name, count(*), sum(size) FROM queue WHERE received_at >= ?1 GROUP BY name";
+    tallied(db, sql, [cutoff])
 }
 
 fn tallied(

@@ -270,3 +270,38 @@ fn a_disk_that_is_full_is_said_and_gets_well() {
         assert_eq!(queue.count("a"), 1);
     });
 }
+
+#[test]
+fn what_is_gone_or_too_old_is_not_counted_once_it_is_looked_for() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = open(folder.path(), LIMITS);
+    let beside = crate::relay::db::open(&folder.path().join("relay.db")).unwrap();
+    let changes = [
+        "DELETE FROM queue WHERE name = 'a'",
+        "UPDATE queue SET received_at = 0 WHERE name = 'a'",
+    ];
+    runtime().block_on(async {
+        data.queue.push("b", waiting(vec![1])).await.unwrap();
+        for change in changes {
+            data.queue.push("a", waiting(vec![1])).await.unwrap();
+            beside.execute(change, []).unwrap();
+            assert_eq!(data.queue.count("a"), 1);
+            assert_eq!(data.queue.next("a").await.unwrap(), None);
+            assert_eq!(data.queue.count("a"), 0);
+        }
+        assert_eq!(data.queue.expired(), 1);
+        // What was not counted any more is not taken off again when it is swept.
+        data.queue.push("a", waiting(vec![1])).await.unwrap();
+        beside.execute(changes[1], []).unwrap();
+        data.queue.recount().await.unwrap();
+        assert_eq!(data.queue.count("a"), 0);
+        data.queue.push("a", waiting(vec![2])).await.unwrap();
+        let mut old = waiting(vec![1]);
+        old.received_at = Timestamp::UNIX_EPOCH;
+        data.queue.push("c", old).await.unwrap();
+        assert_eq!(data.queue.next("c").await.unwrap(), None);
+        assert_eq!(data.queue.expired(), 3);
+        let counted = ["a", "b", "c"].map(|name| data.queue.count(name));
+        assert_eq!(counted, [1, 1, 0]);
+    });
+}

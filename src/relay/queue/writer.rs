@@ -181,6 +181,9 @@ impl Writer<'_> {
                 Op::First { name, most, reply } => {
                     let cutoff = rows::cutoff(self.limits.age);
                     let found = rows::first(&self.db, &name, most, cutoff, &self.gone);
+                    if matches!(&found, Ok(found) if found.is_empty()) {
+                        self.found_none(&shared, &name);
+                    }
                     let _ = reply.send(found.map_err(KeepError::from));
                 }
                 Op::Recount(reply) => {
@@ -265,10 +268,17 @@ impl Writer<'_> {
     }
 
     fn recount(&mut self, shared: &Shared) -> rusqlite::Result<()> {
-        let mut tallies = rows::tallies(&self.db)?;
+        let mut tallies = rows::tallies(&self.db, rows::cutoff(self.limits.age))?;
         self.gone.discount(&self.db, &mut tallies)?;
         *shared.tallies() = tallies;
         Ok(())
+    }
+
+    /// Nothing waits under a name, whatever was counted: it is too old, or another process has
+    /// deleted it. Whoever is told that there is nothing finds it counted so.
+    fn found_none(&mut self, shared: &Shared, name: &str) {
+        shared.tallies().remove(name);
+        self.sweep();
     }
 
     /// Deletes what has become too old.
@@ -301,11 +311,10 @@ impl Writer<'_> {
                     shared
                         .expired
                         .fetch_add(count.cast_unsigned(), Ordering::Relaxed);
-                    let gone = old.into_iter().map(|(name, tally)| {
-                        let (count, bytes) = (-tally.count, -tally.bytes);
-                        (name, Tally { count, bytes })
-                    });
-                    shared.apply(gone.collect());
+                    // Some of it may be counted no longer.
+                    if let Err(error) = self.recount(&shared) {
+                        tracing::warn!(%error, "cannot count what waits");
+                    }
                 }
             }
             Err(error) => tracing::warn!(%error, "cannot look for deliveries that are too old"),

@@ -24,6 +24,9 @@ const FIELDS: usize = 100;
 /// No body is larger. Numbers near the largest of all have meanings of their own in hyper.
 const LONGEST: u64 = i64::MAX as u64;
 
+/// HTTP/2, which goes on from here, knows no longer numbers, with however many zeros they begin.
+const DIGITS: usize = 19;
+
 /// Whether a head may begin with this byte: one of a method, or of an empty line before it.
 /// What does not is of another protocol, and may have no end of a head at all.
 pub(super) fn begins_with(byte: u8) -> bool {
@@ -142,7 +145,8 @@ fn framing(request: &httparse::Request<'_, '_>, is_1_1: bool) -> Result<Framing,
         }
         (None, Some(_)) => Err(Violation::BadCoding),
         (Some(length), None) => {
-            let is_number = !length.is_empty() && length.iter().all(u8::is_ascii_digit);
+            let is_number =
+                (1..=DIGITS).contains(&length.len()) && length.iter().all(u8::is_ascii_digit);
             let number = std::str::from_utf8(length).ok();
             let number = number
                 .filter(|_| is_number)
@@ -215,6 +219,10 @@ mod tests {
             ("Host: a\r\nContent-Length: ", Violation::BadLength),
             (
                 "Host: a\r\nContent-Length: 99999999999999999999",
+                Violation::BadLength,
+            ),
+            (
+                "Host: a\r\nContent-Length: 00000000000000000002",
                 Violation::BadLength,
             ),
             (
