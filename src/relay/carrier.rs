@@ -7,9 +7,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+<<<<<<< ours
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
 use std::time::Duration;
+=======
+use std::task::{Context, Poll, Waker, ready};
+>>>>>>> theirs
 
 use bytes::{Buf, Bytes};
 use h2::client::{Connection, SendRequest};
@@ -18,7 +22,6 @@ use http::{Request, Response};
 use hyper::body::{Body, Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::time::timeout;
 use tokio_util::sync::{CancellationToken, DropGuard};
 
 use crate::http::body::Reservation;
@@ -26,15 +29,12 @@ use crate::link::{Flushing, Gathered, Stream, gathered, http2};
 
 /// Memory on one connection for bodies that nobody else accounts for, in KiB.
 const ROOM: u32 = 16 << 10;
-/// How long a connection that broke may take to end.
-const ENDS_WITHIN: Duration = Duration::from_secs(1);
 
 /// Sends requests through a connection. Clones are of one connection.
 #[derive(Debug, Clone)]
 pub(super) struct Carrier {
     requests: SendRequest<Load>,
     ended: CancellationToken,
-    is_faulty: Arc<AtomicBool>,
     room: Arc<Semaphore>,
 }
 
@@ -49,14 +49,12 @@ pub(super) async fn begin<S: AsyncRead + AsyncWrite + Unpin>(
     let carrier = Carrier {
         requests,
         ended: ended.clone(),
-        is_faulty: Arc::default(),
         room: Arc::new(Semaphore::new(ROOM as usize)),
     };
     let carrying = Carrying {
         connection,
         flushing,
         is_due: false,
-        is_faulty: Arc::clone(&carrier.is_faulty),
         _ended: ended.drop_guard(),
     };
     Ok((carrier, carrying))
@@ -69,8 +67,6 @@ pub(super) struct Carrying<S: AsyncRead + AsyncWrite + Unpin> {
     flushing: Flushing<S>,
     // Everybody else that was ready has run since it was woken.
     is_due: bool,
-    // How it ended.
-    is_faulty: Arc<AtomicBool>,
     _ended: DropGuard,
 }
 
@@ -87,11 +83,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Future for Carrying<S> {
             return Poll::Pending;
         }
         let this = &mut *self;
-        let ended = ready!(this.flushing.poll(Pin::new(&mut this.connection), cx));
-        if ended.as_ref().is_err_and(is_fault) {
-            this.is_faulty.store(true, Ordering::Relaxed);
-        }
-        Poll::Ready(ended)
+        this.flushing.poll(Pin::new(&mut this.connection), cx)
     }
 }
 
@@ -178,19 +170,21 @@ impl Carrier {
         }
         match answer.await {
             Ok(answer) => Ok(answer.map(Incoming)),
-            Err(error) => Err(self.after(error).await),
+            Err(error) => Err(self.after(error)),
         }
     }
 
     /// What became of a request that was sent.
-    async fn after(&self, error: h2::Error) -> NotSent {
+    fn after(&self, error: h2::Error) -> NotSent {
         let error = match NotSent::from(error) {
             NotSent::Ended(error) => error,
             other => return other,
         };
-        // Of a stream it is only told that the connection is gone; why, when it has ended.
-        let _ = timeout(ENDS_WITHIN, self.ended.cancelled()).await;
-        let is_fault = is_fault(&error) || self.is_faulty.load(Ordering::Relaxed);
+        // To one that the other end has begun with is only said that the connection is gone;
+        // to a new one, why.
+        let mut cx = Context::from_waker(Waker::noop());
+        let next = self.requests.clone().poll_ready(&mut cx);
+        let is_fault = is_fault(&error) || matches!(&next, Poll::Ready(Err(why)) if is_fault(why));
         NotSent::Broke { error, is_fault }
     }
 }

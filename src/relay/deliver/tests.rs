@@ -122,8 +122,7 @@ impl Agent {
         self.server.accept().await?.ok()
     }
 
-    /// Keeps each delivery until there is one that is not the test's to keep, and tells the
-    /// paths.
+    /// Keeps so many deliveries, and tells their paths.
     async fn keep(&mut self, count: usize) -> VecDeque<String> {
         let mut paths = VecDeque::new();
         while paths.len() < count {
