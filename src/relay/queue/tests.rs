@@ -198,7 +198,7 @@ fn what_was_handed_on_is_gone_even_if_the_disk_keeps_it() {
         assert_eq!(on_disk(), 2);
         assert_eq!(queue.count("a"), 1);
         let first = queue.first("a", 1, usize::MAX).await.unwrap();
-        assert_eq!(first, [two.clone()]);
+        assert_eq!(first, std::slice::from_ref(&two));
         queue.recount().await.unwrap();
         assert_eq!(queue.count("a"), 1);
         other.execute_batch("ROLLBACK").unwrap();
