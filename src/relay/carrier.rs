@@ -7,13 +7,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
-<<<<<<< ours
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::task::{Context, Poll, Waker, ready};
-use std::time::Duration;
-=======
-use std::task::{Context, Poll, Waker, ready};
->>>>>>> theirs
 
 use bytes::{Buf, Bytes};
 use h2::client::{Connection, SendRequest};
