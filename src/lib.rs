@@ -32,8 +32,13 @@ pub mod wire;
 
 use std::ffi::OsString;
 use std::process::ExitCode;
+use std::time::Duration;
 
 use commands::Outcome;
+
+/// How long a login that is being renewed holds up the end, of a forced stop too: without an
+/// end it would be lost.
+const SETTLED_WITHIN: Duration = Duration::from_millis(1500);
 
 /// Parses the arguments, the first of which is the program's name, runs the command and
 /// returns the exit code.
@@ -46,10 +51,12 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
     };
     let mut json = commands::asks_for_json(&cli).unwrap_or(false);
     commands::start_log(cli.verbose, cli.log());
-    match commands::run(cli, &mut json) {
+    let code = match commands::run(cli, &mut json) {
         _ if tui::terminal::panicked() => ExitCode::from(101),
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
         Err(error) => report::report(&error, json),
-    }
+    };
+    account::settle(SETTLED_WITHIN);
+    code
 }

@@ -127,6 +127,23 @@ fn a_mistake_names_the_variable_or_the_file_it_stands_in() {
 }
 
 #[test]
+fn an_exported_token_is_not_sent_where_a_projects_file_says() {
+    let home = home();
+    let token = ("CMHOOK_RELAY_TOKEN", TOKEN);
+    let project = home.path().join("cmhook.toml");
+    write(&project, "relay = \"https://evil.example\"\n", 0o600);
+    let said = refused(&home, &[], &[token]);
+    assert!(
+        said.contains("CMHOOK_RELAY_TOKEN is not sent to https://evil.example"),
+        "{said}"
+    );
+    assert!(
+        said.contains("cmhook.toml") && said.contains("--relay URL"),
+        "{said}"
+    );
+}
+
+#[test]
 fn no_token_is_sent_in_the_clear_wherever_it_stands() {
     let home = home();
     let config = home.path().join("config/cmhook");

@@ -1,6 +1,6 @@
 //! The REST client.
 
-use std::fmt::Write as _;
+use std::fmt::{self, Write as _};
 use std::sync::Arc;
 
 use http::{Method, Uri};
@@ -28,7 +28,19 @@ pub struct Api {
     pub(super) http: Http,
     pub(super) base: Uri,
     pub(super) account: Option<u64>,
+    user: Arc<str>,
     pub(super) pass: Arc<tokio::sync::Mutex<Pass>>,
+    pub(super) tell: Tell,
+}
+
+/// Where what should be known is said.
+#[derive(Clone)]
+pub(super) struct Tell(pub(super) Arc<dyn Fn(&str) + Send + Sync>);
+
+impl fmt::Debug for Tell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Tell")
+    }
 }
 
 /// The most deliveries in a period.
@@ -51,13 +63,33 @@ pub struct ListQuery {
     pub per_page: Option<u32>,
 }
 
-/// A page of webhooks.
-#[derive(Debug, Clone, PartialEq, Eq)]
+/// A page of webhooks, or all of them.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Page {
     /// Those on it.
     pub webhooks: Vec<Webhook>,
+    /// Why others on it make no sense.
+    pub unread: Vec<String>,
     /// How many there are in all; `None` where the API does not say.
     pub count: Option<u64>,
+}
+
+impl Page {
+    /// What is to be said of those that make no sense.
+    pub fn left_out(&self) -> Option<String> {
+        let why = self.unread.first()?;
+        let (webhooks, they_are) = match self.unread.len() {
+            1 => ("a webhook".to_owned(), "is left out, since it is"),
+            many => (format!("{many} webhooks"), "are left out, since they are"),
+        };
+        Some(format!(
+            "{webhooks} of the list {they_are} not what the reference says: {why}"
+        ))
+    }
+
+    fn len(&self) -> usize {
+        self.webhooks.len() + self.unread.len()
+    }
 }
 
 /// A webhook with its key.
@@ -76,10 +108,29 @@ impl Api {
             http: Http::new(&settings.api),
             base: settings.api.clone(),
             account: settings.account,
+            user: credentials.user().into(),
             pass: Arc::new(tokio::sync::Mutex::new(Pass {
                 credentials,
                 granted: None,
+                used_up: None,
             })),
+            tell: Tell(Arc::new(|text| tracing::warn!("{text}"))),
+        }
+    }
+
+    /// The same that says what should be known, such as that a login was not kept, through
+    /// `tell`.
+    pub fn telling(mut self, tell: impl Fn(&str) + Send + Sync + 'static) -> Self {
+        self.tell = Tell(Arc::new(tell));
+        self
+    }
+
+    /// The same with no connection open. While somebody is asked on the terminal nobody sees
+    /// that the API closes one.
+    pub fn afresh(&self) -> Self {
+        Self {
+            http: self.http.afresh(),
+            ..self.clone()
         }
     }
 
@@ -91,6 +142,11 @@ impl Api {
     /// The account's number, where one was asked for.
     pub const fn account(&self) -> Option<u64> {
         self.account
+    }
+
+    /// Who asks, as [`Credentials::user`] has it.
+    pub fn user(&self) -> &str {
+        &self.user
     }
 
     /// What answers so far said besides what was asked.
@@ -125,38 +181,49 @@ impl Api {
         let Some(list) = json["data"].as_array() else {
             return Err(shape("there is no list in `data`"));
         };
-        let webhooks = list.iter().map(webhook).collect::<Result<_, _>>()?;
-        Ok(Page {
-            webhooks,
+        let mut page = Page {
             count: json["pagination"]["count"].as_u64(),
-        })
+            ..Page::default()
+        };
+        for one in list {
+            match Webhook::deserialize(one) {
+                Ok(webhook) => page.webhooks.push(webhook),
+                Err(error) => page.unread.push(error.to_string()),
+            }
+        }
+        Ok(page)
     }
 
     /// All webhooks.
     ///
     /// # Errors
     /// Where the API does not give them.
-    pub async fn all(&self, archived: bool) -> Result<Vec<Webhook>, AccountError> {
-        let mut all: Vec<Webhook> = Vec::new();
+    pub async fn all(&self, archived: bool) -> Result<Page, AccountError> {
+        let mut all = Page::default();
         for page in 1..=MOST_PAGES {
             let query = ListQuery {
                 archived,
                 page: Some(page),
                 per_page: Some(PER_PAGE),
             };
-            let Page { webhooks, count } = self.list(query).await?;
-            let is_short = webhooks.len() < PER_PAGE as usize;
-            let before = all.len();
-            for webhook in webhooks {
+            let next = self.list(query).await?;
+            let is_short = next.len() < PER_PAGE as usize;
+            let before = all.webhooks.len();
+            for webhook in next.webhooks {
                 // What is made meanwhile moves others to the next page.
-                if all.iter().all(|known| known.id != webhook.id) {
-                    all.push(webhook);
+                if all.webhooks.iter().all(|known| known.id != webhook.id) {
+                    all.webhooks.push(webhook);
                 }
             }
-            // A page may be short since the API has its own idea of how much is on one.
-            let is_all = is_short && count.is_none_or(|count| all.len() as u64 >= count);
             // An API that does not know pages gives the first one for ever.
-            if is_all || all.len() == before {
+            let is_new = all.webhooks.len() > before || page == 1;
+            if is_new {
+                all.unread.extend(next.unread);
+            }
+            // A page may be short since the API has its own idea of how much is on one.
+            let is_all = is_short && next.count.is_none_or(|count| all.len() as u64 >= count);
+            if is_all || !is_new || all.len() == 0 {
+                all.count = Some(all.len() as u64);
                 return Ok(all);
             }
         }

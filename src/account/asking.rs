@@ -1,5 +1,7 @@
 //! Asking with what opens the account, and renewing that.
 
+use std::time::Duration;
+
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
@@ -9,19 +11,28 @@ use serde_json::Value;
 
 use super::api::Api;
 use super::credentials::Credentials;
-use super::error::Trouble;
-use super::logins::{self, Login, Renewing};
+use super::error::{Over, Trouble};
+use super::renewing::{Renewal, ends_within};
 use super::said::Answer;
 use super::tokens::{self, Granted};
 
 /// A token that is good for less than this is renewed first.
 const SOON: SignedDuration = SignedDuration::from_secs(30);
 
+/// The same for what runs for long, and is to end in no time.
+const AHEAD: SignedDuration = SignedDuration::from_mins(2);
+
+/// How often what runs for long looks at the time.
+const LOOKS_EVERY: Duration = Duration::from_mins(1);
+
 /// What opens the account now.
 #[derive(Debug)]
 pub(super) struct Pass {
     pub(super) credentials: Credentials,
     pub(super) granted: Option<Granted>,
+    /// A refresh token that the file has and that was used, since the next one could not be
+    /// kept.
+    pub(super) used_up: Option<SecretString>,
 }
 
 impl Api {
@@ -33,7 +44,7 @@ impl Api {
         path: &str,
         body: Option<Value>,
     ) -> Result<Value, Trouble> {
-        let mut token = self.token(None).await?;
+        let mut token = self.token(None, SOON).await?;
         let mut renewed = false;
         loop {
             let answer = self
@@ -91,8 +102,12 @@ impl Api {
         self.http.ask(method, &path, headers, body).await
     }
 
-    /// The token to ask with.
-    async fn token(&self, refused: Option<&SecretString>) -> Result<SecretString, Trouble> {
+    /// The token to ask with, good for `margin` at least where it can be renewed.
+    async fn token(
+        &self,
+        refused: Option<&SecretString>,
+        margin: SignedDuration,
+    ) -> Result<SecretString, Trouble> {
         let mut pass = self.pass.lock().await;
         let is_refused = |token: &SecretString| {
             refused.is_some_and(|refused| refused.expose_secret() == token.expose_secret())
@@ -103,28 +118,54 @@ impl Api {
         if pass.granted.is_none()
             && let Credentials::Login(login) = &pass.credentials
         {
-            pass.granted = Some(granted_of(login));
+            pass.granted = Some(login.into());
         }
         if let Some(granted) = &pass.granted
             && !is_refused(&granted.access)
-            && !(ends_soon(granted) && granted.refresh.is_some())
+            && !(ends_within(granted, margin) && granted.refresh.is_some())
         {
             return Ok(granted.access.clone());
         }
-        let granted = self.renew(&pass, refused).await?;
+        let granted = self.renew(&mut pass, refused, margin).await?;
         let token = granted.access.clone();
         pass.granted = Some(granted);
         Ok(token)
     }
 
+    /// Renews a login long before it has run out, and says how soon to do so again; `None`
+    /// where there is none that runs out.
+    ///
+    /// # Errors
+    /// Where it cannot be renewed.
+    pub async fn renew_ahead(&self) -> Result<Option<Duration>, Trouble> {
+        if !matches!(self.pass.lock().await.credentials, Credentials::Login(_)) {
+            return Ok(None);
+        }
+        self.token(None, AHEAD).await?;
+        let pass = self.pass.lock().await;
+        let renewable = pass.granted.as_ref().filter(|one| one.refresh.is_some());
+        let Some(end) = renewable.and_then(|granted| granted.expires_at) else {
+            return Ok(None);
+        };
+        let left = end.duration_since(Timestamp::now()) - AHEAD;
+        // A machine that sleeps has clocks that stand still.
+        let left = Duration::try_from(left).unwrap_or_default();
+        Ok(Some(left.clamp(LOOKS_EVERY / 2, LOOKS_EVERY)))
+    }
+
     /// Another token in place of one that was refused; `None` where there is no other.
     async fn renewed(&self, refused: &SecretString) -> Result<Option<SecretString>, Trouble> {
-        let next = self.token(Some(refused)).await?;
+        let next = self.token(Some(refused), SOON).await?;
         let is_other = next.expose_secret() != refused.expose_secret();
         Ok(is_other.then_some(next))
     }
 
-    async fn renew(&self, pass: &Pass, refused: Option<&SecretString>) -> Result<Granted, Trouble> {
+    async fn renew(
+        &self,
+        pass: &mut Pass,
+        refused: Option<&SecretString>,
+        margin: SignedDuration,
+    ) -> Result<Granted, Trouble> {
         match &pass.credentials {
             Credentials::Token { token, .. } => Ok(Granted {
                 access: token.clone(),
@@ -145,43 +186,37 @@ impl Api {
                 }
                 tokens::grant(&self.http, email, password, from).await
             }
-            Credentials::Login(login) => self.renew_login(login, refused).await,
+            Credentials::Login(login) => {
+                let renewal = Renewal {
+                    http: self.http.afresh(),
+                    base: self.base.clone(),
+                    login: login.clone(),
+                    newest: pass.granted.clone().unwrap_or_else(|| login.into()),
+                    used_up: pass.used_up.clone(),
+                    refused: refused.cloned(),
+                    margin,
+                };
+                let renewed = renewal.run().await?;
+                if let Some(why) = renewed.unkept {
+                    self.tell.0(&format!(
+                        "the login at {} was renewed for this run alone: {why}; afterwards run `cmhook login`",
+                        self.shown()
+                    ));
+                }
+                pass.used_up = renewed.used_up;
+                Ok(renewed.granted)
+            }
         }
-    }
-
-    /// Renews what `cmhook login` kept, unless another process has done so meanwhile.
-    async fn renew_login(
-        &self,
-        login: &Login,
-        refused: Option<&SecretString>,
-    ) -> Result<Granted, Trouble> {
-        let over = || Trouble::LoginOver {
-            api: self.shown().to_owned(),
-        };
-        let renewing = tokio::task::spawn_blocking(Renewing::begin).await;
-        let renewing = renewing.map_err(|error| Trouble::Logins(error.to_string()))??;
-        let kept = logins::read(&self.base)?.unwrap_or_else(|| login.clone());
-        let granted = granted_of(&kept);
-        let is_refused =
-            refused.is_some_and(|r| r.expose_secret() == granted.access.expose_secret());
-        if !is_refused && !ends_soon(&granted) {
-            return Ok(granted);
-        }
-        let Some(refresh) = &granted.refresh else {
-            // A personal access token has no other.
-            return Ok(granted);
-        };
-        let granted = tokens::refresh(&self.http, refresh).await?;
-        let granted = granted.ok_or_else(over)?;
-        renewing.end(&self.base, &Login::of(kept.email, granted.clone()))?;
-        Ok(granted)
     }
 
     async fn refused(&self, answer: &Answer) -> Trouble {
         let pass = self.pass.lock().await;
         let api = self.shown().to_owned();
         match &pass.credentials {
-            Credentials::Login(login) if login.refresh.is_some() => Trouble::LoginOver { api },
+            Credentials::Login(login) if login.refresh.is_some() => Trouble::LoginOver {
+                api,
+                why: Over::RunOut,
+            },
             credentials => Trouble::Token {
                 api,
                 from: credentials.from(),
@@ -189,19 +224,4 @@ impl Api {
             },
         }
     }
-}
-
-fn granted_of(login: &Login) -> Granted {
-    Granted {
-        access: login.access.clone(),
-        refresh: login.refresh.clone(),
-        expires_at: login.expires_at,
-        accounts: Vec::new(),
-    }
-}
-
-fn ends_soon(granted: &Granted) -> bool {
-    granted
-        .expires_at
-        .is_some_and(|end| end.duration_since(Timestamp::now()) < SOON)
 }

@@ -1,7 +1,8 @@
 //! What opens an account, and where it comes from.
 
 use http::Uri;
-use secrecy::SecretString;
+use secrecy::{ExposeSecret as _, SecretString};
+use sha2::{Digest as _, Sha256};
 
 use super::error::Trouble;
 use super::logins::{self, Login};
@@ -112,6 +113,20 @@ impl Credentials {
             // Whatever is in it, it is what would be used.
             Err(_) => Some(TOKEN),
         }
+    }
+
+    /// Tells users apart who may have other webhooks at the same API. It is neither a name nor
+    /// does it open anything.
+    pub fn user(&self) -> String {
+        let text = match self {
+            Self::Token { token, .. } => token.expose_secret(),
+            Self::Password { email, .. } => email,
+            Self::Login(login) => match &login.email {
+                Some(email) => email,
+                None => login.access.expose_secret(),
+            },
+        };
+        hex::encode(&Sha256::digest(text.as_bytes())[..8])
     }
 
     /// Where they come from, for people.

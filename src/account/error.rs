@@ -33,6 +33,9 @@ pub enum Trouble {
     /// There is no place where a login could be kept.
     #[error("no login can be kept: {0}")]
     Unkept(String),
+    /// Another process does not let go of it.
+    #[error("cannot get at the logins: {0}")]
+    Busy(String),
     /// A variable holds something that is no token.
     #[error("{0} has characters that no token has")]
     NoToken(&'static str),
@@ -54,6 +57,14 @@ pub enum Trouble {
         api: String,
         /// Whether what was asked may have happened all the same.
         may_be_done: bool,
+    },
+    /// It says more than any answer is long.
+    #[error("{api} answers with more than {} MiB", .over >> 20)]
+    TooLong {
+        /// The API's URL.
+        api: String,
+        /// What is over it is not read, in bytes.
+        over: usize,
     },
     /// No answer came in time.
     #[error("{api} has not answered for {}", span(*.after))]
@@ -89,11 +100,13 @@ pub enum Trouble {
         /// Whether a sandbox answered, which knows none but its own.
         sandbox: bool,
     },
-    /// The login has run out and could not be renewed.
-    #[error("the login at {api} has run out")]
+    /// The login is good no more.
+    #[error("the login at {api} {why}")]
     LoginOver {
         /// The API's URL.
         api: String,
+        /// Why so.
+        why: Over,
     },
     /// The account may not do that.
     #[error("this account may not do that (403){}", tail(.said))]
@@ -173,6 +186,27 @@ pub enum Trouble {
     },
 }
 
+/// Why a login is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Over {
+    /// It could not be renewed.
+    RunOut,
+    /// Somebody has logged out.
+    LoggedOut,
+    /// Somebody has logged in as another user, or with another token.
+    Replaced,
+}
+
+impl std::fmt::Display for Over {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(match self {
+            Self::RunOut => "has run out",
+            Self::LoggedOut => "is over: somebody has logged out meanwhile",
+            Self::Replaced => "is over: another one has taken its place meanwhile",
+        })
+    }
+}
+
 /// What a challenge is answered to.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Challenge(pub(super) String);
@@ -213,6 +247,14 @@ impl Trouble {
         }
     }
 
+    /// The same of a request that changes nothing.
+    pub(super) fn nothing_done(mut self) -> Self {
+        if let Self::HungUp { may_be_done, .. } | Self::Silent { may_be_done, .. } = &mut self {
+            *may_be_done = false;
+        }
+        self
+    }
+
     /// With what was asked.
     pub fn while_doing(self, doing: impl Into<String>) -> AccountError {
         AccountError {
@@ -225,7 +267,7 @@ impl Trouble {
     pub const fn code(&self) -> &'static str {
         match self {
             Self::NoCredentials { .. } => "not_logged_in",
-            Self::Logins(_) | Self::Unkept(_) => "logins",
+            Self::Logins(_) | Self::Unkept(_) | Self::Busy(_) => "logins",
             Self::Unconnected(_) => "unreachable",
             Self::HungUp { .. } | Self::Silent { .. } => "no_answer",
             Self::Password { .. } => "wrong_password",
@@ -240,7 +282,7 @@ impl Trouble {
             Self::TooMany { .. } => "too_many_requests",
             Self::Server { .. } => "server_error",
             Self::NotJson { .. } | Self::Moved { .. } => "not_the_api",
-            Self::Shape { .. } => "unexpected_answer",
+            Self::Shape { .. } | Self::TooLong { .. } => "unexpected_answer",
         }
     }
 
@@ -258,6 +300,7 @@ impl Trouble {
             Self::Unkept(_) => {
                 "check the permissions and the space of your configuration folder; without it CAKEMAIL_ACCESS_TOKEN opens the account".into()
             }
+            Self::Busy(_) => "try again in a while, or end that process where it hangs".into(),
             Self::NoToken(_) => "copy the token once more, without quotes and line ends".into(),
             Self::NewToken { sandbox: true, .. } => {
                 "a sandbox knows no tokens but its own, and is used without a login".into()
@@ -285,6 +328,9 @@ impl Trouble {
             Self::Token { from, .. } => format!(
                 "it comes from {from}: it may have expired or been revoked, make a new one or run `cmhook login`"
             ),
+            Self::LoginOver { why: Over::Replaced, .. } => {
+                "run it again as whoever is logged in now, or `cmhook login` as before".into()
+            }
             Self::LoginOver { .. } => "run `cmhook login`".into(),
             Self::Forbidden { .. } => {
                 "is it the right account? `--account N` or CAKEMAIL_CURRENT_ACCOUNT_ID names another".into()
@@ -293,7 +339,10 @@ impl Trouble {
                 "`cmhook webhooks list --with-archived` lists what there is".into()
             }
             Self::NotJson { api, .. } if is_here(api) => NO_SANDBOX.into(),
-            Self::NotFound { .. } | Self::NotJson { .. } | Self::Moved { .. } => {
+            Self::NotFound { .. }
+            | Self::NotJson { .. }
+            | Self::Moved { .. }
+            | Self::TooLong { .. } => {
                 "is that the URL of the API? `--api` and CAKEMAIL_API_BASE say which one is asked".into()
             }
             Self::Invalid { fields, .. } if fields.iter().any(|field| field == "event") => {

@@ -21,6 +21,9 @@ pub struct Group {
     pub name: Option<String>,
     /// The webhooks' ids.
     pub ids: Vec<String>,
+    /// Who has put them together, as [`Credentials::user`](super::Credentials::user) has it.
+    #[serde(default)]
+    pub user: Option<String>,
 }
 
 /// All groups of one account.
@@ -28,6 +31,7 @@ pub struct Group {
 pub struct Groups {
     path: Option<PathBuf>,
     own: String,
+    user: Option<String>,
     all: Vec<Entry>,
 }
 
@@ -58,6 +62,7 @@ impl Groups {
         Self {
             path: None,
             own: own(api, account),
+            user: None,
             all: Vec::new(),
         }
     }
@@ -65,7 +70,26 @@ impl Groups {
     fn open_at(path: Option<PathBuf>, api: &Uri, account: Option<u64>) -> Result<Self, FileError> {
         let all = path.as_deref().map(read).transpose()?.unwrap_or_default();
         let own = own(api, account);
-        Ok(Self { path, own, all })
+        Ok(Self {
+            path,
+            own,
+            user: None,
+            all,
+        })
+    }
+
+    /// The same, worked on by that user.
+    #[must_use]
+    pub fn of_user(self, user: &str) -> Self {
+        Self {
+            user: Some(user.to_owned()),
+            ..self
+        }
+    }
+
+    /// Whether the user who works on them has made this group.
+    pub fn is_own(&self, group: &Group) -> bool {
+        group.user.is_some() && group.user == self.user
     }
 
     /// The group that a webhook is in.
@@ -94,6 +118,7 @@ impl Groups {
             return Ok(());
         };
         let _lock = lock(&path).map_err(|error| FileError::Write(path.clone(), error))?;
+        files::sweep(&path);
         // Another process may have put others into it since it was read.
         self.all = read(&path)?;
         let own = self.own.clone();
@@ -107,7 +132,9 @@ impl Groups {
         // What is left of one without a name says nothing of any webhook.
         self.all.retain(|entry| match &entry.group {
             Group { ids, .. } if ids.is_empty() => false,
-            Group { name: None, ids } => entry.of != own || ids.len() > 1,
+            Group {
+                name: None, ids, ..
+            } => entry.of != own || ids.len() > 1,
             _ => true,
         });
         if ids.len() > usize::from(name.is_none()) {
@@ -116,6 +143,7 @@ impl Groups {
                 group: Group {
                     name: name.map(str::to_owned),
                     ids: ids.to_vec(),
+                    user: self.user.clone(),
                 },
             });
         }
@@ -167,6 +195,25 @@ mod tests {
         assert!(groups.named("shop").is_none());
         let other = Groups::open_at(path(), &api, Some(17)).unwrap();
         assert_eq!(other.of("a").unwrap().name, None);
+    }
+
+    #[test]
+    fn a_group_is_the_users_who_made_it() {
+        let home = tempfile::tempdir().unwrap();
+        let path = || Some(home.path().join("cmhook").join(NAME));
+        let api = api_url("a.example").unwrap();
+        let open = || Groups::open_at(path(), &api, None).unwrap();
+        let mut groups = open().of_user("me");
+        groups.put(Some("shop"), &["a".to_owned()]).unwrap();
+        let is_own = |groups: &Groups| groups.is_own(groups.named("shop").unwrap());
+        assert!(is_own(&open().of_user("me")));
+        assert!(!is_own(&open().of_user("other")));
+        assert!(!is_own(&open()));
+        // One of a file that does not say whose it is.
+        let old = r#"[{"of":"https://a.example","name":"shop","ids":["a"]}]"#;
+        fs::write(path().unwrap(), old).unwrap();
+        assert!(!is_own(&open().of_user("me")));
+        assert!(!is_own(&open()));
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use http::header::{ACCEPT, DATE, USER_AGENT};
 use http::{HeaderMap, HeaderValue, Method, Request, StatusCode, Uri};
-use http_body_util::{BodyExt as _, Full, Limited};
+use http_body_util::{BodyExt as _, Full, LengthLimitError, Limited};
 use hyper_util::client::legacy::Client;
 use hyper_util::rt::{TokioExecutor, TokioTimer};
 use jiff::{SignedDuration, Timestamp};
@@ -30,6 +30,10 @@ const ANSWERS_WITHIN: Duration = Duration::from_secs(15);
 /// The longest answer.
 const LONGEST: usize = 8 << 20;
 
+/// How long a connection is kept for the next request. Servers close theirs after a second
+/// or more, and may do so while it is under way, of which nobody knows then what became.
+const IDLE: Duration = Duration::from_millis(500);
+
 /// How often, and how long each time, it waits where the API says to.
 const WAITS: u32 = 3;
 const WAIT: Duration = Duration::from_secs(5);
@@ -39,6 +43,7 @@ const WAIT: Duration = Duration::from_secs(5);
 pub(super) struct Http {
     base: Uri,
     shown: Arc<str>,
+    lines: Lines,
     client: Client<Lines, Full<Bytes>>,
     seen: Arc<Mutex<Seen>>,
 }
@@ -55,18 +60,31 @@ pub struct Seen {
     pub took: Option<Duration>,
 }
 
+fn client(lines: &Lines) -> Client<Lines, Full<Bytes>> {
+    Client::builder(TokioExecutor::new())
+        .pool_timer(TokioTimer::new())
+        .pool_idle_timeout(IDLE)
+        .build(lines.clone())
+}
+
 impl Http {
     pub(super) fn new(base: &Uri) -> Self {
         let tls = Arc::new(tls::client(tls::system_roots()));
-        let client = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(20))
-            .build(Lines::new(tls, API));
+        let lines = Lines::new(tls, API);
         Self {
             base: base.clone(),
             shown: shown_url(base).into(),
-            client,
+            client: client(&lines),
+            lines,
             seen: Arc::default(),
+        }
+    }
+
+    /// The same with no connection open.
+    pub(super) fn afresh(&self) -> Self {
+        Self {
+            client: client(&self.lines),
+            ..self.clone()
         }
     }
 
@@ -108,46 +126,33 @@ impl Http {
         body: Bytes,
     ) -> Result<Answer, Trouble> {
         let may_be_done = method != Method::GET;
-        let base = self.base.path().trim_end_matches('/');
-        let uri = Uri::builder()
-            .scheme(self.base.scheme_str().unwrap_or("https"))
-            .authority(self.base.authority().map_or("", |a| a.as_str()))
-            .path_and_query(format!("{base}{path}"))
-            .build();
-        let request = uri.ok().and_then(|uri| {
-            let mut request = Request::builder()
-                .method(method.clone())
-                .uri(uri)
-                .body(Full::new(body))
-                .ok()?;
-            *request.headers_mut() = headers;
-            let own = request.headers_mut();
-            own.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            let agent = concat!("cmhook/", env!("CARGO_PKG_VERSION"));
-            own.insert(USER_AGENT, HeaderValue::from_static(agent));
-            Some(request)
-        });
-        let Some(request) = request else {
+        let Some(request) = self.request(&method, path, headers, body) else {
             return Err(Trouble::NotFound {
                 api: self.shown.to_string(),
             });
         };
         let began = Instant::now();
+        let hung_up = || Trouble::HungUp {
+            api: self.shown.to_string(),
+            may_be_done,
+        };
         let asking = async {
             let answer = self.client.request(request).await.map_err(|error| {
-                find::<Unconnected>(&error).cloned().map_or_else(
-                    || Trouble::HungUp {
-                        api: self.shown.to_string(),
-                        may_be_done,
-                    },
-                    |why| Trouble::Unconnected(self.with_sandbox(why)),
-                )
+                find::<Unconnected>(&error)
+                    .cloned()
+                    .map_or_else(hung_up, |why| Trouble::Unconnected(self.with_sandbox(why)))
             })?;
             let (parts, body) = answer.into_parts();
             let body = Limited::new(body, LONGEST).collect().await;
-            let body = body.map_err(|_| Trouble::HungUp {
-                api: self.shown.to_string(),
-                may_be_done,
+            let body = body.map_err(|error| {
+                if error.is::<LengthLimitError>() {
+                    Trouble::TooLong {
+                        api: self.shown.to_string(),
+                        over: LONGEST,
+                    }
+                } else {
+                    hung_up()
+                }
             })?;
             Ok(Answer {
                 status: parts.status,
@@ -170,6 +175,33 @@ impl Http {
         );
         self.see(&answer, began.elapsed());
         Ok(answer)
+    }
+
+    /// `None` where that is no URL.
+    fn request(
+        &self,
+        method: &Method,
+        path: &str,
+        headers: HeaderMap,
+        body: Bytes,
+    ) -> Option<Request<Full<Bytes>>> {
+        let base = self.base.path().trim_end_matches('/');
+        let uri = Uri::builder()
+            .scheme(self.base.scheme_str().unwrap_or("https"))
+            .authority(self.base.authority().map_or("", |a| a.as_str()))
+            .path_and_query(format!("{base}{path}"))
+            .build();
+        let mut request = Request::builder()
+            .method(method.clone())
+            .uri(uri.ok()?)
+            .body(Full::new(body))
+            .ok()?;
+        *request.headers_mut() = headers;
+        let own = request.headers_mut();
+        own.insert(ACCEPT, HeaderValue::from_static("application/json"));
+        let agent = concat!("cmhook/", env!("CARGO_PKG_VERSION"));
+        own.insert(USER_AGENT, HeaderValue::from_static(agent));
+        Some(request)
     }
 
     /// On this machine it is a sandbox that is missing, most of the time.

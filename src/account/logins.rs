@@ -2,6 +2,7 @@
 //! with a table for each API.
 
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use http::Uri;
@@ -15,6 +16,10 @@ use crate::config::{shown_url, user_config_folder};
 use crate::files::{self, FileError, lock};
 
 const NAME: &str = "logins.toml";
+
+/// No login takes more space.
+const LONGEST: usize = 16 << 10;
+
 const HEADING: &str = "Logins of `cmhook login`: whoever has these tokens has the account.";
 
 /// A login that is kept.
@@ -38,6 +43,26 @@ impl Login {
             access: granted.access,
             refresh: granted.refresh,
             expires_at: granted.expires_at,
+        }
+    }
+
+    /// Whether both are of one user. Tokens say nothing of that, unless they are the same.
+    pub(super) fn is_of_the_same(&self, other: &Self) -> bool {
+        match (&self.email, &other.email) {
+            (Some(own), Some(other)) => own == other,
+            (None, None) => self.access.expose_secret() == other.access.expose_secret(),
+            _ => false,
+        }
+    }
+}
+
+impl From<&Login> for Granted {
+    fn from(login: &Login) -> Self {
+        Self {
+            access: login.access.clone(),
+            refresh: login.refresh.clone(),
+            expires_at: login.expires_at,
+            accounts: Vec::new(),
         }
     }
 }
@@ -74,30 +99,26 @@ fn login_in(table: &toml::Table, api: &Uri) -> Option<Login> {
 /// # Errors
 /// Where the file cannot be read or written.
 pub fn write(api: &Uri, login: &Login) -> Result<PathBuf, Trouble> {
-    let path = path_or_error()?;
-    let _lock = locked(&path)?;
-    write_to(&path, api, login)?;
-    Ok(path)
+    let turn = Turn::take()?;
+    turn.keep(api, login)?;
+    Ok(turn.path)
 }
 
 /// Finds out whether a login could be kept, before somebody types a password in vain.
 ///
 /// # Errors
-/// Where the file cannot be read, or the folder not be written to.
+/// Where the file cannot be read, or not be replaced.
 pub fn check() -> Result<(), Trouble> {
-    let path = path_or_error()?;
-    let _lock = locked(&path)?;
-    kept_in(&path)?;
-    files::check(&path, true).map_err(unkept)?;
-    let trial = path.with_extension("trial");
-    files::write(&trial, true, |_| Ok(())).map_err(unkept)?;
-    // One that stays is empty.
-    let _ = std::fs::remove_file(trial);
-    Ok(())
+    let turn = Turn::take()?;
+    kept_in(&turn.path)?;
+    turn.check()
 }
 
-fn locked(path: &Path) -> Result<File, Trouble> {
-    lock(path).map_err(|error| unkept(FileError::Write(path.to_owned(), error)))
+fn locked(path: &Path, otherwise: impl Fn(FileError) -> Trouble) -> Result<File, Trouble> {
+    lock(path).map_err(|error| match error.kind() {
+        io::ErrorKind::TimedOut => Trouble::Busy(error.to_string()),
+        _ => otherwise(FileError::Write(path.to_owned(), error)),
+    })
 }
 
 fn unkept(error: FileError) -> Trouble {
@@ -136,8 +157,8 @@ pub fn forget(api: &Uri) -> Result<bool, Trouble> {
         return Ok(false);
     }
     let not_forgotten = |error| Trouble::Logins(format!("{:#}", anyhow::Error::from(error)));
-    let _lock =
-        lock(&path).map_err(|error| not_forgotten(FileError::Write(path.clone(), error)))?;
+    let _lock = locked(&path, not_forgotten)?;
+    files::sweep(&path);
     let mut all = kept_in(&path)?;
     if all.remove(&shown_url(api)).is_none() {
         return Ok(false);
@@ -146,22 +167,28 @@ pub fn forget(api: &Uri) -> Result<bool, Trouble> {
     Ok(true)
 }
 
-/// Renews a login while no other process does: a refresh token may be good for once only.
-pub(super) struct Renewing {
+/// A turn to change the file: no other process does so until it is dropped.
+pub(super) struct Turn {
     path: PathBuf,
     _lock: File,
 }
 
-impl Renewing {
-    /// Waits for its turn.
-    pub(super) fn begin() -> Result<Self, Trouble> {
+impl Turn {
+    /// Waits for it.
+    pub(super) fn take() -> Result<Self, Trouble> {
         let path = path_or_error()?;
-        let lock = locked(&path)?;
+        let lock = locked(&path, unkept)?;
+        files::sweep(&path);
         Ok(Self { path, _lock: lock })
     }
 
-    /// Keeps what was renewed.
-    pub(super) fn end(&self, api: &Uri, login: &Login) -> Result<(), Trouble> {
+    /// Finds out whether another login could be kept.
+    pub(super) fn check(&self) -> Result<(), Trouble> {
+        files::try_to_write(&self.path, LONGEST).map_err(unkept)
+    }
+
+    /// Keeps a login.
+    pub(super) fn keep(&self, api: &Uri, login: &Login) -> Result<(), Trouble> {
         write_to(&self.path, api, login)
     }
 }

@@ -9,9 +9,11 @@ pub mod error;
 pub mod groups;
 pub mod http;
 pub mod logins;
+mod renewing;
 mod said;
 pub mod tokens;
 
 pub use api::{Api, Keyed, Limit, ListQuery, Page};
 pub use credentials::Credentials;
 pub use error::{AccountError, Trouble};
+pub use renewing::settle;

@@ -30,6 +30,11 @@ impl Answer {
         })
     }
 
+    /// Whether it is a JSON object, as all that the API says.
+    pub(super) fn is_object(&self) -> bool {
+        serde_json::from_slice(&self.body).is_ok_and(|json: Value| json.is_object())
+    }
+
     /// What came in place of JSON.
     fn kind(&self) -> String {
         let content = self.headers.get(CONTENT_TYPE);

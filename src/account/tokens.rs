@@ -23,7 +23,8 @@ pub struct Granted {
     pub accounts: Vec<u64>,
 }
 
-/// Logging in, before there is a token.
+/// Logging in, before there is a token. Each request has a connection of its own: somebody is
+/// asked between them.
 #[derive(Debug)]
 pub struct SignIn(Http);
 
@@ -44,7 +45,7 @@ impl SignIn {
         password: &SecretString,
         from: &'static str,
     ) -> Result<Granted, Trouble> {
-        grant(&self.0, email, password, from).await
+        grant(&self.0.afresh(), email, password, from).await
     }
 
     /// With the code that a challenge asks for.
@@ -54,7 +55,7 @@ impl SignIn {
     pub async fn code(&self, challenge: &Challenge, code: &str) -> Result<Granted, Trouble> {
         let body = serde_json::json!({ "challenge": challenge.0, "code": code });
         let answer = ask(
-            &self.0,
+            &self.0.afresh(),
             "/token/challenge",
             "application/json",
             body.to_string(),
@@ -64,7 +65,7 @@ impl SignIn {
             // Something that is no code at all is refused with a 422.
             StatusCode::BAD_REQUEST
             | StatusCode::UNAUTHORIZED
-            | StatusCode::UNPROCESSABLE_ENTITY => Err(Trouble::Code),
+            | StatusCode::UNPROCESSABLE_ENTITY => Err(no(&self.0, &answer, || Trouble::Code)),
             _ => granted(&self.0, &answer),
         }
     }
@@ -91,10 +92,13 @@ pub(super) async fn grant(
         }
     }
     match answer.status {
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => Err(Trouble::Password {
-            api: http.shown().into(),
-            from,
-        }),
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => {
+            let wrong = || Trouble::Password {
+                api: http.shown().into(),
+                from,
+            };
+            Err(no(http, &answer, wrong))
+        }
         _ => granted(http, &answer),
     }
 }
@@ -107,7 +111,7 @@ pub(super) async fn refresh(http: &Http, token: &SecretString) -> Result<Option<
         .finish();
     let answer = ask(http, "/token", FORM, form).await?;
     match answer.status {
-        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED => Ok(None),
+        StatusCode::BAD_REQUEST | StatusCode::UNAUTHORIZED if answer.is_object() => Ok(None),
         _ => granted(http, &answer).map(|mut granted| {
             // One that is not replaced stays good.
             granted.refresh.get_or_insert_with(|| token.clone());
@@ -116,13 +120,24 @@ pub(super) async fn refresh(http: &Http, token: &SecretString) -> Result<Option<
     }
 }
 
+/// What a no means, where it is the API that says so: whatever stands before it says 400 as
+/// well.
+fn no(http: &Http, answer: &Answer, means: impl FnOnce() -> Trouble) -> Trouble {
+    if answer.is_object() {
+        means()
+    } else {
+        answer.trouble(http.shown())
+    }
+}
+
 const FORM: &str = "application/x-www-form-urlencoded";
 
 async fn ask(http: &Http, path: &str, kind: &'static str, body: String) -> Result<Answer, Trouble> {
     let mut headers = HeaderMap::new();
     headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(kind));
-    http.ask(Method::POST, path, headers, Bytes::from(body))
-        .await
+    let answer = http.ask(Method::POST, path, headers, Bytes::from(body));
+    // What is lost with the answer is a token that nobody has.
+    answer.await.map_err(Trouble::nothing_done)
 }
 
 fn granted(http: &Http, answer: &Answer) -> Result<Granted, Trouble> {

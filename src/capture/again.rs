@@ -1,12 +1,11 @@
 //! Sending what is kept once more, as it came or as an edited copy, and taking in what came
 //! through no door.
 
-use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use http::uri::PathAndQuery;
-use http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue, Method};
 use http_body_util::BodyExt as _;
 use tokio::sync::oneshot;
 
@@ -21,7 +20,6 @@ use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::verify;
 use crate::config::{Policy, Target};
 use crate::delivery::{Attempt, Cause, Delivery, Headers, Kept, Received, Scheme, Verdict};
-use crate::http::headers;
 use crate::store::{Hold, Store};
 
 /// The header of what is sent again, with the id of the delivery that came in.
@@ -209,7 +207,8 @@ impl Again {
             .cloned()
             .or_else(|| self.target(request.event.as_deref()))
             .ok_or(AgainError::NoTarget)?;
-        let mut fields: HeaderMap = headers::from_kept(&request.headers);
+        let mut head = Head::of_kept(request).ok_or_else(|| bad_method(&request.method))?;
+        let fields = &mut head.headers;
         fields.remove(REPLAY_OF);
         if let Some(id) = replay_of {
             let name = HeaderName::from_static(REPLAY_OF);
@@ -218,14 +217,7 @@ impl Again {
         let (tell, told) = oneshot::channel();
         let errand = Errand {
             delivery,
-            head: Head {
-                method: method(&request.method)?,
-                headers: fields,
-                extensions: Extensions::new(),
-                peer: ip_of(&request.peer),
-                // A relay's public side is https, unless somebody tries one out.
-                https: request.relayed.is_some(),
-            },
+            head,
             target: &target,
             cause: Cause::Replay,
             hold,
@@ -324,7 +316,11 @@ pub fn scheme_of(headers: &Headers) -> Scheme {
 }
 
 fn method(text: &str) -> Result<Method, AgainError> {
-    Method::from_bytes(text.as_bytes()).map_err(|_| AgainError::Method(text.to_owned()))
+    Method::from_bytes(text.as_bytes()).map_err(|_| bad_method(text))
+}
+
+fn bad_method(text: &str) -> AgainError {
+    AgainError::Method(text.to_owned())
 }
 
 fn path(text: &str) -> Result<(), AgainError> {
@@ -332,11 +328,6 @@ fn path(text: &str) -> Result<(), AgainError> {
     is_path
         .then_some(())
         .ok_or_else(|| AgainError::Path(text.to_owned()))
-}
-
-fn ip_of(peer: &str) -> Option<IpAddr> {
-    let address = peer.parse::<SocketAddr>().map(|address| address.ip());
-    address.ok().or_else(|| peer.parse().ok())
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! What waited at the relay and now waits for the app: forwarded one after the other, in the
-//! order in which it arrived, behind the answers that the relay has got.
+//! order in which it arrived, behind the answers that the relay has got. The store knows which
+//! those are, so what a stop leaves is forwarded by the next start.
 
 use std::collections::VecDeque;
 use std::future::poll_fn;
@@ -15,6 +16,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::behind::Behind;
+use super::controls::Controls;
 use super::forward::{Errand, Forwarder, Head};
 use super::intake::MAX_HEADERS;
 use crate::config::Target;
@@ -22,27 +24,36 @@ use crate::delivery::{Cause, Delivery};
 use crate::http::body::{Budget, Reservation};
 use crate::store::{Hold, Store};
 
-/// Memory for what waits for the app: half of the intake's, so that the other half is there
-/// for what comes in live.
+/// Memory for what waits for the app, beside the intake's.
 const ROOM: usize = 48 << 20;
 /// What one takes beside its head and body: its place in the ring, which does not let go of
 /// it, and in here.
 const BESIDE: usize = 4 << 10;
 /// How long those that come behind one for which there was no room have to wait for it: it
-/// comes again, and first.
-const COMES_AGAIN_WITHIN: Duration = Duration::from_secs(10);
+/// comes again, and first. The relay pauses for up to 30 s.
+const COMES_AGAIN_WITHIN: Duration = Duration::from_secs(40);
 
 /// Forwards them.
 #[derive(Debug)]
 pub(super) struct Backlog {
     store: Store,
+    controls: Controls,
     forwarder: Arc<Forwarder>,
     behind: Arc<Behind>,
-    tasks: TaskTracker,
-    hurry: CancellationToken,
+    running: Running,
     room: Arc<Budget>,
     order: Arc<tokio::sync::Mutex<()>>,
     line: Mutex<Line>,
+}
+
+/// Where it runs, and how long.
+#[derive(Debug)]
+pub(super) struct Running {
+    pub(super) tasks: TaskTracker,
+    /// Leaves what waits for the next start, where the store keeps it until then.
+    pub(super) stop: CancellationToken,
+    /// Ends it.
+    pub(super) hurry: CancellationToken,
 }
 
 /// Those that wait.
@@ -62,8 +73,8 @@ pub(super) struct Job {
     pub(super) head: Head,
     pub(super) targets: Vec<Target>,
     pub(super) hold: Hold,
-    pub(super) reservation: Reservation,
-    pub(super) room: Reservation,
+    /// `None` for one that was kept before this run.
+    pub(super) room: Option<Reservation>,
 }
 
 /// A place among those that wait, for one that may not be in the journal yet. Where it is
@@ -96,22 +107,22 @@ impl Turn {
 }
 
 impl Backlog {
-    /// For bodies up to `largest` bytes. `hurry` ends it.
+    /// For bodies up to `largest` bytes.
     pub(super) fn new(
         store: &Store,
+        controls: &Controls,
         forwarder: &Arc<Forwarder>,
         behind: &Arc<Behind>,
         largest: usize,
-        tasks: &TaskTracker,
-        hurry: &CancellationToken,
+        running: Running,
     ) -> Arc<Self> {
         let least = largest.saturating_add(MAX_HEADERS + BESIDE);
         Arc::new(Self {
             store: store.clone(),
+            controls: controls.clone(),
             forwarder: Arc::clone(forwarder),
             behind: Arc::clone(behind),
-            tasks: tasks.clone(),
-            hurry: hurry.clone(),
+            running,
             room: Budget::of(ROOM.max(least)),
             order: Arc::default(),
             line: Mutex::default(),
@@ -170,14 +181,38 @@ impl Backlog {
         drop(line);
         if starts {
             let this = Arc::clone(self);
-            self.tasks.spawn(async move {
+            self.running.tasks.spawn(async move {
                 tokio::select! {
                     () = this.work() => {}
-                    () = this.hurry.cancelled() => {}
+                    () = this.running.hurry.cancelled() => {}
                 }
             });
         }
         Seat(fill)
+    }
+
+    /// Leaves what waits for the next start.
+    pub(super) fn stop(&self) {
+        self.running.stop.cancel();
+    }
+
+    /// Waits while forwarding is paused. False where what waits is left for the next start.
+    async fn goes_on(&self) -> bool {
+        let stop = &self.running.stop;
+        let mut changed = self.controls.changed();
+        loop {
+            let is_paused = self.controls.is_paused();
+            if stop.is_cancelled() && (is_paused || self.store.path().is_some()) {
+                return false;
+            }
+            if !is_paused {
+                return true;
+            }
+            tokio::select! {
+                _ = changed.changed() => {}
+                () = stop.cancelled() => {}
+            }
+        }
     }
 
     /// Forwards until none waits.
@@ -192,9 +227,13 @@ impl Backlog {
             match next {
                 None => return,
                 Some(seat) => {
-                    if let Ok(job) = seat.await {
-                        self.forward(job).await;
+                    let Ok(job) = seat.await else {
+                        continue;
+                    };
+                    if !self.goes_on().await {
+                        return;
                     }
+                    self.forward(job).await;
                 }
             }
         }
@@ -206,8 +245,7 @@ impl Backlog {
             head,
             mut targets,
             hold,
-            reservation,
-            room: _room,
+            room,
         } = job;
         // Only now, or all that wait would be at the further targets at once.
         for target in targets.drain(1.min(targets.len())..) {
@@ -223,7 +261,7 @@ impl Backlog {
             target: first,
             cause: Cause::Live,
             hold,
-            room: Some(Arc::new(reservation)),
+            room: room.map(Arc::new),
             tell: None,
         };
         if let Ok(mut answer) = self.forwarder.send(&self.store, errand).await {

@@ -19,7 +19,7 @@ use super::forwarded::add_forwarded;
 use super::own_port::leads_to;
 use super::start::{KEEP_BODY, Permitted, Start, read_start};
 use crate::config::{ForwardSettings, HostHeader, Policy, Target};
-use crate::delivery::{Answer, Attempt, Cause, Delivery, Failure, Outcome};
+use crate::delivery::{Answer, Attempt, Cause, Delivery, Failure, Outcome, Received};
 use crate::http::body::Reservation;
 use crate::http::client::{Trust, connector, reaches};
 use crate::http::headers;
@@ -60,6 +60,18 @@ pub struct Head {
 }
 
 impl Head {
+    /// The head of what was kept; `None` where its method can be none.
+    pub fn of_kept(request: &Received) -> Option<Self> {
+        Some(Self {
+            method: Method::from_bytes(request.method.as_bytes()).ok()?,
+            headers: headers::from_kept(&request.headers),
+            extensions: Extensions::new(),
+            peer: ip_of(&request.peer),
+            // A relay's public side is https, unless somebody tries one out.
+            https: request.relayed.is_some(),
+        })
+    }
+
     /// A second one for another target.
     pub fn copy(&self) -> Self {
         Self {
@@ -70,6 +82,11 @@ impl Head {
             https: self.https,
         }
     }
+}
+
+fn ip_of(peer: &str) -> Option<IpAddr> {
+    let address = peer.parse::<SocketAddr>().map(|address| address.ip());
+    address.ok().or_else(|| peer.parse().ok())
 }
 
 /// One forward that is about to be made.

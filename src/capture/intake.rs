@@ -9,7 +9,7 @@ use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
 use super::answer::{AnswerBody, own};
-use super::backlog::Backlog;
+use super::backlog::{Backlog, Running};
 use super::behind::Behind;
 use super::canary::CanaryKey;
 use super::clock::now;
@@ -18,7 +18,7 @@ use super::examiner::Examiner;
 use super::forward::{Errand, Forwarder, Head};
 use super::peer::Peer;
 use super::plan::Plan;
-use super::receive::Whole;
+use super::receive::{Source, Whole};
 use super::rejudge;
 use super::unstoppable::Unstoppable;
 use crate::cakemail::signature::Secret;
@@ -86,7 +86,12 @@ impl Intake {
         let least = largest.saturating_mul(2);
         let tasks = TaskTracker::new();
         let behind = Behind::new(&store, &forwarder, largest, &tasks);
-        let backlog = Backlog::new(&store, &forwarder, &behind, largest, &tasks, &hurry);
+        let running = Running {
+            tasks: tasks.clone(),
+            stop: CancellationToken::new(),
+            hurry: hurry.clone(),
+        };
+        let backlog = Backlog::new(&store, &controls, &forwarder, &behind, largest, running);
         Arc::new(Self {
             store,
             behind,
@@ -129,7 +134,7 @@ impl Intake {
         request: Request<Incoming>,
         peer: &Peer,
     ) -> Response<AnswerBody> {
-        let whole = match self.receive(request, peer, false).await {
+        let whole = match self.receive(request, peer, Source::Sender).await {
             Ok(whole) => whole,
             Err(away) => return away.answer,
         };
@@ -227,7 +232,7 @@ impl Intake {
     /// What is to be done with a delivery now, and whether its sender waits for the app.
     pub(super) fn plan(&self, delivery: &Delivery) -> (Plan, bool) {
         let (policy, paused) = (self.controls.policy(), self.controls.is_paused());
-        (Plan::of(&policy, paused, delivery), policy.ack)
+        (Plan::of(&policy, paused, &delivery.request), policy.ack)
     }
 
     /// Answers by itself, once the delivery is safe.

@@ -4,7 +4,7 @@ use http::StatusCode;
 
 use crate::cakemail::event::EventPattern;
 use crate::config::{Policy, Target};
-use crate::delivery::Delivery;
+use crate::delivery::Received;
 
 /// What is to be done.
 #[derive(Debug, PartialEq, Eq)]
@@ -54,10 +54,10 @@ impl Why {
 impl Plan {
     /// The policy's word on a delivery, and that of a pause. What does not verify is turned
     /// away in a pause too: it is not to be sent again.
-    pub(super) fn of(policy: &Policy, paused: bool, delivery: &Delivery) -> Self {
-        let event = delivery.request.event.as_deref();
+    pub(super) fn of(policy: &Policy, paused: bool, request: &Received) -> Self {
+        let event = request.event.as_deref();
         let matches = |pattern: &EventPattern| event.is_some_and(|event| pattern.matches(event));
-        if policy.reject_invalid && !delivery.request.verdict.is_valid() {
+        if policy.reject_invalid && !request.verdict.is_valid() {
             return Self::Answer(StatusCode::UNAUTHORIZED, Why::Rejected);
         }
         if paused {

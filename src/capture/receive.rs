@@ -51,6 +51,19 @@ impl Drop for HangUp<'_> {
     }
 }
 
+/// Who sends a request, and so what it means that it does not come in whole.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Source {
+    /// Its sender.
+    Sender,
+    /// A relay, which has it whole: where it breaks off, it is the tunnel that does, and it
+    /// comes again.
+    Relay,
+    /// A relay's queue, which keeps it until it is taken: nor is it a refusal that there is no
+    /// room.
+    Queue,
+}
+
 /// A request that did not come in whole.
 pub(super) struct Away {
     pub(super) answer: Response<AnswerBody>,
@@ -63,13 +76,12 @@ pub(super) const NO_ROOM: &str =
     "there is no room for more that has waited at the relay: it is to be handed on later";
 
 impl Intake {
-    /// Receives a request and records why not. `comes_again` says that whoever sends it keeps
-    /// it until it is taken: that a link breaks or there is no room is no refusal then.
+    /// Receives a request and records why not.
     pub(super) async fn receive(
         self: &Arc<Self>,
         request: Request<Incoming>,
         peer: &Peer,
-        comes_again: bool,
+        source: Source,
     ) -> Result<Whole, Away> {
         let (mut parts, incoming) = request.into_parts();
         // HTTP/2 has no Host header; apps and `X-Forwarded-Host` want what stands for it.
@@ -96,7 +108,7 @@ impl Intake {
                 intake: self,
                 peer,
                 parts: &parts,
-                whole: comes_again,
+                whole: source != Source::Sender,
                 progress: &progress,
             };
             let limits = Limits {
@@ -117,10 +129,14 @@ impl Intake {
             }),
             Err(error) => {
                 let is_busy = error == BodyError::Busy;
-                let answer = if is_busy && comes_again {
-                    own(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM)
-                } else {
-                    self.refuse_body(peer, &line_of(&parts), &error)
+                let answer = match (source, &error) {
+                    (Source::Queue, BodyError::Busy) => {
+                        own(StatusCode::SERVICE_UNAVAILABLE, NO_ROOM)
+                    }
+                    (Source::Queue | Source::Relay, BodyError::Incomplete { .. }) => {
+                        own(StatusCode::BAD_REQUEST, "the tunnel broke")
+                    }
+                    _ => self.refuse_body(peer, &line_of(&parts), &error),
                 };
                 Err(Away { answer, is_busy })
             }

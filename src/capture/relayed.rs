@@ -11,10 +11,11 @@ use jiff::Timestamp;
 
 use super::answer::{AnswerBody, own};
 use super::backlog::{Job, Turn};
+use super::forward::Head;
 use super::intake::{Along, Intake, Said, UNSAVED};
 use super::peer::Peer;
 use super::plan::{Plan, Why};
-use super::receive::NO_ROOM;
+use super::receive::{NO_ROOM, Source};
 use super::rejudge;
 use crate::delivery::{Answerer, Delivery, OwnAnswer, Received, Relayed};
 use crate::http::headers;
@@ -44,7 +45,11 @@ impl Intake {
             Some(_) => Some(self.backlog.turn().await),
             None => None,
         };
-        let whole = match self.receive(request, peer, turn.is_some()).await {
+        let source = match turn {
+            Some(_) => Source::Queue,
+            None => Source::Relay,
+        };
+        let whole = match self.receive(request, peer, source).await {
             Ok(whole) => whole,
             Err(away) => {
                 if away.is_busy && turn.is_some() {
@@ -99,7 +104,15 @@ impl Intake {
                 kept: false,
             };
         };
-        let (recorded, is_new) = match self.store.record_once(received) {
+        // A pause holds up those that wait for the app, and none of them is left out.
+        let plan = Plan::of(&self.controls.policy(), false, &received);
+        let waits = matches!(plan, Plan::Forward(_));
+        let recorded = if waits {
+            self.store.record_waiting(received)
+        } else {
+            self.store.record_once(received)
+        };
+        let (recorded, is_new) = match recorded {
             Ok(recorded) => (recorded, true),
             Err(id) => {
                 self.store.record_repeat(id);
@@ -107,6 +120,7 @@ impl Intake {
                     drop(now);
                     return self.known(id).await;
                 };
+                self.store.set_waiting(id, waits);
                 (recorded, false)
             }
         };
@@ -116,7 +130,7 @@ impl Intake {
             &recorded.delivery,
             &along.secrets,
         );
-        let targets = match self.plan(&recorded.delivery).0 {
+        let targets = match plan {
             Plan::Forward(targets) => targets,
             Plan::Answer(_, why) => {
                 drop(now);
@@ -133,13 +147,14 @@ impl Intake {
         if saved.wait().await.is_err() {
             return self.not_yet(&delivery, is_new);
         }
+        // What follows waits in memory of its own, and does not keep live ones out.
+        drop(along.reservation);
         seat.fill(Job {
             delivery,
             head: along.head,
             targets,
             hold,
-            reservation: along.reservation,
-            room,
+            room: Some(room),
         });
         Said {
             answer: own(StatusCode::OK, IN_ITS_TURN),
@@ -180,6 +195,39 @@ impl Intake {
             status: StatusCode::ACCEPTED.as_u16(),
             reason,
         });
+    }
+
+    /// Gives what waited for the app at the last stop its turn, before whatever comes. Where
+    /// nothing is forwarded it goes on waiting.
+    pub fn resume(&self) {
+        let policy = self.controls.policy();
+        if policy.status.is_some() || policy.targets().next().is_none() {
+            return;
+        }
+        for id in self.store.waiting() {
+            let Some(recorded) = self.store.take_up(id) else {
+                continue;
+            };
+            let request = &recorded.delivery.request;
+            let (Plan::Forward(targets), Some(head)) =
+                (Plan::of(&policy, false, request), Head::of_kept(request))
+            else {
+                self.store.set_waiting(id, false);
+                continue;
+            };
+            self.backlog.seat().fill(Job {
+                delivery: recorded.delivery,
+                head,
+                targets,
+                hold: recorded.hold,
+                room: None,
+            });
+        }
+    }
+
+    /// Leaves what waits for the app for the next start, where the store keeps it until then.
+    pub fn stop(&self) {
+        self.backlog.stop();
     }
 
     /// The answer to what came before, once it is certain that the journal has it.

@@ -8,7 +8,7 @@ use super::{Check, listed};
 use crate::cakemail::diagnosis::{Keys, Reply, why_failed, why_refused};
 use crate::config::Target;
 use crate::delivery::words::took;
-use crate::delivery::{Failure, Headers, Received, Scheme, Verdict, value_text};
+use crate::delivery::{Failure, FailureCode, Headers, Received, Scheme, Verdict, value_text};
 
 /// How long Cakemail waits for an answer. Source: its CLI manual.
 pub const CAKEMAIL_WAITS: Duration = Duration::from_secs(5);
@@ -85,6 +85,15 @@ impl Asked {
             .is_some_and(|status| (200..300).contains(&status))
     }
 
+    /// Whether Cakemail would have given up before: no answer came, or that it is taken did so
+    /// late.
+    pub fn is_late(&self) -> bool {
+        match &self.answer {
+            Ok(_) => self.is_taken() && self.took > CAKEMAIL_WAITS,
+            Err(failure) => failure.code == FailureCode::Timeout,
+        }
+    }
+
     /// Whether it was answered with an error that tells of signatures.
     pub fn has_thrown(&self) -> bool {
         let answer = self.answer.as_ref();
@@ -122,8 +131,9 @@ pub fn signed(sample: &Sample<'_>, tried: &[Asked]) -> Check {
         }
     };
     let (status, event) = (answer.status, sample.event);
-    if first.is_taken() && first.took > CAKEMAIL_WAITS {
-        return too_slow(sample, first, status);
+    if let Some(late) = tried.iter().find(|asked| asked.is_late()) {
+        let how = format!("a signed {event} ({})", written(late.scheme));
+        return too_slow(sample, late, &how);
     }
     let taken: Vec<_> = tried.iter().filter(|asked| asked.is_taken()).collect();
     if !taken.is_empty() {
@@ -155,7 +165,7 @@ pub fn without_secret(sample: &Sample<'_>, asked: &Asked) -> Check {
         }
     };
     if asked.took > CAKEMAIL_WAITS {
-        return too_slow(sample, asked, answer.status);
+        return too_slow(sample, asked, &format!("an unsigned {}", sample.event));
     }
     misdirected(sample, asked, answer).unwrap_or_else(|| {
         let found = format!(
@@ -166,14 +176,14 @@ pub fn without_secret(sample: &Sample<'_>, asked: &Asked) -> Check {
     })
 }
 
-fn too_slow(sample: &Sample<'_>, asked: &Asked, status: u16) -> Check {
-    let Sample { target, event, .. } = sample;
-    let time = took(asked.took);
-    Check::fail(
-        "signed",
-        format!("`{target}` answers {status} to {event} after {time}"),
-    )
-    .cure("Cakemail gives up after 5 s and sends it again: answer first and work afterwards")
+fn too_slow(sample: &Sample<'_>, asked: &Asked, what: &str) -> Check {
+    let (target, time) = (sample.target, took(asked.took));
+    let found = match asked.status() {
+        Some(status) => format!("`{target}` answers {status} to {what} after {time}"),
+        None => format!("`{target}` has not answered {what} within {time}"),
+    };
+    Check::fail("signed", found)
+        .cure("Cakemail gives up after 5 s and sends it again: answer first and work afterwards")
 }
 
 /// Nobody is at that path, or somebody who points elsewhere.
@@ -381,3 +391,6 @@ fn ought_to_refuse(
         _ => Check::skip(id, format!("`{target}` answers {status}, which says nothing of signatures")),
     }
 }
+
+#[cfg(test)]
+mod tests;

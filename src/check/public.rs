@@ -1,5 +1,7 @@
 //! The way in from outside.
 
+use std::fmt::Write as _;
+
 use super::{Check, listed};
 
 /// What a relay says of the token and the name.
@@ -30,7 +32,8 @@ pub fn relay(relay: &str, label: Option<&str>, names: &[String], wanted: Option<
     Check::ok(ID, format!("{relay} {who}{names}"))
 }
 
-/// A URL without what makes no difference: the case of its host, a slash at its end.
+/// A URL without what makes no difference, since whoever keeps it may write it another way: the
+/// case of its host, its scheme's own port, a slash at its end, characters that have to be escaped.
 pub fn plain(url: &str) -> String {
     let url = url.trim().trim_end_matches('/');
     let Some((scheme, rest)) = url.split_once("://") else {
@@ -40,7 +43,28 @@ pub fn plain(url: &str) -> String {
     let (scheme, host) = (scheme.to_ascii_lowercase(), host.to_ascii_lowercase());
     let default = if scheme == "https" { ":443" } else { ":80" };
     let host = host.strip_suffix(default).unwrap_or(&host);
-    format!("{scheme}://{host}{path}")
+    let root = if path.starts_with('?') { "/" } else { "" };
+    format!("{scheme}://{host}{root}{}", escaped(path))
+}
+
+/// Whether two URLs are the same one, however each is written.
+pub fn is_same(one: &str, other: &str) -> bool {
+    one == other || plain(one) == plain(other)
+}
+
+fn escaped(path: &str) -> String {
+    let mut out = String::with_capacity(path.len());
+    for c in path.chars() {
+        if c.is_ascii_graphic() && !r#""<>\^`{|}"#.contains(c) {
+            out.push(c);
+        } else {
+            let mut bytes = [0; 4];
+            for byte in c.encode_utf8(&mut bytes).bytes() {
+                let _ = write!(out, "%{byte:02X}");
+            }
+        }
+    }
+    out
 }
 
 /// Whether a webhook's URL leads to what is reached at `public`.
@@ -73,6 +97,24 @@ mod tests {
             "https://a.example/t/shopping",
             "https://a.example/t/shop"
         ));
+    }
+
+    #[test]
+    fn a_url_is_the_same_however_it_is_written() {
+        for (one, other, is) in [
+            ("https://a.example", "https://a.example/", true),
+            ("https://a.example?x=1", "https://A.example:443/?x=1", true),
+            (
+                "https://a.example/{x}/é",
+                "https://a.example/%7Bx%7D/%C3%A9",
+                true,
+            ),
+            ("https://a.example/x?b", "https://a.example/X?b", false),
+            ("https://a.example/x", "https://a.example/x?", false),
+            ("http://a.example/", "https://a.example/", false),
+        ] {
+            assert_eq!(is_same(one, other), is, "{one} {other}");
+        }
     }
 
     #[test]

@@ -202,6 +202,10 @@ pub struct RegisterArgs {
     #[arg(long, env = "CMHOOK_REGISTER", hide_env_values = true, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true", value_parser = switch)]
     pub register: Option<bool>,
 
+    /// Whether it is this command line that says so, and not the environment.
+    #[arg(skip)]
+    pub is_typed: bool,
+
     /// The public URL of a tunnel or proxy of your own that leads here
     #[arg(
         long,

@@ -105,7 +105,8 @@ pub struct Cli {
 impl Cli {
     /// Parses the arguments, the first of which is the program's name. A target on the
     /// command line takes the place of those in the environment whichever way it is
-    /// written; clap by itself knows that of `--forward` only.
+    /// written; clap by itself knows that of `--forward` only. And `--register` that is
+    /// typed says more than one that the environment says.
     ///
     /// # Errors
     /// At the first argument that means nothing, and for `--help` and `--version`.
@@ -113,13 +114,18 @@ impl Cli {
         let matches = Self::command()
             .try_get_matches_from(args)
             .map_err(|error| list::with_tip(usage::of_what_was_typed(error, args), args))?;
-        let from_environment = matches
-            .subcommand()
-            .filter(|(name, _)| matches!(*name, "listen" | "doctor"))
-            .and_then(|(_, given)| given.value_source("forward"))
-            == Some(ValueSource::EnvVariable);
+        let source = |setting: &str, of: &[&str]| {
+            let given = matches.subcommand().filter(|(name, _)| of.contains(name));
+            given.and_then(|(_, given)| given.value_source(setting))
+        };
+        let from_environment =
+            source("forward", &["listen", "doctor"]) == Some(ValueSource::EnvVariable);
+        let registers = source("register", &["listen"]) == Some(ValueSource::CommandLine);
         let mut cli =
             Self::from_arg_matches(&matches).map_err(|error| error.format(&mut Self::command()))?;
+        if let Command::Listen(args) = &mut cli.command {
+            args.account.is_typed = registers;
+        }
         let given = match &mut cli.command {
             Command::Listen(args) => Some((&args.targets, &mut args.forward)),
             Command::Doctor(args) => Some((&args.targets, &mut args.forward)),

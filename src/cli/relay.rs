@@ -70,11 +70,11 @@ pub struct RelayServeArgs {
     )]
     pub listen: Option<String>,
 
-    /// The host under which the world reaches the relay [default: what --listen says]
+    /// The host under which the world reaches the relay, with the port where that is not the usual one: HOST or HOST:PORT [default: what --listen says]
     #[arg(
         short,
         long,
-        value_name = "NAME",
+        value_name = "HOST",
         env = "CMHOOK_RELAY_DOMAIN",
         hide_env_values = true
     )]
@@ -102,8 +102,8 @@ pub struct RelayServeArgs {
     #[arg(long)]
     pub open: bool,
 
-    /// Do what is asked for although it lets strangers in
-    #[arg(long, requires = "open")]
+    /// Do what is asked for although it lets strangers in: --open, or --metrics, where others reach it
+    #[arg(long)]
     pub i_know: bool,
 
     /// Believe proxies in this network about who is behind them, and that senders speak HTTPS to them; may be repeated
@@ -128,7 +128,7 @@ pub struct RelayServeArgs {
     #[expect(missing_docs, reason = "a doc comment would become the help's text")]
     pub limits: RelayLimitArgs,
 
-    /// Where Prometheus reads metrics, on loopback, or `off` [default: 127.0.0.1:9480]
+    /// Where Prometheus reads metrics, on loopback unless --i-know is given, or `off` [default: 127.0.0.1:9480]
     #[arg(
         long,
         value_name = "ADDR",

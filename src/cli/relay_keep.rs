@@ -68,7 +68,7 @@ pub struct RelayTokenCreateArgs {
     pub label: String,
 
     /// A name for it: a-z, 0-9 and `-`; may be repeated
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", allow_hyphen_values = true)]
     pub name: Vec<String>,
 
     /// Write a JSON object, with the token in it

@@ -108,6 +108,14 @@ fn at_least_one(text: &str) -> Result<NonZeroU32, String> {
     NonZeroU32::new(number).ok_or_else(|| "it is at least 1".into())
 }
 
+/// In a script an empty one is a variable that is not set, and would lead to all of them.
+fn id_or_name(text: &str) -> Result<String, String> {
+    if text.trim().is_empty() {
+        return Err("it is empty: is it a variable that is not set?".into());
+    }
+    Ok(text.to_owned())
+}
+
 /// `cmhook webhooks list`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -148,7 +156,7 @@ pub struct WebhooksListArgs {
 #[derive(Debug, Args)]
 pub struct WebhooksGetArgs {
     /// The webhook, or the name of those made together
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id_or_name)]
     pub id: String,
 
     /// Show the key too, which deliveries are signed with
@@ -230,7 +238,7 @@ With -e those events are what the webhook, and those made together with it, are 
 on: what is missing is created, what is not named any more is archived.")]
 pub struct WebhooksUpdateArgs {
     /// The webhook, or the name of those made together
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id_or_name)]
     pub id: String,
 
     /// Where deliveries are sent from now on
@@ -267,7 +275,7 @@ pub struct WebhooksUpdateArgs {
 #[derive(Debug, Args)]
 pub struct WebhooksIdsArgs {
     /// The webhooks, or the name of those made together
-    #[arg(value_name = "ID", required = true)]
+    #[arg(value_name = "ID", required = true, value_parser = id_or_name)]
     pub ids: Vec<String>,
 
     #[command(flatten)]
@@ -310,7 +318,7 @@ Exit codes: 0 when it was answered 2xx, with a name each of them, 1 when not, 2 
 flags.")]
 pub struct WebhooksTestArgs {
     /// The webhook, or the name of those made together
-    #[arg(value_name = "ID")]
+    #[arg(value_name = "ID", value_parser = id_or_name)]
     pub id: String,
 
     /// How long an answer may take

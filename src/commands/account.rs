@@ -1,11 +1,13 @@
 //! The account that commands work on.
 
+use std::io::{self, Write as _};
 use std::path::Path;
 
 use super::setup::color;
 use crate::account::{Api, Credentials};
 use crate::cli::{AccountArgs, ColorArgs};
 use crate::config::{self, AccountSettings, Color, ConfigError, Raw};
+use crate::delivery::escape_for_terminal;
 
 /// Which account is meant, by the flags, the environment and the files.
 ///
@@ -49,5 +51,13 @@ pub(super) fn settings_and_color(
 pub(super) fn api(args: &AccountArgs, config: Option<&Path>) -> anyhow::Result<Api> {
     let settings = settings(args, config)?;
     let credentials = Credentials::find(&settings.api)?;
-    Ok(Api::new(&settings, credentials))
+    Ok(client(&settings, credentials))
+}
+
+/// A client that says on standard error what should be known.
+pub(super) fn client(settings: &AccountSettings, credentials: Credentials) -> Api {
+    Api::new(settings, credentials).telling(|text| {
+        // It may be closed.
+        let _ = writeln!(io::stderr(), "warning: {}", escape_for_terminal(text));
+    })
 }

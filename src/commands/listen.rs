@@ -89,6 +89,7 @@ fn raw(args: ListenArgs) -> Raw {
         takeover: args.relay.takeover.then_some(true),
         share: args.relay.share,
         register: args.account.register,
+        is_register_typed: args.account.is_typed,
         public_url: args.account.public_url,
         api: args.account.api,
         ..with_output(Raw::default(), &args.output)

@@ -54,7 +54,9 @@ fn name_of(command: &Command) -> &str {
 /// the generator would make one paragraph of it.
 fn write_page(command: &Command, out: &mut impl Write) -> io::Result<()> {
     let below = command.get_after_help().map(ToString::to_string);
-    let man = Man::new(command.clone().after_help(""));
+    // Only the root has a version of its own.
+    let source = concat!("cmhook ", env!("CARGO_PKG_VERSION"));
+    let man = Man::new(command.clone().after_help("")).source(source);
     man.render_title(out)?;
     man.render_name_section(out)?;
     man.render_synopsis_section(out)?;

@@ -1,5 +1,7 @@
 //! The listener's way in from a public URL.
 
+use std::future::Future;
+use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -70,14 +72,23 @@ impl Public {
             }
         };
         let (telling, told) = watch::channel(None::<Tunnel>);
+        let telling = Arc::new(telling);
         let telling_store = store.clone();
         let tell = move |tunnel: Tunnel| {
             telling_store.tell_tunnel(tunnel.clone());
             telling.send_replace(Some(tunnel));
         };
+        let last = tell.clone();
+        let last_told = told.clone();
         connections.spawn(async move {
-            if let Err(error) = tunnel::run(asking, handle, tell, stop).await {
-                tracing::error!("no tunnel: {error}");
+            let why = broken(tunnel::run(asking, handle, tell, stop)).await;
+            let tunnel = last_told.borrow().clone();
+            if let (Some(why), Some(tunnel)) = (why, tunnel) {
+                tracing::error!("no tunnel: {why}");
+                last(Tunnel {
+                    phase: ended(&why),
+                    ..tunnel
+                });
             }
         });
         Ok(Self { open, told })
@@ -118,5 +129,38 @@ impl Public {
     pub(super) fn open(self, intake: Arc<Intake>) {
         // Those that came before are waiting for just this.
         self.open.send_replace(Some(intake));
+    }
+}
+
+/// Why a tunnel has ended that was not to; `None` where it was. That it panics must not look as
+/// if it went on.
+async fn broken(running: impl Future<Output = io::Result<()>> + Send + 'static) -> Option<String> {
+    match tokio::spawn(running).await {
+        Ok(Ok(())) => None,
+        Ok(Err(error)) => Some(error.to_string()),
+        Err(error) => Some(error.to_string()),
+    }
+}
+
+fn ended(why: &str) -> Phase {
+    Phase::Refused {
+        code: "internal".into(),
+        reason: format!("the tunnel has ended by a mistake of cmhook's own: {why}"),
+        hint: "start cmhook again, and report this".into(),
+        next_at: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_does_not_go_unnoticed() {
+        assert_eq!(broken(async { Ok(()) }).await, None);
+        let none = broken(async { Err(io::Error::other("no random numbers")) }).await;
+        assert_eq!(none.as_deref(), Some("no random numbers"));
+        let why = broken(async { panic!("sentinel") }).await.unwrap();
+        assert!(why.contains("panic"), "{why}");
     }
 }

@@ -3,8 +3,10 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use std::time::Duration;
 
 use anyhow::Context as _;
+use tokio::runtime::Runtime;
 
 use super::api;
 use crate::cakemail::signature::Secret;
@@ -113,13 +115,39 @@ pub(super) const fn color(arg: ColorArg) -> Color {
     }
 }
 
+/// How long what has not ended holds up the end.
+const ENDED_WITHIN: Duration = Duration::from_millis(500);
+
+/// A runtime for one command. Unlike a runtime by itself it ends with the command: it does not
+/// wait for a name that is being looked up, or a disk that hangs, when Ctrl-C was pressed.
+pub(super) struct Running(Option<Runtime>);
+
+impl Running {
+    /// Runs a future to its end.
+    pub(super) fn block_on<F: Future>(&self, future: F) -> F::Output {
+        match &self.0 {
+            Some(runtime) => runtime.block_on(future),
+            None => unreachable!("it is there until it is dropped"),
+        }
+    }
+}
+
+impl Drop for Running {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.0.take() {
+            runtime.shutdown_timeout(ENDED_WITHIN);
+        }
+    }
+}
+
 /// A runtime for a command that sends or asks the listener.
 ///
 /// # Errors
 /// Where the operating system gives none.
-pub(super) fn runtime() -> anyhow::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_current_thread()
+pub(super) fn runtime() -> anyhow::Result<Running> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
-        .context("cannot start the runtime")
+        .context("cannot start the runtime")?;
+    Ok(Running(Some(runtime)))
 }

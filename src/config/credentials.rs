@@ -98,6 +98,7 @@ fn token_in(table: &toml::Table, relay: &Uri) -> Option<SecretString> {
 }
 
 fn write_to(path: &Path, relay: &Uri, token: &SecretString) -> Result<(), FileError> {
+    let _turn = turn(path)?;
     let mut table = table(path).map_err(|error| FileError::Write(path.to_owned(), error))?;
     let mut own = toml::Table::new();
     own.insert(TOKEN.into(), token.expose_secret().into());
@@ -106,12 +107,18 @@ fn write_to(path: &Path, relay: &Uri, token: &SecretString) -> Result<(), FileEr
 }
 
 fn forget_in(path: &Path, relay: &Uri) -> Result<bool, FileError> {
+    let _turn = turn(path)?;
     let mut table = table(path).map_err(|error| FileError::Write(path.to_owned(), error))?;
     if table.remove(&shown_url(relay)).is_none() {
         return Ok(false);
     }
     save(path, &table)?;
     Ok(true)
+}
+
+/// Until it is dropped no other process changes the file.
+fn turn(path: &Path) -> Result<fs::File, FileError> {
+    files::lock(path).map_err(|error| FileError::Write(path.to_owned(), error))
 }
 
 fn save(path: &Path, table: &toml::Table) -> Result<(), FileError> {
@@ -163,7 +170,24 @@ mod tests {
         assert_eq!(kept("a.example"), None);
         assert!(kept("b.example/x").is_some());
         let files: Vec<_> = fs::read_dir(path.parent().unwrap()).unwrap().collect();
-        assert_eq!(files.len(), 1, "nothing is left beside it");
+        assert_eq!(files.len(), 2, "nothing is left beside it and its lock");
+    }
+
+    #[test]
+    fn of_many_that_log_in_at_once_none_is_lost() {
+        const COUNT: usize = 16;
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join(NAME);
+        std::thread::scope(|scope| {
+            for n in 0..COUNT {
+                let path = &path;
+                scope.spawn(move || {
+                    let relay = relay_url(&format!("r{n}.example")).unwrap();
+                    write_to(path, &relay, &"token".into()).unwrap();
+                });
+            }
+        });
+        assert_eq!(table(&path).unwrap().len(), COUNT);
     }
 
     #[test]

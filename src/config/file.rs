@@ -131,15 +131,17 @@ pub fn load(explicit: Option<&Path>) -> Result<ConfigFiles, ConfigError> {
     let mut files = ConfigFiles::default();
     if let Some(path) = explicit {
         let text = fs::read_to_string(path).map_err(|error| unreadable(path, &error))?;
-        read(path, &text, &mut files)?;
+        read(path, &text, !is_users(path), &mut files)?;
         return Ok(files);
     }
     let folder = std::env::current_dir().ok();
     let project = folder.as_deref().and_then(project_file);
     let user = user_config_folder().map(|folder| folder.join(NAME));
-    for path in project.into_iter().chain(user) {
+    let project = project.map(|path| (!is_users(&path), path));
+    let user = user.map(|path| (false, path));
+    for (is_strangers, path) in project.into_iter().chain(user) {
         match fs::read_to_string(&path) {
-            Ok(text) => read(&path, &text, &mut files)?,
+            Ok(text) => read(&path, &text, is_strangers, &mut files)?,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {}
             Err(error) => return Err(unreadable(&path, &error)),
         }
@@ -172,7 +174,22 @@ fn project_file(folder: &Path) -> Option<PathBuf> {
         .find(|file| file.is_file())
 }
 
-fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigError> {
+/// Whether a file is in the user's configuration folder, by whichever path. It may itself be a
+/// link to elsewhere: then the user has made that.
+fn is_users(path: &Path) -> bool {
+    let real = |folder: &Path| fs::canonicalize(folder).ok();
+    let folder = path.parent().filter(|f| !f.as_os_str().is_empty());
+    let folder = real(folder.unwrap_or(Path::new(".")));
+    let own = user_config_folder().and_then(|own| real(&own));
+    matches!((folder, own), (Some(folder), Some(own)) if folder.starts_with(&own))
+}
+
+fn read(
+    path: &Path,
+    text: &str,
+    is_strangers: bool,
+    files: &mut ConfigFiles,
+) -> Result<(), ConfigError> {
     let mut raw: Raw = toml::from_str(text).map_err(|error| {
         let (place, what) = mistake(text, &error);
         let hint = if error.message().starts_with("unknown field `api`") {
@@ -186,6 +203,7 @@ fn read(path: &Path, text: &str, files: &mut ConfigFiles) -> Result<(), ConfigEr
         )
     })?;
     raw.origin = Some(path.to_owned());
+    raw.is_strangers = is_strangers;
     let shown = path.display().to_string();
     tracing::debug!(
         "read the configuration file {}",

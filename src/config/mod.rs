@@ -31,7 +31,7 @@ pub use command::{command, shell_words};
 pub use events::{known_event, unknown_event};
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_config_folder, user_data_folder};
 pub use register::{RegisterSettings, WantedEvent};
-pub use relay::{is_name, relay_url};
+pub use relay::{is_name, relay_url, relay_url_for_token};
 pub use resolve::resolve;
 pub use secrets::labelled;
 pub use server::shown_url;
@@ -91,6 +91,9 @@ pub struct Raw {
     /// The file that says it; `None` for flags and environment.
     #[serde(skip)]
     pub origin: Option<PathBuf>,
+    /// Whether that file may have come with a project, and so may be a stranger's.
+    #[serde(skip)]
+    pub is_strangers: bool,
     /// Where deliveries arrive.
     #[serde(deserialize_with = "file::text")]
     pub listen: Option<String>,
@@ -161,6 +164,9 @@ pub struct Raw {
     pub share: Option<bool>,
     /// Make webhooks at Cakemail for as long as it runs.
     pub register: Option<bool>,
+    /// Whether that was typed for this run. No file can say it.
+    #[serde(skip)]
+    pub is_register_typed: bool,
     /// Where the world reaches the listener; an empty text is none.
     pub public_url: Option<String>,
     /// The URL of Cakemail's API. A project's file could send somebody's token anywhere with

@@ -1,8 +1,10 @@
 //! What a listener registers at Cakemail, and the public URL that it is told of.
 
+use std::path::Path;
+
 use http::Uri;
 
-use super::{ConfigError, Raw, known_event, user_config_folder};
+use super::{ConfigError, Policy, Raw, Target, known_event};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::manual_only;
 use crate::cakemail::webhook::LONGEST_URL;
@@ -29,7 +31,7 @@ pub struct WantedEvent {
 /// What the sources say of it; `None` where nothing is to be registered.
 pub(super) fn collect(
     sources: &[Raw],
-    patterns: &[EventPattern],
+    policy: &Policy,
 ) -> Result<Option<RegisterSettings>, ConfigError> {
     let Some(source) = sources.iter().find(|source| source.register.is_some()) else {
         return Ok(None);
@@ -37,41 +39,69 @@ pub(super) fn collect(
     if source.register != Some(true) {
         return Ok(None);
     }
+    let patterns = &policy.events;
     if patterns.is_empty() {
         return Err(ConfigError::new(
             "`--register` needs to know for which events",
             "for example `--events email.opened,email.bounced`; `--events 'email.*'` takes all of e-mails, `'*'` takes all",
         ));
     }
-    refuse_a_strangers(source)?;
+    if !source.is_register_typed {
+        refuse_a_strangers(sources, policy)?;
+    }
     Ok(Some(RegisterSettings {
         events: wanted(patterns)?,
         left_out: manual_only::left_out(patterns),
     }))
 }
 
-/// A file that comes with a project may say where deliveries go, or that webhooks are made.
-/// With both, whoever wrote it would be sent what happens in the account of whoever starts
-/// cmhook in that folder.
-fn refuse_a_strangers(source: &Raw) -> Result<(), ConfigError> {
-    let Some(file) = &source.origin else {
-        return Ok(());
-    };
-    let is_own = user_config_folder().is_some_and(|folder| file.starts_with(folder));
-    let given = [
-        ("public_url", source.public_url.is_some()),
-        ("relay", source.relay.is_some()),
+/// A file that comes with a project may say where deliveries go. Where webhooks are made
+/// without anybody having asked for it in this run, whoever wrote it would be sent what happens
+/// in the account of whoever starts cmhook in that folder.
+fn refuse_a_strangers(sources: &[Raw], policy: &Policy) -> Result<(), ConfigError> {
+    let is_elsewhere = |target: &Target| !target.is_loopback();
+    let given = |given: fn(&Raw) -> bool| sources.iter().find(|source| given(source));
+    let is_public = |source: &&Raw| source.public_url.as_deref().is_some_and(is_said);
+    let places = [
+        // Where there is both, that is the one that is registered.
+        match given(|source| source.public_url.is_some()).filter(is_public) {
+            Some(source) => ("public_url", Some(source)),
+            None => ("relay", given(|source| source.relay.is_some())),
+        },
+        (
+            "forward",
+            given(|source| source.forward.is_some())
+                .filter(|_| policy.forward.iter().any(is_elsewhere)),
+        ),
+        (
+            "routes",
+            given(|source| !source.route.is_empty() || source.routes.is_some())
+                .filter(|_| policy.routes.iter().any(|(_, target)| is_elsewhere(target))),
+        ),
     ];
-    match given.into_iter().find(|(_, given)| *given && !is_own) {
-        None => Ok(()),
-        Some((name, _)) => Err(ConfigError::new(
+    for (name, source) in places {
+        let Some(source) = source.filter(|source| source.is_strangers) else {
+            continue;
+        };
+        if name == "relay" && !source.relay.as_deref().is_some_and(is_said) {
+            continue;
+        }
+        let file = source.origin.as_deref().unwrap_or(Path::new(""));
+        return Err(ConfigError::new(
             format!(
-                "`register` and `{name}` stand in the same file, `{}`, and so its author would say where your account's events are sent",
+                "`{name}` stands in `{}`, and with `register` its author would say where your account's events are sent",
                 file.display()
             ),
-            "take `register` out of it and start with `--register`, or keep both in your own configuration folder",
-        )),
+            format!(
+                "type `--register` if you trust that file, else `--register=false`; or keep `{name}` in your own configuration folder"
+            ),
+        ));
     }
+    Ok(())
+}
+
+fn is_said(text: &str) -> bool {
+    !text.trim().is_empty()
 }
 
 /// The events that patterns mean, each once. One that is named by itself is so even where a
@@ -158,7 +188,7 @@ mod tests {
     use super::*;
     use crate::config::OneOrMany;
 
-    fn raw(register: Option<bool>, events: &str) -> (Raw, Vec<EventPattern>) {
+    fn raw(register: Option<bool>, events: &str) -> (Raw, Policy) {
         let raw = Raw {
             register,
             events: Some(OneOrMany::One(events.into())),
@@ -167,12 +197,16 @@ mod tests {
         let patterns = (events.split(',').filter(|text| !text.is_empty()))
             .map(|text| text.parse().unwrap())
             .collect();
-        (raw, patterns)
+        let policy = Policy {
+            events: patterns,
+            ..Policy::default()
+        };
+        (raw, policy)
     }
 
     fn collected(events: &str) -> Result<Vec<(String, bool)>, ConfigError> {
-        let (raw, patterns) = raw(Some(true), events);
-        let settings = collect(&[raw], &patterns)?.unwrap();
+        let (raw, policy) = raw(Some(true), events);
+        let settings = collect(&[raw], &policy)?.unwrap();
         let events = settings.events.into_iter();
         Ok(events.map(|one| (one.name, one.is_named)).collect())
     }
@@ -207,19 +241,67 @@ mod tests {
         assert!(error.message.contains("means no event"), "{error:?}");
         let error = collected("").unwrap_err();
         assert!(error.message.contains("for which events"), "{error:?}");
-        let (raw, patterns) = raw(Some(false), "");
-        assert_eq!(collect(&[raw], &patterns).unwrap(), None);
+        let (raw, policy) = raw(Some(false), "");
+        assert_eq!(collect(&[raw], &policy).unwrap(), None);
     }
 
     #[test]
-    fn a_projects_file_does_not_say_both() {
-        let (mut one, patterns) = raw(Some(true), "email.*");
-        one.origin = Some("/project/cmhook.toml".into());
-        assert!(collect(&[one.clone()], &patterns).is_ok());
-        one.relay = Some("hooks.example.com".into());
-        assert!(collect(&[one.clone()], &patterns).is_err());
-        let (typed, patterns) = raw(Some(true), "email.*");
-        assert!(collect(&[typed, one], &patterns).is_ok());
+    fn a_projects_file_does_not_say_where() {
+        let (own, mut policy) = raw(Some(true), "email.*");
+        let project = Raw {
+            origin: Some("/project/cmhook.toml".into()),
+            is_strangers: true,
+            ..Raw::default()
+        };
+        let relay = |text: &str| Raw {
+            relay: Some(text.into()),
+            ..project.clone()
+        };
+        let public = |of: &Raw, text: &str| Raw {
+            public_url: Some(text.into()),
+            ..of.clone()
+        };
+        let check = |sources: &[&Raw], policy: &Policy| {
+            let sources: Vec<Raw> = sources.iter().copied().cloned().collect();
+            collect(&sources, policy)
+        };
+        let flags = Raw::default();
+        let both = Raw {
+            register: Some(true),
+            ..relay("hooks.example.com")
+        };
+        assert!(check(&[&flags, &project, &own], &policy).is_ok());
+        let error = check(&[&flags, &relay("hooks.example.com"), &own], &policy).unwrap_err();
+        assert!(error.message.contains("/project/cmhook.toml"), "{error}");
+        assert!(check(&[&flags, &both], &policy).is_err());
+        assert!(
+            check(
+                &[&flags, &public(&project, "https://a.example"), &own],
+                &policy
+            )
+            .is_err()
+        );
+        // What is said before counts, and an empty text is none.
+        let typed = public(&flags, "https://own.example");
+        assert!(check(&[&typed, &both, &own], &policy).is_ok());
+        assert!(check(&[&public(&flags, ""), &both, &own], &policy).is_err());
+        assert!(check(&[&flags, &relay(" "), &own], &policy).is_ok());
+        let typed = Raw {
+            register: Some(true),
+            is_register_typed: true,
+            ..Raw::default()
+        };
+        assert!(check(&[&typed, &both, &own], &policy).is_ok());
+        let forward = Raw {
+            forward: Some(OneOrMany::One("a.example".into())),
+            ..project.clone()
+        };
+        policy.forward = vec!["127.0.0.1:3000".parse().unwrap()];
+        assert!(check(&[&flags, &forward, &own], &policy).is_ok());
+        policy.forward.push("a.example".parse().unwrap());
+        assert!(check(&[&flags, &forward, &own], &policy).is_err());
+        assert!(check(&[&forward, &forward, &own], &policy).is_err());
+        assert!(check(&[&flags, &project, &own], &policy).is_ok());
     }
 
     #[test]

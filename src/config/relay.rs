@@ -38,17 +38,10 @@ pub(super) fn collect(
     }
     let claim = claim(sources)?;
     let token = token(sources, &url, doubts)?;
-    let clear = url.scheme() == Some(&Scheme::HTTP) && !is_loopback(&url);
-    if clear && token.is_some() {
-        return Err(ConfigError::new(
-            format!(
-                "`--relay {}` would send the token over the network in the clear",
-                presentable(text)
-            ),
-            "use `https://`; a certificate of your own is trusted with `--relay-ca FILE`",
-        ));
+    if token.is_some() {
+        keep_token_from_strangers(&url, &format!("--relay {}", presentable(text)))?;
     }
-    if clear {
+    if is_clear(&url) {
         doubts.push(format!(
             "between here and `{}` deliveries can be read and changed by others: it is not https",
             shown_url(&url)
@@ -61,6 +54,32 @@ pub(super) fn collect(
         ca,
         claim,
     }))
+}
+
+/// Whether what is sent there can be read on the way.
+fn is_clear(url: &Uri) -> bool {
+    url.scheme() == Some(&Scheme::HTTP) && !is_loopback(url)
+}
+
+/// Refuses a relay to which a token would go in the clear; `asked` is how it was named.
+fn keep_token_from_strangers(url: &Uri, asked: &str) -> Result<(), ConfigError> {
+    if !is_clear(url) {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        format!("`{asked}` would send the token over the network in the clear"),
+        "use `https://`; a certificate of your own is trusted with `--relay-ca FILE`",
+    ))
+}
+
+/// What a user writes for a relay to which a token is to be sent.
+///
+/// # Errors
+/// Where it is no URL of one, or the token could be read on the way.
+pub fn relay_url_for_token(text: &str) -> Result<Uri, ConfigError> {
+    let url = relay_url(text)?;
+    keep_token_from_strangers(&url, &presentable(text))?;
+    Ok(url)
 }
 
 /// What belongs to a relay is a mistake without one where somebody typed it just now. A
@@ -154,6 +173,7 @@ fn token(
     doubts: &mut Vec<String>,
 ) -> Result<Option<SecretString>, ConfigError> {
     if let Some(value) = std::env::var_os(VARIABLE) {
+        refuse_a_strangers(sources, url, super::user_config_folder().as_deref())?;
         let value = value.into_string().unwrap_or_default();
         return checked(&value, VARIABLE).map(Some);
     }
@@ -181,6 +201,35 @@ fn token(
     };
     doubts.extend(credentials::doubt());
     checked(token.expose_secret(), "the token of `cmhook relay login`").map(Some)
+}
+
+/// A project's file may name any relay, and whoever wrote it must not be sent the token of
+/// whoever starts cmhook in that folder: only a relay that the user names gets it.
+fn refuse_a_strangers(
+    sources: &[Raw],
+    url: &Uri,
+    own_folder: Option<&Path>,
+) -> Result<(), ConfigError> {
+    let naming = sources.iter().find(|source| source.relay.is_some());
+    let Some(file) = naming.and_then(|source| source.origin.as_deref()) else {
+        return Ok(());
+    };
+    let is_own = |source: &Raw| {
+        let (file, relay) = (source.origin.as_deref(), source.relay.as_deref());
+        file.is_some_and(|file| own_folder.is_some_and(|folder| file.starts_with(folder)))
+            && relay.is_some_and(|relay| relay_url(relay).is_ok_and(|own| own == *url))
+    };
+    if sources.iter().any(is_own) {
+        return Ok(());
+    }
+    Err(ConfigError::new(
+        format!(
+            "{VARIABLE} is not sent to {}: it is `{}` that names this relay, and not you",
+            shown_url(url),
+            file.display()
+        ),
+        "name it yourself with `--relay URL` or CMHOOK_RELAY, or in the cmhook.toml of your own configuration folder; or unset the variable and log in with `cmhook relay login URL`",
+    ))
 }
 
 /// A token that can be sent. What is wrong with one is said without it.

@@ -135,6 +135,30 @@ fn a_token_goes_only_to_the_relay_that_its_file_names() {
 }
 
 #[test]
+fn an_exported_token_goes_only_to_a_relay_that_the_user_names() {
+    fn named(relay: &'static str) -> impl FnOnce(&mut Raw) {
+        move |raw| raw.relay = Some(relay.to_owned())
+    }
+    let own = |relay: &'static str| file("/home/ada/.config/cmhook/cmhook.toml", named(relay));
+    let project = file("/project/cmhook.toml", named("a.example"));
+    let url = relay_url("a.example").unwrap();
+    let may = |sources: &[Raw]| {
+        refuse_a_strangers(sources, &url, Some(Path::new("/home/ada/.config/cmhook")))
+    };
+    let bare = Raw::default();
+    let error = may(&[bare.clone(), project.clone()]).unwrap_err();
+    assert!(error.message.contains("/project/cmhook.toml"), "{error}");
+    assert!(error.hint.contains("--relay URL"), "{}", error.hint);
+    assert!(may(&[bare.clone(), project.clone(), own("b.example")]).is_err());
+    assert_eq!(
+        may(&[bare.clone(), project.clone(), own("https://A.example/")]),
+        Ok(())
+    );
+    assert_eq!(may(&[bare, own("a.example")]), Ok(()));
+    assert_eq!(may(&[flags(named("a.example")), project]), Ok(()));
+}
+
+#[test]
 fn a_token_crosses_no_network_in_the_clear() {
     let with = |relay: &str, token: Option<&str>| {
         let mut doubts = Vec::new();

@@ -50,7 +50,7 @@ fn joined(sources: &[Raw], mut doubts: Vec<String>) -> Result<Settings, ConfigEr
         },
         &mut doubts,
     )?;
-    let register = register::collect(sources, &policy.events)?;
+    let register = register::collect(sources, &policy)?;
     if register.is_none() {
         doubts.extend(unused_events(&policy));
     }

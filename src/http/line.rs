@@ -158,7 +158,7 @@ impl Lines {
     /// that was asked.
     pub fn why(&self, to: &Uri, proxy: Option<&Uri>, error: &(dyn Error + 'static)) -> Unconnected {
         let host = to.host().unwrap_or_default();
-        let at = to.authority().map_or("", |a| a.as_str());
+        let at = named(to);
         if let Some(error) = find::<rustls::Error>(error) {
             return self.no_tls(host, error);
         }
@@ -170,14 +170,14 @@ impl Lines {
         if find::<NoSuchHost>(error).is_some() {
             return Unconnected::new(
                 Obstacle::Network,
-                format!("cannot find the address of {host}{through}"),
+                format!("cannot find the address of {host}"),
                 "is the name right, and is this machine online?",
             );
         }
         match find::<io::Error>(error).map(io::Error::kind) {
             Some(io::ErrorKind::ConnectionRefused) => Unconnected::new(
                 Obstacle::Host,
-                format!("{at} refuses connections{through}"),
+                format!("{at} refuses connections"),
                 format!("is {name} running, and is the port right?"),
             ),
             Some(io::ErrorKind::TimedOut) => no_answer(to, proxy),
@@ -189,7 +189,7 @@ impl Lines {
                 Obstacle::Network,
                 format!("cannot connect to {at}{through}: {}", root(error)),
                 if proxy.is_some() {
-                    "HTTPS_PROXY and NO_PROXY say which proxy is asked"
+                    WHICH_PROXY
                 } else {
                     "is this machine online?"
                 },
@@ -204,6 +204,9 @@ impl Lines {
         proxy: &Uri,
         error: &(dyn Error + 'static),
     ) -> Option<Unconnected> {
+        if let Some(why) = no_proxy(proxy, error) {
+            return Some(why);
+        }
         let (said, proxy) = (root(error), named(proxy));
         match said.strip_prefix("tunnel error: ")? {
             // Whoever tries that often is locked out.
@@ -220,7 +223,11 @@ impl Lines {
                     self.whom.name
                 ),
             )),
-            _ => None,
+            _ => Some(Unconnected::new(
+                Obstacle::Network,
+                format!("the proxy {proxy} does not answer as a proxy does"),
+                WHICH_PROXY,
+            )),
         }
     }
 
@@ -280,12 +287,42 @@ impl Service<Uri> for Lines {
 
 /// It took too long.
 pub fn no_answer(from: &Uri, proxy: Option<&Uri>) -> Unconnected {
-    let at = from.authority().map_or("", |a| a.as_str());
+    let at = named(from);
     Unconnected::new(
         Obstacle::Network,
         format!("{at} does not answer{}", through(proxy)),
         "is this machine online, and does a firewall let it out?",
     )
+}
+
+/// What to do about a proxy.
+const WHICH_PROXY: &str = "HTTPS_PROXY and NO_PROXY say which proxy is asked";
+
+/// What is in the way of the proxy itself: the host behind it is looked up and called by the
+/// proxy, which says in words of its own what became of that.
+fn no_proxy(proxy: &Uri, error: &(dyn Error + 'static)) -> Option<Unconnected> {
+    let named = named(proxy);
+    let no = |reason: String, hint: &str| {
+        let hint = format!("{hint} {WHICH_PROXY}");
+        Some(Unconnected::new(Obstacle::Network, reason, hint))
+    };
+    if find::<NoSuchHost>(error).is_some() {
+        return no(
+            format!("cannot find the address of the proxy {named}"),
+            "is its name right?",
+        );
+    }
+    match find::<io::Error>(error).map(io::Error::kind)? {
+        io::ErrorKind::ConnectionRefused => no(
+            format!("the proxy {named} refuses connections"),
+            "is it running, and is its port right?",
+        ),
+        io::ErrorKind::TimedOut => no(
+            format!("the proxy {named} does not answer"),
+            "is it running?",
+        ),
+        _ => None,
+    }
 }
 
 /// The environment names a proxy that does not speak HTTP.
@@ -301,9 +338,9 @@ fn no_such_proxy(proxy: &Uri) -> Unconnected {
     )
 }
 
-/// Without a password: that is nobody's business.
-fn named(proxy: &Uri) -> &str {
-    let at = proxy.authority().map_or("", |a| a.as_str());
+/// Host and port, without a password: that is nobody's business.
+fn named(uri: &Uri) -> &str {
+    let at = uri.authority().map_or("", |a| a.as_str());
     at.rsplit('@').next().unwrap_or(at)
 }
 

@@ -336,14 +336,14 @@ impl Human {
     }
 }
 
-/// A warning on standard error.
+/// A warning on standard error. Its hint is whole: a command that is cut is another one.
 ///
 /// # Errors
 /// Those of `out`.
 pub fn warning(out: &mut impl Write, warning: &Warning) -> io::Result<()> {
     writeln!(out, "warning: {}", shown(&warning.message))?;
     if !warning.hint.is_empty() {
-        writeln!(out, "   hint: {}", shown(&warning.hint))?;
+        writeln!(out, "   hint: {}", escape_for_terminal(&warning.hint))?;
     }
     Ok(())
 }

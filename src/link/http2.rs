@@ -25,6 +25,8 @@ const ANSWER_WINDOWS: u32 = STREAMS * ANSWER_WINDOW;
 const FRAME: u32 = 16 << 10;
 /// A sender's 64 KiB of headers, with what HTTP/2 counts beside them and what is added.
 const HEADERS: u32 = 96 << 10;
+/// An app's answer may have 128 KiB of headers in 100 fields.
+const ANSWER_HEADERS: u32 = (128 << 10) + 128 * 32 + 1024;
 /// Cancelled streams that are remembered, or not yet noticed.
 const CANCELLED: usize = 100_000;
 /// How long an answer may still come for a stream that was cancelled.
@@ -39,7 +41,7 @@ pub fn client() -> client::Builder {
         .initial_connection_window_size(ANSWER_WINDOWS)
         .initial_max_send_streams(STREAMS as usize)
         .max_frame_size(FRAME)
-        .max_header_list_size(HEADERS)
+        .max_header_list_size(ANSWER_HEADERS)
         .max_concurrent_reset_streams(CANCELLED)
         .max_pending_accept_reset_streams(CANCELLED)
         .max_local_error_reset_streams(Some(CANCELLED))

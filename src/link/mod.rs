@@ -5,10 +5,12 @@
 //! each request on it is a delivery, with what the relay knows of it in fields whose names
 //! begin with [`PREFIX`].
 
+mod gathered;
 pub mod http2;
 pub mod names;
 mod pulse;
 mod stream;
 
+pub use gathered::{Flushing, Gathered, gathered};
 pub use pulse::{Farewell, Pulse};
 pub use stream::{PING_EVERY, SILENCE, Stream, config};

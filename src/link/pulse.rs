@@ -34,6 +34,8 @@ impl Farewell {
     pub const TAKEN_OVER: u16 = 4001;
     /// The token is valid no longer.
     pub const REVOKED: u16 = 4003;
+    /// The token is, and has the name no longer.
+    pub const RELEASED: u16 = 4004;
 
     /// One with these words, cut to what fits.
     pub fn new(code: u16, reason: impl Into<String>) -> Self {

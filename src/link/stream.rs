@@ -107,6 +107,11 @@ impl<S: AsyncRead + AsyncWrite + Unpin> Stream<S> {
         self.pulse.clone()
     }
 
+    /// Whether a message's worth waits to be flushed.
+    pub(super) fn is_full(&self) -> bool {
+        self.outgoing.len() >= GATHER
+    }
+
     /// Pings when it is time to, and finds out whether the other end is dead.
     fn beat(&mut self, cx: &mut Context<'_>) -> io::Result<()> {
         while self.beat.poll_tick(cx).is_ready() {

@@ -174,12 +174,14 @@ impl Agents {
         })
     }
 
-    /// The connections of a name, the first that came first; none where nobody is there.
+    /// The connections of a name that take deliveries, the first that came first; none where
+    /// nobody is there.
     pub(super) fn of(&self, name: &str) -> Vec<Arc<Link>> {
         let names = self.names();
         let taken = names.get(name).map_or(&[][..], |name| &name.taken[..]);
         let links = taken.iter().filter_map(|taken| taken.link.clone());
-        links.filter(|link| !link.carrier.is_closed()).collect()
+        let takes = |link: &Arc<Link>| !link.carrier.is_closed() && !link.carrier.is_leaving();
+        links.filter(takes).collect()
     }
 
     /// Whether somebody has it, or is about to.
@@ -189,13 +191,14 @@ impl Agents {
             .is_some_and(|name| !name.taken.is_empty())
     }
 
-    /// Ends the connections for which this is so.
-    pub(super) fn close_where(&self, farewell: &Farewell, is_so: impl Fn(&str, &Asker) -> bool) {
+    /// Ends the connections for which there is a farewell.
+    pub(super) fn close_where(&self, farewell: impl Fn(&str, &Asker) -> Option<Farewell>) {
         for (name, entry) in self.names().iter() {
-            close(
-                entry.taken.iter().filter(|taken| is_so(name, &taken.asker)),
-                farewell,
-            );
+            for taken in &entry.taken {
+                if let Some(farewell) = farewell(name, &taken.asker) {
+                    close(std::iter::once(taken), &farewell);
+                }
+            }
         }
     }
 

@@ -22,7 +22,7 @@ const APPLICATION_ID: i32 = 0x636d_6872;
 pub(super) const LAYOUT: i32 = 1;
 
 /// Times are microseconds since 1970. A token's text is nowhere; names are in the order in
-/// which they were bound, and deliveries in that in which they came.
+/// which they were bound, and deliveries in that in which they came in.
 const SCHEMA: &str = "
 CREATE TABLE meta (key TEXT PRIMARY KEY, value INTEGER NOT NULL);
 INSERT INTO meta VALUES ('generation', 0);

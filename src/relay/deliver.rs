@@ -12,8 +12,8 @@ use super::answer::{AnswerBody, Reason, own};
 use super::arrived::{Arrived, remove_ours};
 use super::carrier::{Incoming, NotSent};
 use super::limits::Place;
-use super::metrics::Metrics;
-use super::queue::{PushError, Queue, Waiting};
+use super::metrics::{Metrics, millis};
+use super::queue::{PushError, Queue, Rank, Waiting};
 use crate::http::headers::strip_hop_by_hop;
 use crate::link::{Farewell, names};
 
@@ -28,6 +28,8 @@ const NOT_KEPT: [Duration; 2] = [Duration::from_secs(1), Duration::from_secs(30)
 enum Unanswered {
     /// Its connection broke; it may have got the delivery.
     Broke,
+    /// It takes no more, and has not begun with this one.
+    Leaving,
     /// It took too long.
     Silent,
 }
@@ -59,18 +61,18 @@ impl Courier {
         self.queue.as_ref().map_or(0, |queue| queue.count(name))
     }
 
-    /// Hands a delivery on and gives its answer. `may_wait` says whether it may wait for an
-    /// agent.
+    /// Hands a delivery on and gives its answer. `may_wait` is its rank where it may wait for
+    /// an agent.
     pub(super) async fn deliver(
         &self,
         name: &str,
         arrived: Arrived,
         place: Place,
-        may_wait: bool,
+        may_wait: Option<Rank>,
     ) -> Response<AnswerBody> {
         let links = self.agents.of(name);
         // What has waited goes first.
-        let is_behind = may_wait && self.waiting(name) > 0;
+        let is_behind = may_wait.is_some() && self.waiting(name) > 0;
         let Some((first, others)) = links.split_first().filter(|_| !is_behind) else {
             return self.keep(name, arrived, may_wait, Reason::Offline).await;
         };
@@ -92,6 +94,7 @@ impl Courier {
                     self.patience.as_secs()
                 ),
             ),
+            Err(Unanswered::Leaving) => self.keep(name, arrived, may_wait, Reason::Offline).await,
             // The agent may have it, or not: it gets it again under the same id.
             Err(Unanswered::Broke) => {
                 self.keep(name, arrived, may_wait, Reason::TunnelBroke)
@@ -105,17 +108,17 @@ impl Courier {
         &self,
         name: &str,
         arrived: Arrived,
-        may_wait: bool,
+        may_wait: Option<Rank>,
         why: Reason,
     ) -> Response<AnswerBody> {
-        let Some(queue) = self.queue.as_ref().filter(|_| may_wait) else {
+        let Some((queue, rank)) = self.queue.as_ref().zip(may_wait) else {
             let text = match why {
                 Reason::TunnelBroke => "the tunnel broke before an answer came",
                 _ => "no agent is connected to this tunnel right now",
             };
             return own(why, text);
         };
-        match queue.push(name, arrived.into_waiting()).await {
+        match queue.push_as(rank, name, arrived.into_waiting()).await {
             Ok(()) => {
                 self.metrics.queued();
                 self.see_to(name);
@@ -126,7 +129,7 @@ impl Courier {
                 "no agent is connected, and as much waits for it as may",
             ),
             Err(PushError::Kept(error)) => {
-                tracing::error!(name, %error, "a delivery could not be kept");
+                tracing::debug!(name, %error, "a delivery could not be kept");
                 own(
                     Reason::QueueFailed,
                     "the delivery could not be kept: try again",
@@ -150,6 +153,10 @@ impl Courier {
             Ok(Ok(answer)) => Ok(answer),
             Ok(Err(error)) => {
                 tracing::debug!(id = &*arrived.id, link = link.id(), %error, "no answer");
+                // Others still wait for answers on it.
+                if matches!(error, NotSent::Leaving) {
+                    return Err(Unanswered::Leaving);
+                }
                 // One that takes no more requests and lives on, as when it has used up the
                 // numbers that there are for them, is of no use any more.
                 if matches!(error, NotSent::Ended(_)) && !link.carrier.is_closed() {
@@ -210,8 +217,8 @@ impl Courier {
             };
             if batch.is_empty() {
                 if handed > 0 {
-                    let took = begun.elapsed().as_millis();
-                    tracing::info!(name, handed, took_ms = took, "handed on what waited");
+                    let took_ms = millis(begun.elapsed());
+                    tracing::info!(name, handed, took_ms, "handed on what waited");
                 }
                 return true;
             }

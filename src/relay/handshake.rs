@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Incoming;
 use hyper_util::rt::TokioIo;
 use sha2::{Digest as _, Sha256};
 use tokio::time::timeout;
@@ -12,6 +11,7 @@ use tokio_tungstenite::tungstenite::handshake::server::create_response;
 
 use super::agents::{Asker, Held, Seat};
 use super::answer::{AnswerBody, Reason, own, plain};
+use super::asked::Asking;
 use super::carrier;
 use super::ingress::Front;
 use super::names::is_name;
@@ -35,11 +35,11 @@ impl Front {
     /// Answers a request for a tunnel, or a question about one's token.
     pub(super) async fn connect(
         self: &Arc<Self>,
-        mut request: Request<Incoming>,
+        request: &mut Asking,
         https: bool,
     ) -> Response<AnswerBody> {
-        let upgrade = hyper::upgrade::on(&mut request);
-        let result = self.let_in(&request, https).await;
+        let upgrade = hyper::upgrade::on(&mut *request);
+        let result = self.let_in(request, https).await;
         let answer = match result {
             Ok(Admitted::Asked(answer)) => answer,
             Ok(Admitted::Agent(agent)) => {
@@ -62,7 +62,7 @@ impl Front {
         with_versions(answer)
     }
 
-    async fn let_in(&self, request: &Request<Incoming>, https: bool) -> Result<Admitted, No> {
+    async fn let_in(&self, request: &Asking, https: bool) -> Result<Admitted, No> {
         let headers = request.headers();
         if request.method() != Method::GET {
             let words = "agents connect with GET".to_owned();
@@ -104,11 +104,13 @@ impl Front {
             other => other?,
         };
         let asker = asker(headers, owner.as_deref())?;
+        let refused = asker.holder.clone();
         let seat = self.courier.agents.take(&name, asker).map_err(|held| {
             let words = told(&name, &held);
             tracing::info!(
                 name = &*name,
                 holder = &*held.holder,
+                refused = &*refused,
                 "a second agent was refused"
             );
             (Reason::Held, words)
@@ -130,17 +132,23 @@ impl Front {
         match self.data.changed().await {
             Ok(false) => {}
             Ok(true) => {
-                let is_out = |name: &str, asker: &Asker| !self.is_still_in(name, asker);
-                self.courier.agents.close_where(&revoked(), is_out);
+                let agents = &self.courier.agents;
+                agents.close_where(|name, asker| self.thrown_out(name, asker));
             }
             Err(error) => tracing::error!(%error, "cannot see whether tokens were revoked"),
         }
     }
 
-    fn is_still_in(&self, name: &str, asker: &Asker) -> bool {
-        let owner = asker.owner.as_ref();
-        owner.is_none_or(|owner| {
-            self.data.tokens.is_valid(owner) && self.data.names.is_of(name, owner)
+    /// Why an agent that was let in may not stay; `None` where it may.
+    fn thrown_out(&self, name: &str, asker: &Asker) -> Option<Farewell> {
+        let owner = asker.owner.as_ref()?;
+        if !self.data.tokens.is_valid(owner) {
+            let words = "the token was revoked";
+            return Some(Farewell::new(Farewell::REVOKED, words));
+        }
+        (!self.data.names.is_of(name, owner)).then(|| {
+            let words = format!("the name `{name}` was released");
+            Farewell::new(Farewell::RELEASED, words)
         })
     }
 
@@ -156,7 +164,7 @@ impl Front {
             Some(theirs) => (theirs.to_string(), "the agent has to be upgraded"),
             None => ("none".to_owned(), "only cmhook can connect here"),
         };
-        tracing::warn!(
+        tracing::debug!(
             theirs = speaks,
             own,
             release,
@@ -245,8 +253,8 @@ impl Front {
             return;
         };
         // While it was not there yet, it could not be thrown out.
-        if !self.is_still_in(name, &agent.asker) {
-            agent.pulse.close(revoked());
+        if let Some(farewell) = self.thrown_out(name, &agent.asker) {
+            agent.pulse.close(farewell);
         }
         let holder = &*agent.asker.holder;
         tracing::info!(name, holder, link = agent.id(), "an agent is there");
@@ -274,10 +282,6 @@ impl Front {
             "an agent is gone"
         );
     }
-}
-
-fn revoked() -> Farewell {
-    Farewell::new(Farewell::REVOKED, "the token or its name was revoked")
 }
 
 enum Admitted {

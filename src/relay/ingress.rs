@@ -1,27 +1,29 @@
 //! What the public side answers.
 
+use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use http::uri::{Authority, PathAndQuery};
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http::{Method, Request, Response, StatusCode, header};
 use hyper::body::Incoming;
 use ipnet::IpNet;
 use jiff::Timestamp;
 use tokio::time::{Instant, timeout};
 
-use super::acme::Challenges;
-use super::answer::{AnswerBody, Reason, closing, own, plain};
+use super::answer::{AnswerBody, Reason, closing, own};
 use super::arrived::Arrived;
+use super::asked::{Asking, host_of, is_agent, refuse_upgrade, unread, without_body};
 use super::data::Data;
 use super::deliver::Courier;
 use super::forwarded::{Sender, unwrap};
 use super::id;
 use super::limits::Limiter;
-use super::metrics::Metrics;
+use super::metrics::{Metrics, millis};
+use super::refusals::Refusals;
 use super::route::{Domain, Route, UrlStyle};
-use super::strict::{MAX_HEAD, Violation, Violations, is_host};
+use super::strict::{MAX_HEAD, Violation, Violations};
 use super::tls::Tls;
 use crate::http::body::{self, BodyError, Budget, Limits};
 use crate::http::headers;
@@ -59,6 +61,7 @@ pub(super) struct Front {
     pub(super) tls: OnceLock<Option<Tls>>,
     pub(super) draining: AtomicBool,
     pub(super) metrics: Arc<Metrics>,
+    pub(super) refusals: Refusals,
 }
 
 impl Front {
@@ -84,7 +87,21 @@ impl Front {
         // What comes behind such a request is not looked at, so that nothing may be read
         // there either, if it is not granted.
         let upgrades = request.headers().contains_key(header::UPGRADE);
-        let answer = self.answered(request, conn).await;
+        let is_head = request.method() == Method::HEAD;
+        let expects = request.headers().contains_key(header::EXPECT);
+        let mut request = request.map(Some);
+        let mut about = About {
+            peer: conn.sender.address.ip(),
+            name: None,
+        };
+        let mut answer = self.answered(&mut request, conn, &mut about).await;
+        self.note(&answer, &about);
+        if is_head {
+            without_body(&mut answer);
+        }
+        if let Some(body) = request.body_mut().take().filter(|_| !expects) {
+            unread(body, request.version()).await;
+        }
         if upgrades && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
             return closing(answer);
         }
@@ -93,19 +110,21 @@ impl Front {
 
     async fn answered(
         self: &Arc<Self>,
-        mut request: Request<Incoming>,
+        request: &mut Asking,
         conn: &Conn,
+        about: &mut About,
     ) -> Response<AnswerBody> {
         if let Some(violation) = conn.violations.as_ref().and_then(Violations::next) {
             return self.turn_away(violation);
         }
-        let Some(host) = host_of(&request) else {
+        let Some(host) = host_of(request) else {
             return self.turn_away(Violation::BadHost);
         };
         if headers::size(request.headers()) > MAX_HEAD {
             return self.turn_away(Violation::TooLarge);
         }
         let sender = unwrap(&self.trusted, conn.sender, request.headers_mut());
+        about.peer = sender.address.ip();
         let path = request.uri().path_and_query().cloned();
         let path = path.unwrap_or_else(|| PathAndQuery::from_static("/"));
         // HTTP/2 comes here as it is: what there is of CONNECT and `*` in it is refused too.
@@ -113,18 +132,30 @@ impl Front {
             return self.turn_away(Violation::BadTarget);
         }
         match self.domain.route(&host, &path) {
+            Route::Tunnel(..) if is_agent(request) => self.wrong_place(request, sender.https),
             Route::Tunnel(name, path) => {
                 let conn = Conn {
                     sender,
                     ..conn.clone()
                 };
-                self.take_in(request, &conn, &name, host, path).await
+                let answer = self.take_in(request, &conn, &name, host, path).await;
+                about.name = Some(name);
+                answer
             }
             Route::Own => self.own(request, sender.https).await,
-            Route::Elsewhere => {
-                let words = format!("this relay is for {}", self.domain);
-                own(Reason::UnknownHost, &words)
-            }
+            Route::Elsewhere => self.elsewhere(&host),
+        }
+    }
+
+    /// Has the log tell of what was refused.
+    fn note(&self, answer: &Response<AnswerBody>, about: &About) {
+        // The reason of an app is its own.
+        if matches!(answer.body(), AnswerBody::Whole(_))
+            && let Some(reason) = answer.headers().get(names::REASON)
+            && let Ok(reason) = reason.to_str()
+        {
+            self.refusals
+                .note(reason, about.peer, about.name.as_deref());
         }
     }
 
@@ -137,80 +168,10 @@ impl Front {
         closing(own(reason, violation.text()))
     }
 
-    /// What is for the relay itself.
-    async fn own(
-        self: &Arc<Self>,
-        request: Request<Incoming>,
-        https: bool,
-    ) -> Response<AnswerBody> {
-        match request.uri().path() {
-            names::PATH => self.connect(request, https).await,
-            "/healthz" => own(Reason::Fine, "alive"),
-            "/readyz" => self.ready(),
-            "/" if request.method() == Method::GET => plain(
-                StatusCode::OK,
-                format!("cmhook relay {}\n", env!("CARGO_PKG_VERSION")),
-            ),
-            _ => refuse_upgrade(&request).unwrap_or_else(|| {
-                own(
-                    Reason::NotFound,
-                    "there is nothing here; tunnels are at /t/NAME/",
-                )
-            }),
-        }
-    }
-
-    /// Whether senders and agents may be sent here.
-    pub(super) fn ready(&self) -> Response<AnswerBody> {
-        if self.is_draining() {
-            return own(Reason::Draining, "stopping");
-        }
-        let tls = self.tls.get().and_then(Option::as_ref);
-        if tls.is_some_and(|tls| !tls.is_ready()) {
-            return own(Reason::NoCertificate, "there is no certificate yet");
-        }
-        own(Reason::Fine, "ready")
-    }
-
-    /// What is answered over plain HTTP, where HTTPS is to be spoken.
-    pub(super) fn redirect(
-        &self,
-        request: &Request<Incoming>,
-        challenges: Option<&Challenges>,
-    ) -> Response<AnswerBody> {
-        let path = request.uri().path();
-        if let Some(proof) = challenges.and_then(|challenges| challenges.answer(path)) {
-            return plain(StatusCode::OK, proof);
-        }
-        let known = host_of(request).filter(|host| {
-            let nothing = PathAndQuery::from_static("/");
-            self.domain.route(host, &nothing) != Route::Elsewhere
-        });
-        let Some(host) = known else {
-            let words = format!("this relay is for {}", self.domain);
-            return own(Reason::UnknownHost, &words);
-        };
-        let port = self
-            .domain
-            .port()
-            .map_or_else(String::new, |port| format!(":{port}"));
-        let rest = request
-            .uri()
-            .path_and_query()
-            .map_or("/", PathAndQuery::as_str);
-        let location = format!("https://{}{port}{rest}", host.host());
-        // The method stays what it is.
-        let mut answer = own(Reason::HttpsOnly, &format!("only over HTTPS: {location}"));
-        if let Ok(location) = HeaderValue::from_str(&location) {
-            answer.headers_mut().insert(header::LOCATION, location);
-        }
-        closing(answer)
-    }
-
     /// Takes a delivery in and hands it on.
     async fn take_in(
         &self,
-        request: Request<Incoming>,
+        request: &mut Asking,
         conn: &Conn,
         name: &str,
         host: Authority,
@@ -232,7 +193,7 @@ impl Front {
             status = status.as_u16(),
             reason,
             bytes,
-            took_ms = begun.elapsed().as_secs_f64() * 1000.0,
+            took_ms = millis(begun.elapsed()),
             "delivery"
         );
         answer.map(|body| body.during(flight))
@@ -240,14 +201,14 @@ impl Front {
 
     async fn delivered(
         &self,
-        request: Request<Incoming>,
+        request: &mut Asking,
         conn: &Conn,
         name: &str,
         host: Authority,
         path: PathAndQuery,
         bytes: &mut usize,
     ) -> Response<AnswerBody> {
-        if let Some(refused) = refuse_upgrade(&request) {
+        if let Some(refused) = refuse_upgrade(request) {
             self.metrics.turned_away(Reason::Upgrade);
             return refused;
         }
@@ -266,12 +227,15 @@ impl Front {
             Err(reason) => return own(reason, "too many deliveries of this tunnel a second"),
         };
         let received_at = now();
-        let (parts, incoming) = request.into_parts();
+        let Some(incoming) = request.body_mut().take() else {
+            return own(Reason::Incomplete, "there is no body");
+        };
+        let fields = std::mem::take(request.headers_mut());
         let limits = Limits {
             max: self.max_body,
             idle: BODY_IDLE,
-            expects_continue: parts.headers.contains_key(header::EXPECT),
-            head: headers::size(&parts.headers),
+            expects_continue: fields.contains_key(header::EXPECT),
+            head: headers::size(&fields),
         };
         let progress = AtomicUsize::new(0);
         let reading = body::read(incoming, limits, &self.budget, &progress);
@@ -286,15 +250,14 @@ impl Front {
             received_at,
             peer: conn.sender.address,
             https: self.public_https.unwrap_or(conn.sender.https),
-            method: parts.method,
+            method: request.method().clone(),
             path,
             host,
-            headers: parts.headers,
+            headers: fields,
             body,
         };
-        self.courier
-            .deliver(name, arrived, place, is_reserved)
-            .await
+        let may_wait = is_reserved.then(|| self.data.queue.rank());
+        self.courier.deliver(name, arrived, place, may_wait).await
     }
 
     fn refuse_body(&self, error: &BodyError, conn: &Conn) -> Response<AnswerBody> {
@@ -323,32 +286,16 @@ impl Front {
     }
 }
 
+/// Who asks for what, for the log.
+#[derive(Debug)]
+struct About {
+    peer: IpAddr,
+    /// The tunnel, where there is one.
+    name: Option<Box<str>>,
+}
+
 /// To a microsecond, as it is kept.
 fn now() -> Timestamp {
     let now = Timestamp::now();
     Timestamp::from_microsecond(now.as_microsecond()).unwrap_or(now)
-}
-
-/// The host that was asked. HTTP/2 has it elsewhere, and may have it twice.
-fn host_of<B>(request: &Request<B>) -> Option<Authority> {
-    let mut fields = request.headers().get_all(header::HOST).iter();
-    let field = match (fields.next(), fields.next()) {
-        (Some(field), None) => Some(Authority::try_from(field.as_bytes()).ok()?),
-        (None, None) => None,
-        _ => return None,
-    };
-    let host = match (request.uri().authority(), field) {
-        (Some(one), Some(other)) if !one.as_str().eq_ignore_ascii_case(other.as_str()) => None,
-        (_, Some(field)) => Some(field),
-        (authority, None) => authority.cloned(),
-    };
-    host.filter(is_host)
-}
-
-/// What asks for another protocol, which no app behind a tunnel gets to see.
-fn refuse_upgrade(request: &Request<Incoming>) -> Option<Response<AnswerBody>> {
-    request.headers().contains_key(header::UPGRADE).then(|| {
-        let words = "tunnels are for requests and answers: no upgrade";
-        own(Reason::Upgrade, words)
-    })
 }

@@ -1,9 +1,11 @@
 //! What is counted, for Prometheus.
 
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use http::StatusCode;
+use jiff::Timestamp;
 use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
@@ -28,6 +30,9 @@ struct Why {
     reason: &'static str,
 }
 
+/// No labels: of what there may be none at all.
+type Bare = [(&'static str, &'static str); 0];
+
 /// The counters. Nothing in them names a tunnel: a name is half of a secret.
 #[derive(Debug)]
 pub(super) struct Metrics {
@@ -42,7 +47,8 @@ pub(super) struct Metrics {
     agents: Gauge,
     waiting: Gauge,
     waiting_bytes: Gauge,
-    expired: Gauge,
+    expired: Counter,
+    certificate: Family<Bare, Gauge>,
     connections: Gauge,
     in_flight: Arc<watch::Sender<usize>>,
     in_flight_gauge: Gauge,
@@ -78,6 +84,7 @@ impl Metrics {
             "Deliveries that were kept for an agent that was not there",
         );
         let handed = counter("handed_on", "Deliveries that had waited and were handed on");
+        let expired = counter("expired", "Deliveries that waited for too long");
         let mut family = |name: &str, help: &str| {
             let family = Family::<Why, Counter>::default();
             registry.register(name, help, family.clone());
@@ -93,12 +100,16 @@ impl Metrics {
         let agents = gauge("agents", "Agents that are connected");
         let waiting = gauge("waiting", "Deliveries that wait for an agent");
         let waiting_bytes = gauge("waiting_bytes", "Their bytes");
-        let expired = gauge(
-            "expired",
-            "Deliveries that waited for too long, since the start",
-        );
         let connections = gauge("connections", "Connections to the public side");
         let in_flight_gauge = gauge("in_flight", "Deliveries that are under way");
+        let certificate = Family::default();
+        let help = "Until when the certificate is good, in seconds since 1970";
+        registry.register_with_unit(
+            "certificate_expiry_timestamp",
+            help,
+            Unit::Seconds,
+            certificate.clone(),
+        );
         Self {
             registry,
             deliveries,
@@ -112,6 +123,7 @@ impl Metrics {
             waiting,
             waiting_bytes,
             expired,
+            certificate,
             connections,
             in_flight: Arc::new(watch::Sender::new(0)),
             in_flight_gauge,
@@ -176,7 +188,10 @@ impl Metrics {
         self.agents.set(signed(now.agents as u64));
         self.waiting.set(signed(now.waiting));
         self.waiting_bytes.set(signed(now.waiting_bytes));
-        self.expired.set(signed(now.expired));
+        self.expired.inner().store(now.expired, Ordering::Relaxed);
+        if let Some(until) = now.certificate_until {
+            self.certificate.get_or_create(&[]).set(until.as_second());
+        }
         self.connections.set(signed(now.connections as u64));
         let in_flight = *self.in_flight.borrow();
         self.in_flight_gauge.set(signed(in_flight as u64));
@@ -194,7 +209,13 @@ pub(super) struct Now {
     pub(super) waiting: u64,
     pub(super) waiting_bytes: u64,
     pub(super) expired: u64,
+    pub(super) certificate_until: Option<Timestamp>,
     pub(super) connections: usize,
+}
+
+/// For the log: a number with three decimals at most.
+pub(super) fn millis(took: Duration) -> f64 {
+    (took.as_secs_f64() * 1e6).round() / 1e3
 }
 
 fn signed(count: u64) -> i64 {

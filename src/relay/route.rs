@@ -6,6 +6,7 @@ use std::net::IpAddr;
 use http::uri::{Authority, PathAndQuery};
 
 use super::names::is_name;
+use super::strict::is_host;
 
 /// Where the relay is reached, `host` or `host:port`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -38,12 +39,12 @@ pub(super) enum Route {
 const PREFIX: &str = "/t/";
 
 impl Domain {
-    /// Reads one; `None` where it is no host.
+    /// Reads one; `None` where it is no host that anybody could ask.
     pub fn parse(text: &str) -> Option<Self> {
         let authority: Authority = text.parse().ok()?;
-        let is_host = !authority.as_str().contains('@') && !authority.host().is_empty();
-        is_host.then(|| Self {
-            host: plain(authority.host()).into(),
+        let host = plain(authority.host());
+        (is_host(&authority) && could_be_asked(&host)).then(|| Self {
+            host: host.into(),
             port: authority.port_u16(),
         })
     }
@@ -56,6 +57,12 @@ impl Domain {
     /// Whether it has no subdomains: it is an address, or a name for this machine only.
     pub fn is_bare(&self) -> bool {
         self.host().parse::<IpAddr>().is_ok() || &*self.host == "localhost"
+    }
+
+    /// Whether it is this machine, for itself alone.
+    pub fn is_local(&self) -> bool {
+        let address = self.host().parse::<IpAddr>();
+        address.map_or(&*self.host == "localhost", |ip| ip.is_loopback())
     }
 
     /// The port that it was written with.
@@ -100,6 +107,19 @@ impl fmt::Display for Domain {
         f.write_str(&self.host)?;
         self.port.map_or(Ok(()), |port| write!(f, ":{port}"))
     }
+}
+
+/// Whether it is an address, or a name as there are in the DNS.
+fn could_be_asked(host: &str) -> bool {
+    let address = host.trim_start_matches('[').trim_end_matches(']');
+    let fits = |b: u8| b.is_ascii_alphanumeric() || b == b'-' || b == b'_';
+    let is_label = |label: &str| {
+        (1..=63).contains(&label.len())
+            && label.bytes().all(fits)
+            && !label.starts_with('-')
+            && !label.ends_with('-')
+    };
+    address.parse::<IpAddr>().is_ok() || (host.len() <= 253 && host.split('.').all(is_label))
 }
 
 /// A host in its one spelling.
@@ -194,6 +214,33 @@ mod tests {
             own.url_of("http", "a", UrlStyle::Path),
             "http://127.0.0.1:7/t/a"
         );
-        assert!(Domain::parse("a b").is_none() && Domain::parse("me@a").is_none());
+    }
+
+    #[test]
+    fn only_what_can_be_asked_is_a_domain() {
+        for text in [
+            "a b",
+            "me@a",
+            "",
+            "*.example.com",
+            "bad_host!",
+            "-a.example",
+            "a..example",
+            "a:99999",
+        ] {
+            assert_eq!(Domain::parse(text), None, "{text}");
+        }
+        for text in [
+            "a",
+            "my_host.example:8080",
+            "xn--bcher-kva.example.",
+            "[::1]:9",
+            "10.0.0.1",
+        ] {
+            assert!(Domain::parse(text).is_some(), "{text}");
+        }
+        let is_local = |text| Domain::parse(text).unwrap().is_local();
+        assert!(is_local("localhost:1") && is_local("127.0.0.1") && is_local("[::1]:9"));
+        assert!(!is_local("hooks.example.com") && !is_local("10.0.0.1"));
     }
 }

@@ -22,6 +22,7 @@ use tokio_util::task::TaskTracker;
 use super::acme::Challenges;
 use super::agents::Agents;
 use super::answer::{AnswerBody, Reason, own, plain};
+use super::asked::is_agent;
 use super::data::{Data, DataError};
 use super::deliver::Courier;
 use super::forwarded::Sender;
@@ -30,6 +31,7 @@ use super::limits::{Limiter, PerTunnel};
 use super::metrics::{Metrics, Now};
 use super::protocol::{Asked, HEAD_WITHIN, http1, http2, say_busy};
 use super::queue::Limits;
+use super::refusals::Refusals;
 use super::route::{Domain, UrlStyle};
 use super::socket::Socket;
 use super::strict::{Strict, Violations};
@@ -152,6 +154,7 @@ impl Relay {
             most_agents: options.max_connections,
             tls: OnceLock::new(),
             draining: AtomicBool::new(false),
+            refusals: Refusals::default(),
             metrics,
         };
         Ok(Self {
@@ -218,7 +221,8 @@ impl Relay {
             );
         }
         let farewell = Farewell::new(Farewell::RESTART, "the relay restarts");
-        front.courier.agents.close_where(&farewell, |_, _| true);
+        let agents = &front.courier.agents;
+        agents.close_where(|_, _| Some(farewell.clone()));
         let _ = timeout(FAREWELL, front.courier.agents.gone()).await;
     }
 
@@ -235,6 +239,8 @@ impl Relay {
             };
             let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
                 self.front.metrics.turned_away(Reason::Busy);
+                let refusals = &self.front.refusals;
+                refusals.note(Reason::Busy.code(), address.ip(), None);
                 tokio::spawn(say_busy(stream));
                 continue;
             };
@@ -320,7 +326,10 @@ impl Relay {
         let mut look = interval(LOOK);
         loop {
             tokio::select! {
-                _ = look.tick() => self.front.catch_up().await,
+                _ = look.tick() => {
+                    self.front.catch_up().await;
+                    self.front.refusals.tell();
+                }
                 () = end.cancelled() => return,
             }
         }
@@ -359,6 +368,7 @@ impl Relay {
                         .queue
                         .as_ref()
                         .map_or(0, super::queue::Queue::expired),
+                    certificate_until: self.front.tls().and_then(Tls::until),
                     connections: self.most - self.places.available_permits(),
                 });
                 let mut answer = plain(http::StatusCode::OK, text);
@@ -369,6 +379,11 @@ impl Relay {
             }
             "/healthz" => own(Reason::Fine, "alive"),
             "/readyz" => self.front.ready(),
+            _ if is_agent(request) => {
+                let url = self.front.own_url(false);
+                let words = format!("metrics are here; agents connect to {url}");
+                own(Reason::NotFound, &words)
+            }
             _ => own(Reason::NotFound, "there is /metrics, /healthz and /readyz"),
         }
     }

@@ -1,5 +1,6 @@
 //! What the account has: webhooks with their keys, and tokens.
 
+use std::cell::Cell;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
@@ -25,7 +26,8 @@ pub(super) struct Book(Arc<Mutex<Inner>>);
 #[derive(Debug)]
 pub(super) struct Inner {
     pub(super) db: Connection,
-    pub(super) seed: u64,
+    /// Another one after a reset.
+    seed: Cell<u64>,
 }
 
 /// A webhook that is to be made.
@@ -64,7 +66,10 @@ pub(super) struct Tokens {
 
 impl Book {
     pub(super) fn new(db: Connection, seed: u64) -> Self {
-        Self(Arc::new(Mutex::new(Inner { db, seed })))
+        Self(Arc::new(Mutex::new(Inner {
+            db,
+            seed: Cell::new(seed),
+        })))
     }
 
     /// Does something with the state, as a whole or not at all.
@@ -72,11 +77,7 @@ impl Book {
         &self,
         work: impl FnOnce(&Inner) -> rusqlite::Result<T>,
     ) -> rusqlite::Result<T> {
-        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let transaction = inner.db.unchecked_transaction()?;
-        let done = work(&inner)?;
-        transaction.commit()?;
-        Ok(done)
+        self.now_then(work, |done| done)
     }
 
     /// The same on a thread where it holds up nobody.
@@ -84,11 +85,40 @@ impl Book {
         &self,
         work: impl FnOnce(&Inner) -> rusqlite::Result<T> + Send + 'static,
     ) -> rusqlite::Result<T> {
+        self.with_then(work, |done| done).await
+    }
+
+    /// The same, and `then` what follows from it. That is done whoever has given up waiting: a
+    /// client that hangs up has its handler dropped, and what is kept would be known to nobody.
+    /// It is done before anybody else has the state, so that others are told in this order.
+    pub(super) async fn with_then<T, U: Send + 'static>(
+        &self,
+        work: impl FnOnce(&Inner) -> rusqlite::Result<T> + Send + 'static,
+        then: impl FnOnce(T) -> U + Send + 'static,
+    ) -> rusqlite::Result<U> {
         let book = self.clone();
-        let done = tokio::task::spawn_blocking(move || book.now(work)).await;
+        let done = tokio::task::spawn_blocking(move || book.now_then(work, then)).await;
         // It is not to be awaited at all where the runtime ends.
         done.unwrap_or(Err(rusqlite::Error::InvalidQuery))
     }
+
+    fn now_then<T, U>(
+        &self,
+        work: impl FnOnce(&Inner) -> rusqlite::Result<T>,
+        then: impl FnOnce(T) -> U,
+    ) -> rusqlite::Result<U> {
+        let inner = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let transaction = inner.db.unchecked_transaction()?;
+        let done = work(&inner)?;
+        transaction.commit()?;
+        Ok(then(done))
+    }
+}
+
+/// Writes down where ids and the like come from.
+pub(super) fn keep_seed(db: &Connection, seed: u64) -> rusqlite::Result<()> {
+    let sql = "INSERT OR REPLACE INTO meta VALUES ('seed', ?1)";
+    db.execute(sql, [seed.cast_signed()]).map(drop)
 }
 
 const WEBHOOK: &str = "id, event, url, archived_at, rate_limit, rate_period";
@@ -106,8 +136,8 @@ fn webhook(row: &Row<'_>) -> rusqlite::Result<Webhook> {
         event: row.get(1)?,
         url: row.get(2)?,
         archived_at,
-        rate_limit: row.get(4)?,
-        rate_limit_period: period.parse().unwrap_or_default(),
+        rate_limit: Some(row.get(4)?),
+        rate_limit_period: Some(period.parse().unwrap_or_default()),
     })
 }
 
@@ -123,8 +153,8 @@ impl Inner {
         if count >= MOST_WEBHOOKS {
             return Ok(None);
         }
-        let id = mint(&self.db, self.seed, Kind::Webhook)?;
-        let key = mint(&self.db, self.seed, Kind::Key)?;
+        let id = self.mint(Kind::Webhook)?;
+        let key = self.mint(Kind::Key)?;
         self.db.execute(
             "INSERT INTO webhooks (id, account, event, url, key, rate_limit, rate_period)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
@@ -219,8 +249,8 @@ impl Inner {
     /// New tokens. The access token is good for so many milliseconds.
     pub(super) fn log_in(&self, now: i64, lifetime: i64) -> rusqlite::Result<Tokens> {
         let tokens = Tokens {
-            access: mint(&self.db, self.seed, Kind::Token)?,
-            refresh: mint(&self.db, self.seed, Kind::Token)?,
+            access: self.mint(Kind::Token)?,
+            refresh: self.mint(Kind::Token)?,
         };
         self.keep(&tokens.access, "access", now.saturating_add(lifetime))?;
         self.keep(&tokens.refresh, "refresh", now + REFRESH_FOR)?;
@@ -247,7 +277,7 @@ impl Inner {
 
     /// A challenge that a code answers.
     pub(super) fn challenge(&self, now: i64) -> rusqlite::Result<String> {
-        let id = mint(&self.db, self.seed, Kind::Challenge)?;
+        let id = self.mint(Kind::Challenge)?;
         self.keep(&id, "challenge", now + CHALLENGE_FOR)?;
         Ok(id)
     }
@@ -262,11 +292,45 @@ impl Inner {
         Ok(found.optional()?.is_some())
     }
 
-    /// Forgets everything, the counts of what was made included.
-    pub(super) fn reset(&self) -> rusqlite::Result<()> {
+    /// Forgets everything, the counts of what was made included, and goes on from that seed.
+    pub(super) fn reset(&self, seed: u64) -> rusqlite::Result<()> {
         self.db.execute_batch(
             "DELETE FROM webhooks; DELETE FROM tokens; DELETE FROM tries; DELETE FROM deliveries;
-             DELETE FROM meta WHERE key <> 'seed';",
-        )
+             DELETE FROM meta;",
+        )?;
+        keep_seed(&self.db, seed)?;
+        self.seed.set(seed);
+        Ok(())
+    }
+
+    /// What ids, keys and samples come from.
+    pub(super) fn seed(&self) -> u64 {
+        self.seed.get()
+    }
+
+    /// The next of that kind.
+    pub(super) fn mint(&self, kind: Kind) -> rusqlite::Result<String> {
+        mint(&self.db, self.seed.get(), kind)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::task::{Context, Waker};
+
+    use super::*;
+    use crate::sandbox::db;
+
+    #[tokio::test]
+    async fn what_follows_is_done_though_nobody_waits_for_it() {
+        let book = Book::new(db::open(None).unwrap(), 1);
+        let (tell, told) = tokio::sync::oneshot::channel();
+        {
+            let _held = book.0.lock().unwrap();
+            let asking = book.with_then(Inner::counts, move |counts| tell.send(counts.webhooks));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(Box::pin(asking).as_mut().poll(&mut context).is_pending());
+        }
+        assert_eq!(told.await, Ok(0));
     }
 }

@@ -13,7 +13,7 @@ use tokio_util::task::TaskTracker;
 use super::one_try::Means;
 use super::queue::{Due, Pace};
 use super::{now, one_try};
-use crate::cakemail::webhook::{RatePeriod, Webhook};
+use crate::cakemail::webhook::{RATE_LIMIT, RatePeriod, Webhook};
 
 /// Tries at the same time, of one webhook and of all.
 const AT_ONCE: usize = 8;
@@ -49,8 +49,8 @@ impl Engine {
     /// The webhook has another pace, it may be.
     pub(super) fn paced(&self, webhook: &Webhook) {
         let pace = Pace {
-            limit: webhook.rate_limit,
-            period: webhook.rate_limit_period,
+            limit: webhook.rate_limit.unwrap_or(RATE_LIMIT),
+            period: webhook.rate_limit_period.unwrap_or_default(),
         };
         self.tell(Note::Paced(webhook.id.clone(), pace));
     }

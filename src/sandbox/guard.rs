@@ -16,6 +16,9 @@ use crate::http::headers::only;
 /// How its deliveries name their sender.
 pub(super) const AGENT: &str = concat!("cmhook-sandbox/", env!("CARGO_PKG_VERSION"));
 
+/// The port of `http` where a URL names none.
+const HTTP: u16 = 80;
+
 /// What is checked of every request.
 #[derive(Debug)]
 pub(super) struct Guard {
@@ -26,10 +29,15 @@ pub(super) struct Guard {
 impl Guard {
     pub(super) fn new(address: SocketAddr) -> Self {
         let port = address.port();
-        let names = ["127.0.0.1", "localhost", "[::1]"].map(|name| format!("{name}:{port}"));
-        let mut hosts = Vec::from(names);
-        if !hosts.contains(&address.to_string()) {
-            hosts.push(address.to_string());
+        let own = match address {
+            SocketAddr::V4(address) => address.ip().to_string(),
+            SocketAddr::V6(address) => format!("[{}]", address.ip()),
+        };
+        let names = ["127.0.0.1", "localhost", "[::1]", &own];
+        let mut hosts: Vec<_> = names.iter().map(|name| format!("{name}:{port}")).collect();
+        // Clients leave out the port that their scheme has by itself.
+        if port == HTTP {
+            hosts.extend(names.map(str::to_owned));
         }
         Self {
             hosts: address.ip().is_loopback().then_some(hosts),
@@ -134,6 +142,23 @@ mod tests {
             assert_eq!(status(&guard, fields), Some(403), "{fields:?}");
         }
         assert_eq!(status(&guard, &[host, ("user-agent", AGENT)]), Some(508));
+    }
+
+    #[test]
+    fn the_port_that_http_has_by_itself_need_not_be_named() {
+        for (address, own) in [
+            ("127.0.0.1:80", "127.0.0.1"),
+            ("127.0.0.2:80", "127.0.0.2"),
+            ("[::1]:80", "[::1]"),
+        ] {
+            let guard = Guard::new(address.parse().unwrap());
+            for host in [own, "localhost", "localhost:80"] {
+                let origin = format!("http://{host}");
+                let fields = [("host", host), ("origin", &origin)];
+                assert_eq!(status(&guard, &fields), None, "{host}");
+            }
+            assert_eq!(status(&guard, &[("host", "evil.example")]), Some(403));
+        }
     }
 
     #[test]

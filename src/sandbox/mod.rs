@@ -92,6 +92,12 @@ struct Shared {
 }
 
 impl Shared {
+    /// Where ids and the like come from after a reset: they repeat only where a seed was asked
+    /// for. Else a client that remembers some would take others for them.
+    fn seed_anew(&self) -> Result<u64, SandboxError> {
+        self.options.seed.map_or_else(by_chance, Ok)
+    }
+
     /// How long an access token is good, in milliseconds.
     fn lifetime(&self) -> i64 {
         i64::try_from(self.options.token_lifetime.as_millis()).unwrap_or(i64::MAX)
@@ -196,11 +202,14 @@ fn seed(db: &Connection, wanted: Option<u64>) -> Result<u64, SandboxError> {
     let seed = match (wanted, kept) {
         (Some(seed), _) => seed,
         (None, Some(kept)) => return Ok(kept.cast_unsigned()),
-        (None, None) => getrandom::u64().map_err(|_| SandboxError::Random)?,
+        (None, None) => by_chance()?,
     };
-    let sql = "INSERT OR REPLACE INTO meta VALUES ('seed', ?1)";
-    db.execute(sql, [seed.cast_signed()])?;
+    book::keep_seed(db, seed)?;
     Ok(seed)
+}
+
+fn by_chance() -> Result<u64, SandboxError> {
+    getrandom::u64().map_err(|_| SandboxError::Random)
 }
 
 /// Milliseconds since 1970.

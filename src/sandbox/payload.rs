@@ -31,24 +31,65 @@ pub(super) fn names(pattern: &EventPattern, envelope: Envelope) -> Vec<&'static 
     api.into_iter().map(written).collect()
 }
 
+/// What is sent. What many have in common they share.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Body {
+    head: Bytes,
+    /// What follows it, with an end after that.
+    data: Option<Bytes>,
+}
+
+/// What ends an envelope after its data.
+const END: &[u8] = b"}";
+
+impl Body {
+    /// These bytes as they are.
+    pub(super) fn given(bytes: Bytes) -> Self {
+        Self {
+            head: bytes,
+            data: None,
+        }
+    }
+
+    pub(super) fn len(&self) -> usize {
+        let data = self.data.as_ref();
+        self.head.len() + data.map_or(0, |data| data.len() + END.len())
+    }
+
+    /// In one piece.
+    pub(super) fn whole(&self) -> Bytes {
+        match &self.data {
+            Some(data) => [&*self.head, data, END].concat().into(),
+            None => self.head.clone(),
+        }
+    }
+}
+
 /// The body for that event of the account. `data` is JSON that stands in the place of the
 /// sample's, byte for byte.
 pub(super) fn body(
     name: &str,
     envelope: Envelope,
     account: u32,
-    data: Option<&str>,
+    data: Option<&Bytes>,
     seed: u64,
     at: Timestamp,
-) -> Bytes {
+) -> Body {
+    const DATA: &str = ",\"data\":";
     let Some(sample) = sample::find(name) else {
-        return Bytes::new();
+        return Body::default();
     };
     let text = String::from_utf8(sample.body(envelope, seed, at)).unwrap_or_default();
-    let text = of_account(&text, account);
-    match (data, text.split_once(",\"data\":")) {
-        (Some(data), Some((head, _))) => format!("{head},\"data\":{data}}}").into(),
-        _ => text.into(),
+    let mut text = of_account(&text, account);
+    match (data, text.find(DATA)) {
+        (Some(data), Some(before)) => {
+            text.truncate(before + DATA.len());
+            Body {
+                head: text.into(),
+                data: Some(data.clone()),
+            }
+        }
+        _ => Body::given(text.into()),
     }
 }
 
@@ -104,13 +145,16 @@ mod tests {
         let at = Timestamp::from_second(1_764_000_000).unwrap();
         for name in ["Email.Opened", "User.LoggedIn", "List.Created"] {
             for envelope in [Envelope::Api, Envelope::Manual] {
-                let plain = body(name, envelope, 4242, None, 3, at);
+                let plain = body(name, envelope, 4242, None, 3, at).whole();
                 let value: Value = serde_json::from_slice(&plain).unwrap();
                 assert_eq!(value["event"], name);
                 if envelope == Envelope::Api {
                     assert_eq!(value["account_id"], 4242);
                 }
-                let own = body(name, envelope, 1, Some("{\"a\" : 1.0}"), 3, at);
+                let data = Bytes::from_static(b"{\"a\" : 1.0}");
+                let own = body(name, envelope, 1, Some(&data), 3, at);
+                assert_eq!(own.len(), own.whole().len());
+                let own = own.whole();
                 assert!(own.ends_with(b",\"data\":{\"a\" : 1.0}}"));
                 serde_json::from_slice::<Value>(&own).unwrap();
             }

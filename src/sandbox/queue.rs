@@ -1,10 +1,12 @@
 //! Deliveries: what was fired, what is still to be tried, and what came of it.
 
-use bytes::Bytes;
+use std::iter;
+
 use rusqlite::params;
 
 use super::book::Inner;
-use super::mint::{Kind, mint};
+use super::mint::{self, Kind};
+use super::payload::Body;
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::webhook::RatePeriod;
 use crate::delivery::Scheme;
@@ -44,24 +46,30 @@ impl Status {
     }
 }
 
-/// An event that is to be fired.
-#[derive(Debug)]
-pub(super) struct NewEvent {
-    /// Its name as the payload has it.
-    pub(super) name: String,
-    /// Which webhooks are meant.
-    pub(super) pattern: EventPattern,
-    pub(super) body: Bytes,
+/// Events that are to be fired: one of each of these names, and that so many times over.
+pub(super) struct NewEvents<'a> {
+    /// As the payload has them, each with what says which webhooks are meant.
+    pub(super) names: Vec<(&'static str, EventPattern)>,
+    pub(super) count: u64,
+    pub(super) body: Source<'a>,
     pub(super) scheme: Scheme,
-    /// Whether each delivery of it is made twice.
+    /// Whether each delivery of them is made twice.
     pub(super) twice: bool,
+}
+
+/// Where their bodies come from.
+pub(super) enum Source<'a> {
+    /// It is the same for all.
+    Given(Body),
+    /// It is made of the name, and of how many samples there have been.
+    Sample(&'a dyn Fn(&'static str, u64) -> Body),
 }
 
 /// An event that was fired.
 #[derive(Debug)]
 pub(super) struct Fired {
     pub(super) id: String,
-    pub(super) name: String,
+    pub(super) name: &'static str,
     pub(super) webhooks: Vec<String>,
     pub(super) deliveries: Vec<String>,
 }
@@ -89,27 +97,42 @@ fn pace(limit: u32, period: &str) -> Pace {
     }
 }
 
+/// A webhook that is sent something.
+struct Hook {
+    id: String,
+    event: String,
+    pace: Pace,
+}
+
+/// An event's name, and the webhooks that hear of it.
+type Heard<'a> = (&'static str, Vec<&'a Hook>);
+
 impl Inner {
     /// Makes deliveries of these events for the account's webhooks. `None` where no more can
     /// wait.
     pub(super) fn fire(
         &self,
         account: u32,
-        events: Vec<NewEvent>,
+        new: &NewEvents<'_>,
         now: i64,
     ) -> rusqlite::Result<Option<(Vec<Fired>, Vec<Due>)>> {
         let webhooks = self.active(account)?;
-        let of = |event: &NewEvent| {
-            let pattern = event.pattern.clone();
-            let meant = webhooks.iter().filter(move |hook| pattern.matches(&hook.1));
-            let times = if event.twice { 2 } else { 1 };
-            meant.flat_map(move |hook| std::iter::repeat_n(hook, times))
+        let hear = |(name, pattern): &(&'static str, EventPattern)| -> Heard<'_> {
+            let meant = webhooks.iter().filter(|hook| pattern.matches(&hook.event));
+            (*name, meant.collect())
         };
-        let count: usize = events.iter().map(|event| of(event).count()).sum();
-        let bytes = events
-            .iter()
-            .map(|event| of(event).count() * event.body.len());
-        if !self.make_room(count as u64, bytes.sum::<usize>() as u64)? {
+        let heard: Vec<Heard<'_>> = new.names.iter().map(hear).collect();
+        let times = if new.twice { 2 } else { 1 };
+        let each: usize = heard.iter().map(|(_, hooks)| hooks.len() * times).sum();
+        let count = new.count.saturating_mul(each as u64);
+        // Before any body is made: all of them together are more than memory has.
+        if count > MOST {
+            return Ok(None);
+        }
+        let bodies = self.bodies(new, &heard)?;
+        let events = || heard.iter().cycle().zip(&bodies);
+        let bytes = events().map(|((_, hooks), body)| (hooks.len() * times * body.len()) as u64);
+        if !self.make_room(count, bytes.sum())? {
             return Ok(None);
         }
         let (mut fired, mut due) = (Vec::new(), Vec::new());
@@ -118,47 +141,68 @@ impl Inner {
                  (id, event_id, event, webhook, account, scheme, body, created_at, status, next_at)
              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, 'pending', ?8)",
         )?;
-        for event in events {
-            let event_id = mint(&self.db, self.seed, Kind::Event)?;
+        for ((name, hooks), body) in events() {
+            let event_id = self.mint(Kind::Event)?;
+            let (scheme, body) = (new.scheme.name(), &*body.whole());
             let mut deliveries = Vec::new();
-            let mut meant: Vec<String> = Vec::new();
-            for (webhook, _, pace) in of(&event) {
-                let id = mint(&self.db, self.seed, Kind::Delivery)?;
-                let scheme = event.scheme.name();
-                let (name, body) = (&event.name, &*event.body);
+            for hook in hooks.iter().flat_map(|hook| iter::repeat_n(hook, times)) {
+                let id = self.mint(Kind::Delivery)?;
                 let n = insert.insert(params![
-                    id, event_id, name, webhook, account, scheme, body, now
+                    id, event_id, name, hook.id, account, scheme, body, now
                 ])?;
                 due.push(Due {
-                    webhook: webhook.clone(),
+                    webhook: hook.id.clone(),
                     n,
                     at: now,
-                    pace: *pace,
+                    pace: hook.pace,
                 });
                 deliveries.push(id);
-                if meant.last() != Some(webhook) {
-                    meant.push(webhook.clone());
-                }
             }
             fired.push(Fired {
                 id: event_id,
-                name: event.name,
-                webhooks: meant,
+                name,
+                webhooks: hooks.iter().map(|hook| hook.id.clone()).collect(),
                 deliveries,
             });
         }
         Ok(Some((fired, due)))
     }
 
-    /// The account's webhooks that are sent something: id, event and pace.
-    fn active(&self, account: u32) -> rusqlite::Result<Vec<(String, String, Pace)>> {
+    /// A body for each event, in their order; an empty one where nobody hears of it.
+    fn bodies(&self, new: &NewEvents<'_>, heard: &[Heard<'_>]) -> rusqlite::Result<Vec<Body>> {
+        let mut bodies = Vec::new();
+        for _ in 0..new.count {
+            for (name, hooks) in heard {
+                bodies.push(match &new.body {
+                    Source::Given(body) => body.clone(),
+                    Source::Sample(sample) => {
+                        // Counted for each, so that who hears makes no difference to the others.
+                        let n = mint::count(&self.db, "sample")?;
+                        if hooks.is_empty() {
+                            Body::default()
+                        } else {
+                            sample(name, n)
+                        }
+                    }
+                });
+            }
+        }
+        Ok(bodies)
+    }
+
+    /// The account's webhooks that are sent something.
+    fn active(&self, account: u32) -> rusqlite::Result<Vec<Hook>> {
         let mut statement = self.db.prepare_cached(
             "SELECT id, event, rate_limit, rate_period FROM webhooks
              WHERE account = ?1 AND archived_at IS NULL ORDER BY n",
         )?;
         let rows = statement.query_map([account], |row| {
             let period: String = row.get(3)?;
-            Ok((row.get(0)?, row.get(1)?, pace(row.get(2)?, &period)))
+            Ok(Hook {
+                id: row.get(0)?,
+                event: row.get(1)?,
+                pace: pace(row.get(2)?, &period),
+            })
         })?;
         rows.collect()
     }

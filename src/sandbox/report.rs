@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use super::queue::Status;
 use super::tries::{Job, Try};
+use crate::cakemail::webhook::shown_url;
 
 /// A try, for those who watch.
 #[derive(Debug, Clone, Serialize)]
@@ -17,7 +18,7 @@ pub struct Report {
     pub event: String,
     /// The webhook's id.
     pub webhook: String,
-    /// Where it was sent.
+    /// Where it was sent, without a password.
     pub url: String,
     /// 1 for the first.
     pub n: u32,
@@ -44,7 +45,7 @@ impl Report {
             delivery: job.id.clone(),
             event: job.event.clone(),
             webhook: job.webhook.clone(),
-            url: without_password(&tried.url),
+            url: shown_url(&tried.url).into_owned(),
             n: tried.n,
             status: tried.status,
             error: tried.error.clone(),
@@ -65,32 +66,4 @@ pub(super) fn milliseconds(micros: i64) -> f64 {
 /// A time, of milliseconds since 1970.
 pub(super) fn time(at: i64) -> Timestamp {
     Timestamp::from_millisecond(at).unwrap_or(Timestamp::UNIX_EPOCH)
-}
-
-/// A URL for a line that others may read.
-fn without_password(url: &str) -> String {
-    let Some((scheme, rest)) = url.split_once("://") else {
-        return url.to_owned();
-    };
-    let authority = rest.split(['/', '?', '#']).next().unwrap_or_default();
-    match authority.rsplit_once('@') {
-        Some((user, _)) => format!("{scheme}://{}", &rest[user.len() + 1..]),
-        None => url.to_owned(),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn passwords_in_urls_are_left_out() {
-        for (url, shown) in [
-            ("https://a:b@c.example/d@e", "https://c.example/d@e"),
-            ("https://c.example/d@e", "https://c.example/d@e"),
-            ("nonsense", "nonsense"),
-        ] {
-            assert_eq!(without_password(url), shown);
-        }
-    }
 }

@@ -21,6 +21,7 @@ impl Store {
             .filter(|id| state.ring.remove(*id))
             .collect();
         gone.sort_unstable();
+        state.let_go(&gone);
         self.forget(&gone);
         drop(state);
         gone
@@ -33,6 +34,7 @@ impl Store {
         for id in &all {
             state.ring.remove(*id);
         }
+        state.let_go(&all);
         self.forget(&all);
         drop(state);
         all
@@ -54,9 +56,13 @@ impl Store {
         let Some(kept) = state.ring.mark(id, marked) else {
             return false;
         };
-        let original = kept.delivery.request.original;
+        let note = Note {
+            original: kept.delivery.request.original,
+            marked,
+            waits: state.waiting.contains(&id),
+        };
         if let Some(journal) = &self.shared.journal {
-            journal.push(Op::Note(id, Note { original, marked }));
+            journal.push(Op::Note(id, note));
         }
         self.publish(|| Notice::Marked {
             delivery: id,

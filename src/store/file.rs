@@ -21,6 +21,8 @@ pub struct Found {
     pub kept: Vec<Kept>,
     /// No id up to this one may be given again.
     pub last_id: u64,
+    /// Ids of deliveries that an app is to get later.
+    pub waiting: Vec<u64>,
     /// Ids of deliveries whose rows are not those that were written.
     pub damaged: Vec<u64>,
     /// How many attempts are not those that were written.
@@ -145,6 +147,7 @@ fn read(db: &Connection, limits: Limits) -> rusqlite::Result<Found> {
     let rows = reading::read(db, 0..=u64::MAX, limits)?;
     Ok(Found {
         kept: rows.kept,
+        waiting: rows.waiting,
         last_id: last_id(db)?,
         damaged: rows.damaged,
         damaged_attempts: rows.damaged_attempts,

@@ -27,11 +27,12 @@ mod ring;
 mod rows;
 mod salvage;
 mod told;
+mod waiting;
 mod wal;
 mod warnings;
 mod writer;
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -90,6 +91,8 @@ struct State {
     found_id: u64,
     reserved: u64,
     evicted: Gone,
+    // What an app is to get later; some of it may be tried or gone by now.
+    waiting: BTreeSet<u64>,
     refusals: VecDeque<Arc<Refusal>>,
     counts: Counts,
     tunnel: Option<Arc<Tunnel>>,
@@ -165,6 +168,7 @@ impl Store {
         let notices = Publisher::new();
         let mut warnings = Vec::new();
         let mut last_id = 0;
+        let mut waiting = BTreeSet::new();
         let mut journal = None;
         if let Some(path) = &settings.path {
             let limits = Limits {
@@ -173,6 +177,7 @@ impl Store {
             };
             let (db, lock, found) = file::open(path, settings.durable, limits, RESERVE)?;
             last_id = found.last_id;
+            waiting.extend(found.waiting.iter().copied());
             warnings = warnings_about(path, &found);
             for kept in found.kept {
                 let id = kept.delivery.id;
@@ -202,6 +207,7 @@ impl Store {
                     found_id: last_id,
                     reserved: last_id + RESERVE,
                     evicted: Gone::default(),
+                    waiting,
                     refusals: VecDeque::new(),
                     counts: Counts::default(),
                     tunnel: None,
@@ -269,6 +275,7 @@ impl Store {
             }
             Outcome::Failed(_) => state.counts.failed += 1,
         }
+        state.waiting.remove(&attempt.delivery);
         let (attempt, gone) = state.ring.add_attempt(attempt);
         // Number 0 means that its delivery has been evicted, and so is the attempt.
         if attempt.n > 0
@@ -368,6 +375,7 @@ impl Store {
 
     fn evict(&self, state: &mut State, gone: Gone) {
         state.counts.evicted += gone.ids.len() as u64;
+        state.let_go(&gone.ids);
         let Some(journal) = &self.shared.journal else {
             return;
         };

@@ -1,5 +1,5 @@
-//! What is known of a delivery beside what came in: that it is an edited copy, and that the
-//! user has marked it. Most deliveries have no such row. And what is known of the store
+//! What is known of a delivery beside what came in: that it is an edited copy, that the user
+//! has marked it, and that an app is still to get it. Most deliveries have no such row. And what is known of the store
 //! itself: where its last listener forwarded to.
 
 use std::collections::HashMap;
@@ -11,7 +11,7 @@ pub(super) const SCHEMA: &str = "
     CREATE TABLE notes (
         id          INTEGER PRIMARY KEY,  -- the delivery's
         original    INTEGER,              -- the delivery that it is an edited copy of
-        marked      INTEGER NOT NULL,
+        marked      INTEGER NOT NULL,     -- 1 where it is, and 2 more where an app is to get it
         crc         INTEGER NOT NULL      -- CRC-32 of the row
     );
     CREATE TABLE texts (key TEXT PRIMARY KEY, value TEXT NOT NULL);
@@ -24,16 +24,25 @@ pub struct Note {
     pub original: Option<u64>,
     /// Whether the user has marked it.
     pub marked: bool,
+    /// Whether an app is to get it later; once it was tried, that says nothing any more.
+    pub waits: bool,
 }
+
+const MARKED: u64 = 1;
+const WAITS: u64 = 2;
 
 impl Note {
     const fn is_empty(self) -> bool {
-        self.original.is_none() && !self.marked
+        self.original.is_none() && self.flags() == 0
+    }
+
+    const fn flags(self) -> u64 {
+        (if self.marked { MARKED } else { 0 }) | (if self.waits { WAITS } else { 0 })
     }
 
     fn crc(self, id: u64) -> u32 {
         let mut crc = crc32fast::Hasher::new();
-        for number in [id, self.original.unwrap_or(0), u64::from(self.marked)] {
+        for number in [id, self.original.unwrap_or(0), self.flags()] {
             crc.update(&number.to_le_bytes());
         }
         crc.finalize()
@@ -51,7 +60,7 @@ pub(super) fn write(db: &Connection, id: u64, note: Note) -> rusqlite::Result<()
         .execute(params![
             id.cast_signed(),
             note.original.map(u64::cast_signed),
-            note.marked,
+            note.flags().cast_signed(),
             note.crc(id),
         ])?;
     Ok(())
@@ -66,9 +75,11 @@ pub(super) fn read(db: &Connection, first: u64) -> HashMap<u64, Note> {
             db.prepare("SELECT id, original, marked, crc FROM notes WHERE id >= ?1")?;
         let rows = statement.query_map(params![first.cast_signed()], |row| {
             let id = row.get::<_, i64>(0)?.cast_unsigned();
+            let flags = row.get::<_, i64>(2)?.cast_unsigned();
             let note = Note {
                 original: row.get::<_, Option<i64>>(1)?.map(i64::cast_unsigned),
-                marked: row.get(2)?,
+                marked: flags & MARKED != 0,
+                waits: flags & WAITS != 0,
             };
             Ok((id, note, row.get(3)?))
         })?;
@@ -120,11 +131,22 @@ mod tests {
         let note = Note {
             original: Some(7),
             marked: true,
+            waits: false,
         };
         write(&db, 9, note).unwrap();
         write(&db, 10, note).unwrap();
         write(&db, 10, Note::default()).unwrap();
         assert_eq!(read(&db, 0), HashMap::from([(9, note)]));
+        for (id, marked) in [(11, false), (12, true)] {
+            let note = Note {
+                original: None,
+                marked,
+                waits: true,
+            };
+            write(&db, id, note).unwrap();
+            assert_eq!(read(&db, id).get(&id), Some(&note));
+            write(&db, id, Note::default()).unwrap();
+        }
         assert!(read(&db, 10).is_empty());
         db.execute("UPDATE notes SET original = 8", []).unwrap();
         assert!(read(&db, 0).is_empty());

@@ -178,6 +178,7 @@ mod tests {
         let note = notes::Note {
             original: None,
             marked: true,
+            waits: false,
         };
         notes::write(&db, 2, note).unwrap();
         drop(db);

@@ -31,6 +31,8 @@ impl Limits {
 pub struct Rows {
     /// The newest deliveries within the limits, oldest first.
     pub kept: Vec<Kept>,
+    /// Ids of those that an app is to get later.
+    pub waiting: Vec<u64>,
     /// Ids of deliveries whose rows are not those that were written.
     pub damaged: Vec<u64>,
     /// How many attempts are not those that were written.
@@ -50,16 +52,18 @@ pub(super) fn read(
     };
     let (first, last) = (first.delivery.id, last.delivery.id);
     read_attempts(db, first..=last, &mut found)?;
-    read_beside(db, first, &mut found.kept);
+    found.waiting = read_beside(db, first, &mut found.kept);
     Ok(found)
 }
 
-/// Adds what is known of deliveries from `first` on beside what came in.
-fn read_beside(db: &Connection, first: u64, all: &mut [Kept]) {
+/// Adds what is known of deliveries from `first` on beside what came in, and returns the ids of
+/// those that an app is to get later.
+fn read_beside(db: &Connection, first: u64, all: &mut [Kept]) -> Vec<u64> {
+    let mut waiting = Vec::new();
     let mut notes = notes::read(db, first);
     let mut relays = relays::read(db, first);
     if notes.is_empty() && relays.is_empty() {
-        return;
+        return waiting;
     }
     for kept in all {
         let id = kept.delivery.id;
@@ -69,6 +73,7 @@ fn read_beside(db: &Connection, first: u64, all: &mut [Kept]) {
             continue;
         };
         if let Some(note) = note {
+            waiting.extend(note.waits.then_some(id));
             kept.marked = note.marked;
             delivery.request.original = note.original;
         }
@@ -77,6 +82,7 @@ fn read_beside(db: &Connection, first: u64, all: &mut [Kept]) {
             delivery.request.relayed = Some(row.relayed);
         }
     }
+    waiting
 }
 
 /// The largest id that a row can have: an attempt's key has its delivery's in it.

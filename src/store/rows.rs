@@ -180,6 +180,7 @@ fn put_delivery(db: &Connection, sql: &str, delivery: &Delivery) -> rusqlite::Re
         let note = Note {
             original: request.original,
             marked: false,
+            waits: false,
         };
         notes::write(db, delivery.id, note)?;
     }

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use http::{Request, Response};
 use hyper::body::{Body, Incoming};
 use jiff::Timestamp;
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep, sleep_until};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::backoff::{Lost, Tries};
@@ -279,11 +279,12 @@ fn at(delay: Duration) -> Option<Timestamp> {
 /// Waits, but not through a sleep of the whole machine: after one the network is tried at
 /// once. False where it is to stop.
 async fn pause(delay: Duration, stop: &CancellationToken) -> bool {
-    let until = Instant::now() + delay;
+    let waited = sleep(delay);
+    tokio::pin!(waited);
     let mut watch = Watch::default();
     loop {
         tokio::select! {
-            () = sleep_until(until) => return true,
+            () = waited.as_mut() => return true,
             () = sleep(LOOK) => {
                 if watch.slept() {
                     return true;

@@ -28,6 +28,15 @@ const ABSENT: Duration = Duration::from_secs(1);
 const REFUSED: Duration = Duration::from_secs(35);
 const REFUSED_SPREAD: Duration = Duration::from_secs(25);
 
+/// Whoever answers in the place of a relay may ask for more time than this; nobody would see
+/// the tunnel come back then.
+const ASKED: Duration = Duration::from_mins(1);
+
+/// The time that an answer asks for, in seconds.
+pub(super) fn asked(seconds: u64) -> Duration {
+    Duration::from_secs(seconds).min(ASKED)
+}
+
 /// How long a connection must have lasted for the waits after it to begin anew.
 const STABLE: Duration = Duration::from_secs(10);
 
@@ -124,6 +133,12 @@ mod tests {
         tries.succeed();
         tries.lose(STABLE);
         assert_eq!((tries.failed, tries.waits), (0, 0));
+    }
+
+    #[test]
+    fn nobody_asks_for_more_than_a_minute() {
+        let asked = [0, 7, 60, 86_400, u64::MAX].map(|seconds| asked(seconds).as_secs());
+        assert_eq!(asked, [0, 7, 60, 60, 60]);
     }
 
     #[test]

@@ -15,7 +15,8 @@ use tokio_tungstenite::tungstenite::Error;
 use tokio_tungstenite::tungstenite::handshake::client::generate_key;
 
 use super::advice::Asked;
-use super::failure::{Answer, Failure, Refused};
+use super::backoff;
+use super::failure::{self, Answer, Failure, Refused};
 use super::holder::holder;
 use super::scheme;
 use crate::config::Claim;
@@ -100,7 +101,10 @@ impl Connector {
                 })
             }
             Ok(Err(Error::Http(response))) => Err(self.said_no(&response).await),
-            Ok(Err(error)) => Err(self.broke(&error).await),
+            Ok(Err(error)) => {
+                let heard = failure::of_handshake(self.relay(), &error);
+                Err(self.broke(&error, heard).await)
+            }
             Err(_) => Err(no_answer(self.relay(), None).into()),
         }
     }
@@ -110,19 +114,24 @@ impl Connector {
             Ok(line) => Ok(line),
             // Whoever takes no connection speaks nothing else either.
             Err(why) if why.obstacle != Obstacle::Tls => Err(why.into()),
-            Err(why) => Err(self.unintelligible(why).await),
+            Err(why) => Err(self.unintelligible(why, None).await),
         }
     }
 
-    /// What it means that a line broke before an answer came.
-    async fn broke(&self, error: &(dyn std::error::Error + Send + Sync + 'static)) -> Failure {
+    /// What it means that a line broke before an answer came; `heard` is what that says by
+    /// itself.
+    async fn broke(
+        &self,
+        error: &(dyn std::error::Error + Send + Sync + 'static),
+        heard: Option<Failure>,
+    ) -> Failure {
         let why = self.lines.why(self.relay(), None, error);
-        self.unintelligible(why).await
+        self.unintelligible(why, heard).await
     }
 
-    async fn unintelligible(&self, why: Unconnected) -> Failure {
+    async fn unintelligible(&self, why: Unconnected, heard: Option<Failure>) -> Failure {
         // It is rare, and every connection would carry its room.
-        Box::pin(scheme::failure(&self.lines, self.relay(), why)).await
+        Box::pin(scheme::failure(&self.lines, self.relay(), why, heard)).await
     }
 
     fn request(&self) -> Option<Request<()>> {
@@ -185,7 +194,7 @@ impl Connector {
             code,
             said: (code.is_some() && !said.is_empty()).then(|| said.to_owned()),
             speaks: text(headers, &names::VERSION),
-            retry_after: retry_after.map(Duration::from_secs),
+            retry_after: retry_after.map(backoff::asked),
         };
         answer.failure(Asked {
             relay: self.relay(),
@@ -250,7 +259,10 @@ impl Connector {
         };
         let (parts, body) = match timeout(ANSWERS_WITHIN, asking).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(self.broke(&error).await),
+            Ok(Err(error)) => {
+                let heard = failure::of_exchange(self.relay(), &error);
+                return Err(self.broke(&error, heard).await);
+            }
             Err(_) => return Err(no_answer(self.relay(), None).into()),
         };
         let body = body.unwrap_or_default();

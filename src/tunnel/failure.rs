@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use http::{StatusCode, Uri};
+use tokio_tungstenite::tungstenite::Error;
+use tokio_tungstenite::tungstenite::error::ProtocolError;
 
 use super::advice::{Advice, Asked, advice};
 use super::backoff::Lost;
@@ -87,6 +89,39 @@ impl From<Unconnected> for Failure {
             Obstacle::Network => Self::lost(Lost::Network, reason, hint),
         }
     }
+}
+
+/// What is wrong where no answer to the request for a tunnel came, or something that is none.
+/// `None` where the line is to blame.
+pub(super) fn of_handshake(relay: &Uri, error: &Error) -> Option<Failure> {
+    match error {
+        Error::Protocol(ProtocolError::HandshakeIncomplete) => Some(hung_up(relay)),
+        Error::Protocol(_) | Error::HttpFormat(_) | Error::Capacity(_) | Error::Utf8(_) => {
+            Some(no_relay(relay, error))
+        }
+        _ => None,
+    }
+}
+
+/// The same where no tunnel was asked for.
+pub(super) fn of_exchange(relay: &Uri, error: &hyper::Error) -> Option<Failure> {
+    if error.is_incomplete_message() {
+        return Some(hung_up(relay));
+    }
+    error.is_parse().then(|| no_relay(relay, error))
+}
+
+/// As a proxy does whose relay is away: it may be back any moment, and is not to be asked all
+/// the time until then.
+fn hung_up(relay: &Uri) -> Failure {
+    let at = relay.authority().map_or("", |at| at.as_str());
+    let reason = format!("{at} hung up before it answered");
+    Failure::lost(Lost::Relay, reason, "is the relay running?")
+}
+
+fn no_relay(relay: &Uri, error: &dyn std::error::Error) -> Failure {
+    let reason = format!("there is no relay at {relay}: {error}");
+    Failure::refused("not_a_relay", reason, "is the URL right?")
 }
 
 /// What an answer to the request for a tunnel means.
@@ -174,6 +209,11 @@ pub(super) fn farewell(farewell: &Farewell) -> Failure {
             "bad_token",
             reason,
             "ask whoever runs the relay for a new one (`cmhook relay token create`)",
+        ),
+        Farewell::RELEASED => Failure::refused(
+            "no_such_name",
+            reason,
+            "have it reserved for this token again (`cmhook relay name reserve`), or use another",
         ),
         code => Failure::lost(
             Lost::Relay,

@@ -17,14 +17,19 @@ const SAYS_SO_WITHIN: Duration = Duration::from_secs(3);
 
 /// What it means that there was a line to `relay` and no sense in what came: another try
 /// would get the same where the relay speaks the other of HTTP and HTTPS, which is asked it.
-pub(super) async fn failure(lines: &Lines, relay: &Uri, why: Unconnected) -> Failure {
+pub(super) async fn failure(
+    lines: &Lines,
+    relay: &Uri,
+    why: Unconnected,
+    heard: Option<Failure>,
+) -> Failure {
     let is_tls = relay.scheme() == Some(&Scheme::HTTPS);
     let wrong = match why.obstacle {
         Obstacle::Tls if is_tls => no_tls(lines, relay).await,
         Obstacle::Host | Obstacle::Network if !is_tls => no_http(lines, relay).await,
         _ => None,
     };
-    wrong.unwrap_or_else(|| why.into())
+    wrong.or(heard).unwrap_or_else(|| why.into())
 }
 
 /// Where a relay that is asked without TLS speaks it.

@@ -1,7 +1,7 @@
 //! Deliveries that come through a tunnel.
 
 use std::convert::Infallible;
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::net::SocketAddr;
 
 use http::{HeaderMap, HeaderName, Request, Response};
@@ -12,7 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::connect::Line;
 use crate::delivery::Relayed;
-use crate::link::{Stream, http2, names};
+use crate::link::{Stream, gathered, http2, names};
 
 /// What a relay says of a request that it hands on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -75,15 +75,15 @@ where
             Ok(answer)
         }
     });
-    let connection = http2::server().serve_connection(TokioIo::new(stream), service);
+    let (io, flushing) = gathered(stream);
+    let connection = http2::server().serve_connection(TokioIo::new(io), service);
     tokio::pin!(connection);
     tokio::select! {
-        result = connection.as_mut() => result,
-        () = stop.cancelled() => {
-            connection.as_mut().graceful_shutdown();
-            connection.await
-        }
+        result = poll_fn(|cx| flushing.poll(connection.as_mut(), cx)) => return result,
+        () = stop.cancelled() => {}
     }
+    connection.as_mut().graceful_shutdown();
+    poll_fn(|cx| flushing.poll(connection.as_mut(), cx)).await
 }
 
 #[cfg(test)]

@@ -139,6 +139,38 @@ fn an_app_that_is_slow_is_too_slow_for_cakemail() {
 }
 
 #[test]
+fn an_app_that_is_slow_in_the_scheme_that_it_takes_is_too_slow() {
+    let place = Place::new();
+    let app = Upstream::serving("127.0.0.1:0", |parts, _| {
+        let is_read = parts.headers.contains_key("x-signature");
+        Box::pin(async move {
+            if is_read {
+                tokio::time::sleep(Duration::from_secs(20)).await;
+            }
+            answer(401)
+        })
+    });
+    let secret = secret();
+    let args = [
+        "-f",
+        &*app.target(),
+        "--secret",
+        &secret,
+        "--timeout",
+        "300ms",
+    ];
+    place
+        .checks(&args, 1)
+        .is(
+            "signed",
+            "fail",
+            "has not answered a signed email.opened (X-Signature in base64) within",
+        )
+        .cure("signed", "Cakemail gives up after 5 s")
+        .is("unsigned", "ok", "401");
+}
+
+#[test]
 fn an_app_that_believes_anything_is_warned_of() {
     let (place, app) = (Place::new(), Upstream::start());
     let checks = place.checks(&["-f", &app.target(), "--secret", &secret()], 0);

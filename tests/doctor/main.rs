@@ -11,3 +11,4 @@ mod public;
 #[path = "../support/mod.rs"]
 mod support;
 mod terminal;
+mod webhooks;

@@ -1,10 +1,11 @@
 //! The way in: a relay, a tunnel of one's own, and canaries through them.
 
+use std::net::SocketAddr;
 use std::rc::Rc;
 
 use crate::kit::{Place, SECRET, saying};
 use crate::support::listener::home;
-use crate::support::raw::{ask, request};
+use crate::support::raw::{RawApp, ask, request};
 use crate::support::relay::{Relay, public_path};
 use crate::support::sandbox::Sandbox;
 use crate::support::sender::post;
@@ -210,6 +211,62 @@ fn a_url_of_ones_own_leads_here_or_elsewhere() {
         "ngrok says that its tunnel is offline",
     );
     with("http://127.0.0.1:9").is("canary", "fail", "refuses connections");
+}
+
+/// What hands requests on without that header.
+fn without(header: &'static str, to: SocketAddr) -> RawApp {
+    let dropped = [header, "host", "connection"];
+    RawApp::answering(move |message| {
+        let fields = message.fields().into_iter().filter_map(|(name, value)| {
+            let is_dropped = dropped
+                .iter()
+                .any(|dropped| name.eq_ignore_ascii_case(dropped));
+            (!is_dropped).then(|| format!("{name}: {}\r\n", String::from_utf8_lossy(&value)))
+        });
+        let head = format!(
+            "POST / HTTP/1.1\r\nHost: {to}\r\nConnection: close\r\n{}\r\n",
+            fields.collect::<String>()
+        );
+        let answer = ask(to, [head.as_bytes(), &message.body].concat());
+        let field = answer.one("cmhook-canary").unwrap_or_default();
+        let head = format!(
+            "HTTP/1.1 {} Status\r\nCmhook-Canary: {field}\r\nContent-Length: {}\r\n\r\n",
+            answer.status(),
+            answer.body.len()
+        );
+        [head.as_bytes(), &answer.body].concat()
+    })
+}
+
+#[test]
+fn a_signature_that_is_lost_on_the_way_is_missed() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let listener = place.listener(&["--secret", &secret()]);
+    let hex = without("x-cakemail-signature", listener.address());
+    let proxied = format!("http://{}", hex.address());
+    let args = ["--secret", &*secret(), "--public-url", &*proxied];
+    place
+        .checks(&args, 1)
+        .is("canary", "fail", "but without its signature")
+        .cure("canary", "pass X-Cakemail-Signature on");
+    // An account's canary is signed as its deliveries are.
+    let api = sandbox.url();
+    let with_account = |proxied: &str, code| {
+        let args = [
+            "--secret",
+            &*secret(),
+            "--api",
+            &api,
+            "--public-url",
+            proxied,
+        ];
+        place.checks(&args, code)
+    };
+    with_account(&proxied, 0).is("canary", "ok", "its signature is right");
+    let base64 = without("x-signature", listener.address());
+    with_account(&format!("http://{}", base64.address()), 1)
+        .is("canary", "fail", "drops the header X-Signature")
+        .cure("canary", "pass X-Signature on");
 }
 
 #[test]

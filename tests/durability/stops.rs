@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use crate::kit::{Journal, assert_try_again, send_all, store_in, wire, wire_with};
 use crate::support::listener::{Listener, home, object};
-use crate::support::raw::{Connection, RawApp, Then, ok};
+use crate::support::raw::{Connection, RawApp, Then, ok, request};
 
 const IN_FLIGHT: u64 = 100;
 
@@ -67,6 +67,48 @@ fn a_stop_answers_what_is_in_flight_and_keeps_it() {
     assert_eq!(stopped["type"], "stopped");
     assert_eq!(stopped["received"], IN_FLIGHT);
     Journal::read(&store_in(home.path())).holds(1..=IN_FLIGHT);
+}
+
+/// With `--ack`, or at a second target, it is forwarded behind its sender's answer.
+#[test]
+fn a_stop_waits_for_what_begins_during_it() {
+    let slow = || {
+        RawApp::answering(|_| {
+            std::thread::sleep(Duration::from_millis(500));
+            ok(b"OK")
+        })
+    };
+    for is_second in [false, true] {
+        let (quick, app) = (RawApp::saying("OK"), slow());
+        let (quick, target) = (quick.target(), app.target());
+        let args = match is_second {
+            false => ["--ack", "--forward", &*target, "--quiet"],
+            true => ["--forward", &*quick, "--forward", &*target],
+        };
+        let home = Rc::new(home());
+        let mut listener = Listener::start_in(&home, &args);
+        let mut sender = Connection::open(listener.address());
+        // The stop comes when its head has come and its body has not.
+        let bytes = request("POST /", "X-Seq: 1\r\nExpect: 100-continue\r\n", b"{}");
+        let (head, body) = bytes.split_at(bytes.len() - 2);
+        sender.send(head);
+        assert_eq!(sender.answer_head().status(), 100);
+        listener.process.signal("TERM");
+        let deadline = Instant::now() + Duration::from_secs(3);
+        while std::net::TcpStream::connect(listener.address()).is_ok() {
+            assert!(Instant::now() < deadline, "it goes on");
+        }
+        sender.send(body);
+        assert_eq!(sender.answer().status(), 200);
+        assert_eq!(listener.process.wait().code(), Some(0));
+        let attempts = Journal::read(&store_in(home.path())).attempts;
+        let all = 1 + usize::from(is_second);
+        assert!(
+            attempts.len() == all && attempts.values().all(|status| *status == Some(200)),
+            "{attempts:?}"
+        );
+        assert!(app.seen_already().is_some() && app.is_idle());
+    }
 }
 
 #[test]

@@ -16,24 +16,49 @@ use crate::support::sandbox::Sandbox;
 /// A listener that registers these events.
 #[track_caller]
 pub fn registered(home: &Rc<TempDir>, sandbox: &Sandbox, events: &str, more: &[&str]) -> Listener {
-    let api = sandbox.url();
-    let own = [
+    registered_at(home, &sandbox.url(), events, more)
+}
+
+/// The same at an API with this URL.
+#[track_caller]
+pub fn registered_at(home: &Rc<TempDir>, api: &str, events: &str, more: &[&str]) -> Listener {
+    Listener::start_in(home, &[&own(api, events)[..], more].concat())
+}
+
+/// One with these variables in its environment.
+#[track_caller]
+pub fn registered_as(
+    home: &Rc<TempDir>,
+    sandbox: &Sandbox,
+    events: &str,
+    variables: &[(&str, &str)],
+) -> Listener {
+    Listener::start_with(home, &own(&sandbox.url(), events), variables)
+}
+
+const fn own<'a>(api: &'a str, events: &'a str) -> [&'a str; 6] {
+    [
         "--ephemeral",
         "--register",
         "--events",
         events,
         "--api",
-        &api,
-    ];
-    Listener::start_in(home, &[&own, more].concat())
+        api,
+    ]
 }
 
 /// A listener that is being started, of which no `ready` object is awaited.
 #[track_caller]
 pub fn starting(home: &TempDir, sandbox: &Sandbox, events: &str, more: &[&str]) -> Process {
+    starting_at(home, &sandbox.url(), events, more)
+}
+
+/// The same at an API with this URL.
+#[track_caller]
+pub fn starting_at(home: &TempDir, api: &str, events: &str, more: &[&str]) -> Process {
     let mut command = cmhook();
-    command.args(["listen", "--listen", "127.0.0.1:0", "--json", "--ephemeral"]);
-    command.args(["--register", "--events", events, "--api", &sandbox.url()]);
+    command.args(["listen", "--listen", "127.0.0.1:0", "--json"]);
+    command.args(own(api, events));
     Process::start(command.args(more), home.path())
 }
 
@@ -105,6 +130,24 @@ pub fn files(home: &Path) -> Vec<PathBuf> {
         .collect();
     files.sort();
     files
+}
+
+/// Ids that are remembered.
+pub fn remembered(home: &Path) -> Vec<String> {
+    let book = home.join("data/cmhook/registrations/archived.jsonl");
+    let text = fs::read_to_string(book).unwrap_or_default();
+    let id = |line| object(line)["id"].as_str().map(str::to_owned);
+    let mut ids: Vec<_> = text.lines().filter_map(id).collect();
+    ids.sort();
+    ids
+}
+
+/// The warnings among the objects.
+pub fn warnings(text: &str) -> Vec<Value> {
+    let objects = text.lines().map(object);
+    objects
+        .filter(|object| object["type"] == "warning")
+        .collect()
 }
 
 /// Waits until that is so.

@@ -186,7 +186,12 @@ fn what_fails_half_way_is_undone() {
         sandbox.fault(&fault);
         let failed = failed(starting(&home, &sandbox, "email.*", &[]));
         assert_eq!(failed.code, Some(1), "{fault}: {failed:?}");
-        assert_eq!(failed.objects.len(), 1, "{fault}: {failed:?}");
+        // Of one that the API may still be making, that is said.
+        let said = failed.objects.iter().rev().skip(1);
+        for one in said {
+            let message = one["message"].as_str().expect("words");
+            assert!(message.starts_with("it is not known whether"), "{failed:?}");
+        }
         assert!(active(&sandbox).is_empty(), "{fault}");
     }
 }
@@ -238,25 +243,4 @@ fn a_key_that_is_not_shown_is_said() {
     ));
     assert_eq!(failed.error()["code"], "no_keys", "{failed:?}");
     assert!(active(&sandbox).is_empty());
-}
-
-#[test]
-fn a_projects_file_does_not_say_what_is_registered_and_where() {
-    let sandbox = Sandbox::start(&["--seed", "8"]);
-    let home = new_home();
-    let text = "register = true\nevents = \"email.*\"\npublic_url = \"http://127.0.0.1:9/\"\n";
-    std::fs::write(home.path().join("cmhook.toml"), text).expect("a file");
-    let mut command = cmhook();
-    command.args(["listen", "--listen", "127.0.0.1:0", "--json", "--ephemeral"]);
-    let api = sandbox.url();
-    let variables = [("CAKEMAIL_API_BASE", &*api)];
-    let process = Process::start_with(&mut command, home.path(), &variables);
-    let failed = failed(process);
-    assert_eq!(failed.code, Some(2), "{failed:?}");
-    failed.says("stand in the same file");
-    assert!(sandbox.webhooks().is_empty());
-    // Who types it means it.
-    let listener = registered(&home, &sandbox, "email.sent", &[]);
-    assert_eq!(active(&sandbox).len(), 1);
-    listener.stop();
 }

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
 
 use serde_json::{Value, json};
 
-use crate::kit::{active, answer_never, files, new_home, registered, starting, until};
+use crate::kit::{active, answer_never, files, new_home, registered, remembered, starting, until};
 use crate::support::listener::Listener;
 use crate::support::sandbox::Sandbox;
 
@@ -36,20 +35,6 @@ fn told(listener: &mut Listener, count: usize) -> Vec<(String, bool)> {
         .collect();
     told.sort();
     told
-}
-
-/// Ids that are remembered.
-fn remembered(home: &Path) -> Vec<String> {
-    let book = home.join("data/cmhook/registrations/archived.jsonl");
-    let text = fs::read_to_string(book).unwrap_or_default();
-    let id = |line| {
-        crate::support::listener::object(line)["id"]
-            .as_str()
-            .map(str::to_owned)
-    };
-    let mut ids: Vec<_> = text.lines().filter_map(id).collect();
-    ids.sort();
-    ids
 }
 
 fn archive(sandbox: &Sandbox, id: &str, way: &str) {

@@ -216,3 +216,44 @@ fn the_webhooks_follow_the_relay_to_another_url() {
     assert!(active(&sandbox).is_empty());
     drop(relay);
 }
+
+#[test]
+fn one_that_is_gone_keeps_no_other_from_following() {
+    let sandbox = Sandbox::start(&["--seed", "6"]);
+    let relay = Relay::open(&["--domain", "hooks.localhost"]);
+    let address = relay.address();
+    let relayed = format!("http://hooks.localhost:{}", address.port());
+    let home = new_home();
+    let events = "email.bounced,email.opened,email.sent";
+    let mut listener = registered(&home, &sandbox, events, &["--relay", &relayed]);
+    let before = listener.ready["public_url"].as_str().expect("a URL");
+    let before = before.to_owned();
+    let gone = active(&sandbox).remove(0).1;
+    let path = format!("/webhooks/{gone}");
+    sandbox.fault(&json!({ "method": "PATCH", "path": path, "status": 404 }));
+    drop(relay);
+    let again = [
+        "--open",
+        "--domain",
+        "hooks.localhost",
+        "--urls",
+        "subdomain",
+    ];
+    let relay = Relay::start_at(&new_home(), &address.to_string(), &again);
+    let is_moved = |webhook: &&Value| webhook["url"] != before;
+    until("moved", || {
+        sandbox.webhooks().iter().filter(is_moved).count() == 2
+    });
+    let told = listener.next("archived");
+    assert_eq!(told["id"], gone, "{told}");
+    let told = listener.next("warning");
+    assert_eq!(told["code"], "not_moved", "{told}");
+    assert!(
+        told["message"]
+            .as_str()
+            .is_some_and(|it| it.contains(&gone)),
+        "{told}"
+    );
+    listener.stop();
+    drop(relay);
+}

@@ -4,15 +4,14 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::kit::{active, answer_never, files, new_home, registered, run_hint, starting, until};
+use crate::kit::{
+    active, answer_never, files, new_home, registered, run_hint, starting, until, warnings,
+};
 use crate::support::sandbox::Sandbox;
 
 /// The last warning among the objects.
 fn warning(text: &str) -> Value {
-    let mut objects = text.lines().map(crate::support::listener::object);
-    objects
-        .rfind(|object| object["type"] == "warning")
-        .expect("a warning")
+    warnings(text).pop().expect("a warning")
 }
 
 #[test]
@@ -91,6 +90,23 @@ fn a_failed_clean_up_keeps_what_it_could_not_do() {
     let words = "archived a webhook that an earlier run left behind";
     assert!(said.contains(words), "{said}");
     assert!(files(home.path()).is_empty());
+}
+
+#[test]
+fn the_command_for_many_is_whole_on_a_terminal_too() {
+    let sandbox = Sandbox::start(&["--seed", "8"]);
+    let home = new_home();
+    let mut listener = registered(&home, &sandbox, "*", &[]);
+    let broken =
+        json!({ "method": "POST", "path": "/webhooks/*/archive", "status": 500, "times": 0 });
+    sandbox.fault(&broken);
+    assert_eq!(listener.process.terminate().code(), Some(1));
+    sandbox.ask("DELETE", "/sandbox/faults", &Value::Null);
+    assert!(active(&sandbox).len() > 50);
+    let said = listener.process.stderr.text();
+    let hint = said.lines().rfind(|line| line.contains("hint: "));
+    run_hint(home.path(), hint.expect("a hint"));
+    assert!(active(&sandbox).is_empty());
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use http::{Method, Request, Uri};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full};
 use hyper::client::conn::http2;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use rcgen::{CertificateParams, KeyPair};
@@ -51,6 +51,7 @@ fn answers(
             let reason = answer.headers().get("cmhook-reason");
             let reason = reason.map(|reason| reason.to_str().expect("text").to_owned());
             answers.push((answer.status().as_u16(), reason.unwrap_or_default()));
+            answer.into_body().collect().await.expect("all of it");
         }
         answers
     })
@@ -125,6 +126,41 @@ fn what_waits_has_come_over_http2_or_not() {
     let host = relay.address().to_string();
     assert_eq!(app.next().one("x-forwarded-host"), Some(host));
     agent.stop();
+}
+
+#[test]
+fn the_relays_own_answers_come_over_http2_as_over_http1() {
+    let files = Certificate::make();
+    let relay = Relay::start(&files.of_relay());
+    relay.make_token("ada", &["shop"]);
+    let own = format!("https://{}", relay.address());
+    let at = |path: &str| format!("{own}{path}");
+    let large = |path: &str| {
+        let mut request = request("POST", &at(path), &[]);
+        *request.body_mut() = Full::new(Bytes::from(vec![b'x'; 300 << 10]));
+        request
+    };
+    let head = |path: &str| request("HEAD", &at(path), &[]).map(|_| Full::default());
+    let wanted = [
+        (head("/"), 200, ""),
+        (head("/healthz"), 200, "ok"),
+        (head("/connect"), 400, "bad_request"),
+        (head("/nothing"), 404, "not_found"),
+        (head("/t/none/x"), 404, "no_such_tunnel"),
+        (large("/healthz"), 200, "ok"),
+        (large("/connect"), 400, "bad_request"),
+        (large("/nothing"), 404, "not_found"),
+        (large("/t/none/x"), 404, "no_such_tunnel"),
+        (large("/t/shop/x"), 202, "queued"),
+        (head("/t/shop/x"), 202, "queued"),
+    ];
+    let mut requests = Vec::new();
+    let mut expected = Vec::new();
+    for (request, status, reason) in wanted {
+        requests.push(request);
+        expected.push((status, reason.to_owned()));
+    }
+    assert_eq!(answers(&relay, files.der.clone(), requests), expected);
 }
 
 #[test]

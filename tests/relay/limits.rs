@@ -373,3 +373,20 @@ fn who_asks_for_a_tunnel_and_is_not_let_in_is_answered_at_once() {
     is_own(&answer, 401, "bad_token", None);
     assert_eq!(stranger.rest(), b"");
 }
+
+/// Of an app's answer the head may have 128 KiB.
+#[test]
+fn an_answers_head_comes_through_as_large_as_it_may_be() {
+    let app = RawApp::answering(|_| {
+        let value = "x".repeat(8 << 10);
+        let fields = (0..15).map(|n| format!("X-Large-{n}: {value}\r\n"));
+        let fields: String = fields.collect();
+        format!("HTTP/1.1 200 OK\r\n{fields}Content-Length: 2\r\n\r\nOK").into_bytes()
+    });
+    let scene = Scene::with(app, &[], &["--ephemeral"]);
+    let answer = scene.relay.ask(&format!("POST {}", scene.path), "", b"{}");
+    assert_eq!(answer.status(), 200, "{}", answer.text());
+    let large = (0..15).filter_map(|n| answer.one(&format!("x-large-{n}")));
+    assert!(large.map(|value| value.len()).eq([8 << 10; 15]));
+    assert_eq!(answer.text(), "OK");
+}

@@ -267,6 +267,8 @@ fn a_released_name_is_cut_off_too() {
     relay.command(&["name", "release", "shop"]);
     let lost = state(&mut agent, "refused");
     assert_next_is_late(&lost);
+    assert_eq!(lost["code"], "no_such_name", "{lost}");
+    assert_eq!(lost["reason"], "the name `shop` was released", "{lost}");
     assert_eq!(relay.ask("POST /t/other/", "", b"{}").status(), 200);
     stays.delivery();
     assert_eq!(relay.ask("POST /t/shop/", "", b"{}").status(), 404);
@@ -322,7 +324,7 @@ fn an_agent_without_a_good_token_says_why_and_ends() {
 }
 
 /// Runs `cmhook relay login` in this folder with this on its standard input.
-fn login(home: &Path, args: &[&str], input: &str) -> Output {
+pub fn login(home: &Path, args: &[&str], input: &str) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_cmhook"))
         .args(["relay", "login"])
         .args(args)

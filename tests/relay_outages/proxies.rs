@@ -229,10 +229,7 @@ fn a_proxy_that_does_not_connect_is_named_without_its_password() {
             proxy.address,
             format!("the proxy {} does not connect", proxy.address),
         ),
-        (
-            gone,
-            format!("refuses connections through the proxy {gone}"),
-        ),
+        (gone, format!("the proxy {gone} refuses connections")),
     ] {
         let named = format!("http://ada:hidden@{address}");
         let url = format!("https://{HOST}");

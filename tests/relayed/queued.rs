@@ -111,7 +111,9 @@ fn one_is_acknowledged_when_it_is_in_the_file_and_not_before() {
 
 #[test]
 fn the_relay_keeps_what_there_is_no_room_for_and_nothing_overtakes_it() {
-    const LARGE: usize = 20 << 20;
+    const LARGE: usize = 23 << 20;
+    // As large as one may be.
+    const LARGEST: usize = 25 << 20;
     let (app, gate) = gated();
     block_on(async {
         let agent = Agent::start(None, to(&[&app])).await;
@@ -126,7 +128,7 @@ fn the_relay_keeps_what_there_is_no_room_for_and_nothing_overtakes_it() {
         let got = agent.hand_on(queued("d", "{}")).await;
         assert_eq!(got.status, StatusCode::SERVICE_UNAVAILABLE);
         // Those that come in live have room of their own.
-        let living = tokio::spawn(agent.hand_on(live("now", vec![b'x'; LARGE])));
+        let living = tokio::spawn(agent.hand_on(live("now", vec![b'x'; LARGEST])));
         while agent.store().relayed("now").is_none() {
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
@@ -160,15 +162,8 @@ fn the_relay_is_told_that_it_is_kept_whatever_the_policy_says() {
         ..to(&[&app])
     };
     block_on(async {
-        for (policy, paused) in [
-            (status, false),
-            (rejecting, false),
-            (other_events, false),
-            (to(&[&app]), true),
-            (Policy::default(), false),
-        ] {
+        for policy in [status, rejecting, other_events, Policy::default()] {
             let agent = Agent::knowing(None, policy, &["secret"]).await;
-            agent.controls.pause(paused);
             let got = agent
                 .hand_on(queued("a", "{\"event\":\"email.sent\"}"))
                 .await;
@@ -176,6 +171,82 @@ fn the_relay_is_told_that_it_is_kept_whatever_the_policy_says() {
             assert!(got.is_kept());
             agent.settle().await;
             assert!(agent.store().get(1).unwrap().attempts.is_empty());
+        }
+    });
+    assert!(app.is_idle());
+}
+
+#[test]
+fn a_pause_holds_them_up_and_loses_none() {
+    let (app, gate) = gated();
+    block_on(async {
+        let agent = Agent::start(None, to(&[&app])).await;
+        for id in ["a", "b"] {
+            assert!(agent.hand_on(queued(id, "{}")).await.is_kept());
+        }
+        app.next();
+        agent.controls.pause(true);
+        assert!(agent.hand_on(queued("c", "{}")).await.is_kept());
+        gate.add_permits(100);
+        while agent.store().waiting() != [2, 3] {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        // A live one's sender is told.
+        let got = agent.hand_on(live("l", "{}")).await;
+        assert_eq!(got.status, StatusCode::SERVICE_UNAVAILABLE);
+        assert!(app.is_idle());
+        agent.controls.pause(false);
+        agent.settle().await;
+        assert_eq!(agent.store().waiting(), [0; 0]);
+    });
+    let reached = [(); 2].map(|()| id_of(&app.next().parts));
+    assert_eq!(reached, ["b", "c"]);
+    assert!(app.is_idle());
+}
+
+#[test]
+fn what_a_stop_or_a_kill_leaves_is_forwarded_first_at_the_next_start() {
+    let (app, gate) = gated();
+    let folder = tempfile::tempdir().unwrap();
+    let (path, killed) = (folder.path().join("a.db"), folder.path().join("b.db"));
+    block_on(async {
+        let agent = Agent::start(Some(&path), to(&[&app])).await;
+        for id in ["a", "b", "c", "d"] {
+            assert!(agent.hand_on(queued(id, "{}")).await.is_kept());
+        }
+        app.next();
+        agent.killed(&killed);
+        agent.intake.stop();
+        gate.add_permits(1);
+        agent.intake.tasks().close();
+        agent.intake.tasks().wait().await;
+        // The one that the app had is finished, and no other one is begun.
+        assert_eq!(agent.store().waiting(), [2, 3, 4]);
+        assert!(app.is_idle());
+        agent.close();
+
+        // Where nothing is forwarded, they go on waiting.
+        for path in [&path, &killed] {
+            let agent = Agent::start(Some(path), Policy::default()).await;
+            agent.intake.resume();
+            assert!(agent.hand_on(queued("n", "{}")).await.is_kept());
+            assert!(agent.store().waiting().ends_with(&[2, 3, 4]));
+            agent.close();
+        }
+        gate.add_permits(100);
+        for (path, waited) in [(&path, 3), (&killed, 4)] {
+            let agent = Agent::start(Some(path), to(&[&app])).await;
+            agent.intake.resume();
+            assert_eq!(agent.store().waiting().len(), waited);
+            // One comes again, and a new one comes.
+            assert!(agent.hand_on(queued("b", "{}")).await.is_kept());
+            assert!(agent.hand_on(queued("e", "{}")).await.is_kept());
+            agent.settle().await;
+            assert_eq!(agent.store().waiting(), [0; 0]);
+            let reached = (0..=waited).map(|_| id_of(&app.next().parts));
+            let expected = ["a", "b", "c", "d", "e"];
+            assert!(reached.eq(expected[expected.len() - waited - 1..].iter().copied()));
+            agent.close();
         }
     });
     assert!(app.is_idle());

@@ -1,8 +1,8 @@
-//! `cmhook sandbox fire` and `cmhook sandbox deliveries`, and how it starts and stops.
+//! How it starts and stops, and what it says meanwhile.
 
 use std::io::{BufRead as _, BufReader};
 use std::net::{SocketAddr, TcpListener};
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Stdio};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -13,159 +13,6 @@ use crate::support::process::Process;
 use crate::support::raw::ask;
 use crate::support::sandbox::{Sandbox, TOKEN};
 use crate::support::upstream::Upstream;
-
-fn stdout(output: &Output) -> String {
-    String::from_utf8(output.stdout.clone()).unwrap()
-}
-
-fn stderr(output: &Output) -> String {
-    String::from_utf8(output.stderr.clone()).unwrap()
-}
-
-#[test]
-fn fired_events_are_waited_for() {
-    let sandbox = Sandbox::start(&["--fast", "--retries", "10s"]);
-    let app = Upstream::start();
-    sandbox.register("Email.Opened", &format!("http://{}/", app.address()));
-    let free = TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap();
-    sandbox.register("Email.Bounced", &format!("http://{free}/"));
-    let fired = sandbox.command(&["fire", "email.opened", "--count", "3", "--wait"]);
-    assert_eq!(fired.status.code(), Some(0), "{}", stderr(&fired));
-    let lines = stdout(&fired);
-    assert_eq!(
-        lines.lines().next(),
-        Some("Fired 3 events: 3 deliveries to make.")
-    );
-    assert_eq!(
-        lines.matches("delivered  tries 1  200").count(),
-        3,
-        "{lines}"
-    );
-    let failed = sandbox.command(&["fire", "email.bounced", "--wait", "--json"]);
-    assert_eq!(failed.status.code(), Some(1));
-    let object = object(&stdout(&failed));
-    assert_eq!(object["events"][0]["event"], "Email.Bounced");
-    assert_eq!(object["deliveries"][0]["outcome"], "failed");
-    assert_eq!(object["deliveries"][0]["tried"], 2);
-    // Nobody listens to these.
-    let unheard = sandbox.command(&["fire", "List.Created", "campaign.sent"]);
-    assert_eq!(unheard.status.code(), Some(1));
-    let said = stderr(&unheard);
-    for name in ["List.Created", "campaign.sent"] {
-        let line = format!("No active webhook is registered for {name}: nobody hears of it.");
-        assert!(said.contains(&line), "{said}");
-    }
-    let data = r#"{"a":1.0}"#;
-    std::fs::write(sandbox.home().join("data.json"), data).unwrap();
-    sandbox.command(&[
-        "fire",
-        "Email.Opened",
-        "--data",
-        "@data.json",
-        "--envelope",
-        "manual",
-    ]);
-    for _ in 0..3 {
-        app.next();
-    }
-    let sent = String::from_utf8(app.next().body.to_vec()).unwrap();
-    assert!(
-        sent.starts_with(r#"{"event":"email.opened","timestamp""#),
-        "{sent}"
-    );
-    assert!(sent.ends_with(&format!(",\"data\":{data}}}")), "{sent}");
-}
-
-#[test]
-fn deliveries_are_listed_and_shown() {
-    let sandbox = Sandbox::start(&["--seed", "3", "--retries", "none"]);
-    let none = sandbox.command(&["deliveries"]);
-    assert_eq!(none.status.code(), Some(1));
-    assert!(
-        stderr(&none).contains("There are no such deliveries"),
-        "{}",
-        stderr(&none)
-    );
-    let app = Upstream::start();
-    let (webhook, _) = sandbox.register("Email.Opened", &format!("http://{}/", app.address()));
-    let id = sandbox.fire("Email.Opened").remove(0);
-    sandbox.becomes(&id, "delivered");
-    let listed = stdout(&sandbox.command(&["deliveries"]));
-    let values: Vec<_> = listed.trim_end().split('\t').collect();
-    assert_eq!(
-        (values[0], values[2], values[3]),
-        (&*id, "Email.Opened", "delivered")
-    );
-    assert_eq!((values[4], values[5], values[6]), ("200", "1", &*webhook));
-    for (filter, found) in [
-        (["--event", "email.*"], true),
-        (["--outcome", "delivered"], true),
-        (["--webhook", &webhook], true),
-        (["--outcome", "failed"], false),
-        (["--event", "User.Created"], false),
-    ] {
-        let listed = sandbox.command(&[&["deliveries", "--jq", ".[].id"], &filter[..]].concat());
-        assert_eq!(stdout(&listed).trim_end() == id, found, "{filter:?}");
-        assert_eq!(listed.status.success(), found, "{filter:?}");
-    }
-    let some = stdout(&sandbox.command(&["deliveries", "--json", "id,outcome"]));
-    assert_eq!(object(&some), json!([{"id": id, "outcome": "delivered"}]));
-    let shown = stdout(&sandbox.command(&["deliveries", &id]));
-    assert!(
-        shown.contains("try 1") && shown.contains("X-Signature: "),
-        "{shown}"
-    );
-    assert!(shown.ends_with("}\n"), "{shown}");
-    let whole = object(&stdout(&sandbox.command(&["deliveries", &id, "--json"])));
-    assert_eq!(whole["tries"][0]["status"], 200);
-    for id in ["nope", "../webhooks"] {
-        let none = sandbox.command(&["deliveries", id]);
-        assert_eq!(none.status.code(), Some(1));
-        assert_eq!(stderr(&none), format!("There is no delivery `{id}`.\n"));
-    }
-}
-
-#[test]
-fn mistakes_are_told_before_anything_is_asked() {
-    let sandbox = Sandbox::start(&[]);
-    for (args, code, told) in [
-        (
-            &["fire", "emial.opened"][..],
-            2,
-            "did you mean `email.opened`?",
-        ),
-        (
-            &["fire", "email.opened", "--data", "{"],
-            2,
-            "`--data` is not JSON",
-        ),
-        (
-            &["fire", "email.opened", "--data", "@none"],
-            1,
-            "cannot read `none`",
-        ),
-        (
-            &["fire", "email.*", "--count", "1000"],
-            1,
-            "it must be a number from 1 to 769",
-        ),
-        (&["fire"], 2, "required"),
-        (
-            &["deliveries", "--json", "nonsense"],
-            2,
-            "there is no JSON field `nonsense`",
-        ),
-    ] {
-        let output = sandbox.command(args);
-        let said = stderr(&output);
-        assert_eq!(output.status.code(), Some(code), "{args:?}: {said}");
-        assert!(said.contains(told), "{args:?}: {said}");
-    }
-    assert!(sandbox.deliveries().is_empty());
-}
 
 /// A command in a home of its own; its code and what it says.
 fn alone(args: &[&str], variables: &[(&str, &str)]) -> (Option<i32>, String) {
@@ -346,8 +193,51 @@ fn a_person_is_told_what_it_is_and_what_was_tried() {
     process.stdout.find("what to do", |line| {
         line.contains("cmhook sandbox fire").then_some(())
     });
-    let mut ask = cmhook();
-    ask.args(["sandbox", "fire", "Email.Sent", "--api", &url]);
-    assert_eq!(Process::start(&mut ask, home.path()).wait().code(), Some(1));
+    let address: SocketAddr = url.strip_prefix("http://").unwrap().parse().unwrap();
+    let register = |event: &str, url: &str| {
+        let hook = json!({"event": event, "url": url}).to_string();
+        let request = format!(
+            "POST /webhooks HTTP/1.1\r\nHost: {address}\r\nAuthorization: Bearer {TOKEN}\r\n\
+             Content-Length: {}\r\nConnection: close\r\n\r\n{hook}",
+            hook.len()
+        );
+        assert_eq!(ask(address, request).status(), 200);
+    };
+    let app = Upstream::start();
+    let at = app.address();
+    register("Email.Sent", &format!("http://ada:hidden@{at}/hook"));
+    register("Email.Bounced", "http://127.0.0.1:9/");
+    for (event, told) in [
+        (
+            "Email.Sent",
+            format!("N  Email.Sent  200  N  delivered  http://ada:…@{at}/hook"),
+        ),
+        (
+            "Email.Bounced",
+            "N  Email.Bounced  refused  N  try 1 failed, given up  http://127.0.0.1:9/".to_owned(),
+        ),
+    ] {
+        let mut fire = cmhook();
+        fire.args(["sandbox", "fire", event, "--api", &url]);
+        assert_eq!(
+            Process::start(&mut fire, home.path()).wait().code(),
+            Some(0)
+        );
+        let line = process.stdout.find("a try", |line| {
+            line.contains(event).then(|| line.to_owned())
+        });
+        let mut cells: Vec<_> = line.split("  ").map(str::trim).collect();
+        cells.retain(|cell| !cell.is_empty());
+        // The clock, and how long it took.
+        assert!(cells[0].len() == 8 && cells[3].ends_with("ms"), "{line}");
+        (cells[0], cells[3]) = ("N", "N");
+        assert_eq!(cells.join("  "), told);
+    }
+    let mut fire = cmhook();
+    fire.args(["sandbox", "fire", "List.Created", "--api", &url]);
+    assert_eq!(
+        Process::start(&mut fire, home.path()).wait().code(),
+        Some(1)
+    );
     assert_eq!(process.terminate().code(), Some(0));
 }

@@ -133,6 +133,41 @@ fn a_body_that_is_too_large_is_answered_before_its_connection_ends() {
     answers(&sandbox);
 }
 
+/// What a process takes of memory, in bytes: now, or the most that it has taken.
+#[cfg(target_os = "linux")]
+fn memory(sandbox: &Sandbox, field: &str) -> u64 {
+    let path = format!("/proc/{}/status", sandbox.process.id());
+    let status = std::fs::read_to_string(path).expect("it runs");
+    let line = status.lines().find_map(|line| line.strip_prefix(field));
+    let kibibytes = line.and_then(|line| line.split_whitespace().next()?.parse::<u64>().ok());
+    kibibytes.expect("a number of KiB") << 10
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn many_large_events_take_little_memory() {
+    let sandbox = Sandbox::start(&["--retries", "none"]);
+    sandbox.register("Email.Sent", "http://127.0.0.1:9/");
+    let large = "a".repeat(900_000);
+    answers(&sandbox);
+    let before = memory(&sandbox, "VmRSS:");
+    for (event, what, status) in [
+        ("Email.Opened", "payload", 200),
+        ("Email.Opened", "data", 200),
+        // These are more than is kept.
+        ("Email.Sent", "payload", 503),
+        ("Email.Sent", "data", 503),
+    ] {
+        let body = json!({"event": event, "count": 3000, what: large});
+        let answer = sandbox.ask("POST", "/sandbox/events", &body);
+        assert_eq!(answer.status(), status, "{event} {what}: {}", answer.text());
+    }
+    assert!(sandbox.deliveries().is_empty());
+    let grown = memory(&sandbox, "VmHWM:") - before;
+    println!("it took {} MiB more", grown >> 20);
+    assert!(grown < 64 << 20, "it took {} MiB more", grown >> 20);
+}
+
 #[test]
 fn ten_thousand_webhooks_are_listed_and_no_more_are_made() {
     let sandbox = Sandbox::start(&[]);

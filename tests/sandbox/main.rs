@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod client;
 mod commands;
 mod engine;
 mod faults;

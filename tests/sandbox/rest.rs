@@ -1,7 +1,10 @@
 //! The API in each of its answers' shapes.
 
+use std::rc::Rc;
+
 use serde_json::{Value, json};
 
+use crate::support::listener::home;
 use crate::support::sandbox::Sandbox;
 
 use super::kit::*;
@@ -202,4 +205,20 @@ fn one_seed_gives_the_same_ids_keys_and_tokens() {
     assert_ne!(first.0, other.0);
     assert_ne!(first.3, other.3);
     assert_ne!(all(&Sandbox::start(&[])).0, all(&Sandbox::start(&[])).0);
+}
+
+#[test]
+fn without_a_seed_a_reset_gives_other_ids_and_keys() {
+    let home = Rc::new(home());
+    let sandbox = Sandbox::start_in(&home, &[]);
+    let first = sandbox.register("Email.Sent", URL);
+    sandbox.fine("POST", "/sandbox/reset", &Value::Null);
+    let second = sandbox.register("Email.Sent", URL);
+    assert!(first.0 != second.0 && first.1 != second.1, "{second:?}");
+    // And it goes on from there.
+    let sandbox = sandbox.kill_and_restart();
+    let third = sandbox.register("Email.Sent", URL);
+    for other in [&first, &second] {
+        assert!(third.0 != other.0 && third.1 != other.1, "{third:?}");
+    }
 }

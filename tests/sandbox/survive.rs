@@ -131,6 +131,32 @@ fn nothing_that_was_promised_is_lost_whenever_it_is_killed() {
 }
 
 #[test]
+fn what_was_kept_goes_out_though_its_client_hangs_up() {
+    let sandbox = Sandbox::start(&["--retries", "none"]);
+    let app = RawApp::answering(|_| ok(b""));
+    let url = format!("http://{}/", app.address());
+    sandbox.register_with(&json!({"event": "Email.Sent", "url": url, "rate_limit": 10_000}));
+    let body = r#"{"event":"Email.Sent","payload":{},"count":100}"#;
+    let request = format!(
+        "POST /sandbox/events HTTP/1.1\r\nHost: {}\r\nContent-Length: {}\r\n\r\n{body}",
+        sandbox.address(),
+        body.len()
+    );
+    let deadline = Instant::now() + Duration::from_secs(30);
+    // Where it hangs up before anything is kept, nothing is.
+    while sandbox.deliveries().len() < 500 {
+        let mut stream = TcpStream::connect(sandbox.address()).unwrap();
+        stream.write_all(request.as_bytes()).unwrap();
+        drop(stream);
+        assert!(Instant::now() < deadline, "nothing is kept");
+    }
+    let waits = |one: &Value| one["outcome"] == "pending";
+    while sandbox.deliveries().iter().any(waits) {
+        assert!(Instant::now() < deadline, "what was kept is never sent");
+    }
+}
+
+#[test]
 fn a_slow_app_is_sent_a_few_at_a_time() {
     let sandbox = Sandbox::start(&["--timeout", "1m"]);
     let (now, most) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicUsize::new(0)));

@@ -133,3 +133,24 @@ fn what_is_archived_already_is_neither_counted_nor_brought_back() {
         many[..5].join(" ")
     ));
 }
+
+#[test]
+fn an_empty_id_is_a_mistake() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let ids = place.create("email.sent", &[]);
+    for args in [
+        &["archive", &ids[0], ""][..],
+        &["archive", " "],
+        &["unarchive", ""],
+        &["delete", "", "--force"],
+        &["get", ""],
+        &["test", ""],
+        &["update", "", "-u", URL],
+    ] {
+        let ran = place.webhooks(args).coded(2);
+        let ran = ran.says("for '<ID>");
+        ran.says("it is empty: is it a variable that is not set?");
+    }
+    assert_eq!(count(&sandbox, "active"), 1);
+}

@@ -331,3 +331,50 @@ fn several_at_once_lose_no_name() {
     let listed = place.webhooks(&["list", "--jq", "[.[].name] | sort | join(\" \")"]);
     assert_eq!(listed.coded(0).stdout, format!("{}\n", names.join(" ")));
 }
+
+#[test]
+fn what_was_made_is_said_where_the_output_fails() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let args = ["create", "-u", URL, "-e", "email.sent,email.opened"];
+    let jq = [&args[..], &["--jq", ".[].id + 1"]].concat();
+    let ran = place.webhooks(&jq).coded(1);
+    let made = |text: &str| {
+        let all = sandbox.webhooks();
+        let ids = all.iter().rev().take(2).rev();
+        let ids: Vec<_> = ids
+            .map(|one| {
+                format!(
+                    "{} ({})",
+                    one["id"].as_str().unwrap(),
+                    one["event"].as_str().unwrap()
+                )
+            })
+            .collect();
+        format!("{text} all the same: {}", ids.join(", "))
+    };
+    ran.says(&made("created"));
+    if !cfg!(target_os = "linux") {
+        return;
+    }
+    for more in [&[][..], &["--json"]] {
+        let args = [&["webhooks"], &args[..], more].concat();
+        let full = std::fs::File::create("/dev/full").expect("a device");
+        let ran = place.command(&args).stdout(full).output().expect("it runs");
+        assert_eq!(ran.status.code(), Some(1));
+        let said = String::from_utf8_lossy(&ran.stderr).into_owned();
+        assert!(said.contains(&made("created")), "{said}");
+    }
+    let id = sandbox.webhooks()[0]["id"].as_str().unwrap().to_owned();
+    let ran = place
+        .webhooks(&["archive", &id, "--jq", ".[].id + 1"])
+        .coded(1);
+    ran.says(&format!("archived all the same: {id} (Email.Sent)"));
+    let ran = place.webhooks(&["update", &id, "-e", "email.clicked", "--jq", ".[].id + 1"]);
+    let id = sandbox.webhooks().pop().unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
+    ran.coded(1)
+        .says(&format!("created all the same: {id} (Email.Clicked)"));
+}

@@ -1,10 +1,13 @@
 //! `cmhook login` and `logout`.
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt as _;
+use std::process::{Command, Stdio};
 
 use serde_json::json;
 
 use crate::kit::{Place, URL};
+use crate::support::needs::{needs, works};
 use crate::support::sandbox::{Sandbox, TOKEN};
 
 const EMAIL: &str = "sandbox@cmhook.test";
@@ -295,4 +298,45 @@ fn a_projects_file_leads_no_token_elsewhere() {
     let ran = command.env_remove("CAKEMAIL_API_BASE").output();
     let said = ran.expect("it runs").stderr;
     assert!(thief.is_idle(), "{}", String::from_utf8_lossy(&said));
+}
+
+#[test]
+fn a_login_is_on_the_disk_before_it_has_its_name() {
+    let is_there = works(Command::new("strace").args(["-o", "/dev/null", "true"]));
+    if !needs(is_there, "strace") {
+        return;
+    }
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let clean = place.command(&["login", "--email", EMAIL]);
+    let log = place.path().join("calls");
+    let mut command = Command::new("strace");
+    command
+        .args(["-f", "-y", "-e", "trace=fsync,fdatasync,/^rename", "-o"])
+        .arg(&log)
+        .arg(clean.get_program())
+        .args(clean.get_args())
+        .current_dir(place.path())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null());
+    for (name, value) in clean.get_envs() {
+        match value {
+            Some(value) => command.env(name, value),
+            None => command.env_remove(name),
+        };
+    }
+    let mut child = command.spawn().expect("strace starts");
+    let mut stdin = child.stdin.take().expect("it is piped");
+    stdin.write_all(b"sandbox\n").expect("it reads");
+    assert!(child.wait().expect("it ends").success());
+    let calls = std::fs::read_to_string(log).expect("a log");
+    let calls: Vec<&str> = calls
+        .lines()
+        .filter(|line| line.contains("cmhook"))
+        .collect();
+    let named = calls.iter().position(|line| line.contains("rename"));
+    let named = named.unwrap_or_else(|| panic!("no name: {calls:?}"));
+    let synced = |line: &&str, end: &str| line.contains("sync(") && line.contains(end);
+    assert!(synced(&calls[named - 1], ".part>)"), "{calls:?}");
+    assert!(synced(&calls[named + 1], "config/cmhook>)"), "{calls:?}");
 }

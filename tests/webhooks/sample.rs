@@ -5,8 +5,10 @@ use std::rc::Rc;
 use bytes::Bytes;
 use http::Response;
 use http_body_util::Full;
-use serde_json::Value;
+use serde_json::{Value, json};
 
+use crate::errors::answer;
+use crate::fake::{Webhooks, api, user};
 use crate::kit::Place;
 use crate::support::listener::Listener;
 use crate::support::raw::{RawApp, ok};
@@ -230,4 +232,44 @@ fn all_of_one_name_are_tried() {
         ran.json(),
         serde_json::json!([{"event": "Email.Sent", "ok": true}, {"event": "Email.Bounced", "ok": false}])
     );
+}
+
+#[test]
+fn where_one_cannot_be_tried_the_others_are() {
+    let webhooks = Webhooks::default();
+    let known = webhooks.clone();
+    let api = api(move |request| {
+        let is_third = request.first_line().starts_with("GET /webhooks/w3");
+        Some(if is_third {
+            answer(500, &json!({"detail": "boom"}))
+        } else {
+            known.answer(request)
+        })
+    });
+    let place = user(&api);
+    let app = app(200, "");
+    let url = format!("http://{}/", app.target());
+    let events = "email.sent,email.opened,email.clicked,email.bounced";
+    place
+        .webhooks(&["create", "-u", &url, "-e", events, "-n", "shop"])
+        .coded(0);
+    webhooks.all()[1]["url"] = "nonsense".into();
+    let ran = place.webhooks(&["test", "shop"]).coded(1);
+    assert!(ran.stdout.contains("✓ 200 Email.Sent"), "{}", ran.stdout);
+    assert!(ran.stdout.contains("✓ 200 Email.Bounced"), "{}", ran.stdout);
+    let no = "✗ Email.Opened  nothing can be sent to the webhook's URL: it is not whole\n";
+    assert!(ran.stdout.contains(no), "{}", ran.stdout);
+    ran.says("warning: cannot get the webhook w3: the API is in trouble (500): boom");
+    let args = ["test", "shop", "--json", "webhook,ok,took_ms,error"];
+    let json = place.webhooks(&args).coded(1).json();
+    let all = json.as_array().expect("an array");
+    assert_eq!(all.len(), 3, "{json}");
+    assert_eq!(all[1]["webhook"], "w2");
+    assert_eq!(all[1]["ok"], false);
+    assert_eq!(all[1]["took_ms"], Value::Null);
+    assert_eq!(all[1]["error"]["code"], "bad_url");
+    assert_eq!(all[2]["ok"], true);
+    // One alone is an error.
+    let ran = place.webhooks(&["test", "w2", "--json"]).coded(1);
+    assert_eq!(ran.json()["code"], "bad_url");
 }

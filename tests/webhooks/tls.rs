@@ -106,3 +106,27 @@ fn the_proxy_of_the_environment_is_asked_for_the_api() {
         .coded(1)
         .says("proxies are not supported");
 }
+
+#[test]
+fn what_is_in_the_way_of_a_proxy_is_not_said_of_the_api() {
+    let place = Place::new("https://api.example.test").with("CAKEMAIL_ACCESS_TOKEN", "x");
+    for (proxy, said) in [
+        ("127.0.0.1:1", "the proxy 127.0.0.1:1 refuses connections"),
+        (
+            "nowhere.invalid:3128",
+            "cannot find the address of the proxy nowhere.invalid:3128",
+        ),
+    ] {
+        let proxy = format!("http://user:sentinel@{proxy}");
+        let ran = place.with("HTTPS_PROXY", &proxy).webhooks(&["list"]);
+        let ran = ran.coded(1).says(said);
+        let ran = ran.says("HTTPS_PROXY and NO_PROXY say which proxy is asked");
+        for wrong in ["api.example.test", "is the API running", "sentinel"] {
+            assert!(!ran.stderr.contains(wrong), "{}", ran.stderr);
+        }
+    }
+    let mute = accepting(|stream| read_request(&mut BufReader::new(stream)).map(drop));
+    let place = place.with("HTTPS_PROXY", &mute.to_string());
+    let ran = place.webhooks(&["list"]).coded(1);
+    ran.says(&format!("the proxy {mute} does not answer as a proxy does"));
+}

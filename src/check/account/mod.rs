@@ -10,9 +10,9 @@ use jiff::SignedDuration;
 use super::public::{leads_to, plain};
 use super::{Check, Commands, listed, some};
 use crate::cakemail::event::EventPattern;
-use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus};
+use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus, shown_url};
 
-pub use secrets::{Known, Secrets};
+pub use secrets::{Known, Secrets, Unread};
 pub use urls::{Life, urls};
 
 /// A clock that is off by less is right: an API tells whole seconds, and the way there takes
@@ -50,6 +50,8 @@ pub struct Account<'a> {
     pub lasting: Option<&'a str>,
     /// Whether a listener runs.
     pub is_listening: bool,
+    /// The ids of those that it has registered itself.
+    pub registered: &'a [&'a str],
     /// The events that should arrive.
     pub events: &'a [EventPattern],
     /// How cures are written.
@@ -249,14 +251,28 @@ impl<'a> Account<'a> {
             0 => String::new(),
             more => format!("; {more} more are, too"),
         };
-        let surplus = twice.iter().flat_map(|(_, ids)| &ids[1..]).copied();
+        let surplus = twice.iter().flat_map(|(_, ids)| self.surplus(ids));
         let delete: Vec<_> = std::iter::once("delete").chain(surplus).collect();
         let found = format!(
-            "{event} is sent to {url} {} times, by {}{more}",
+            "{event} is sent to {} {} times, by {}{more}",
+            shown_url(url),
             ids.len(),
             some(ids)
         );
+        if delete.len() == 1 {
+            return Check::warn(ID, found)
+                .cure("the listener has registered them itself: start it again");
+        }
         Check::warn(ID, found).cure(self.commands.webhooks(&delete))
+    }
+
+    /// Those that can go, of webhooks that are the same: not the listener's own, which it needs
+    /// for as long as it runs, or else not the oldest.
+    fn surplus<'b>(&self, ids: &[&'b str]) -> Vec<&'b str> {
+        let is_kept = |id: &&str| self.registered.contains(id);
+        let kept = usize::from(!ids.iter().any(is_kept));
+        let others = ids.iter().filter(|id| !is_kept(id)).skip(kept);
+        others.copied().collect()
     }
 }
 
@@ -274,7 +290,7 @@ fn same_event(one: &str, other: &str) -> bool {
 
 /// A limit of less than one a second.
 fn low_limit(webhook: &Webhook) -> Option<String> {
-    let (rate, period) = (webhook.rate_limit, webhook.rate_limit_period);
+    let (rate, period) = (webhook.rate_limit?, webhook.rate_limit_period?);
     let a_second = match period {
         RatePeriod::Second => rate,
         RatePeriod::Minute => rate / 60,

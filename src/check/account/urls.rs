@@ -13,7 +13,7 @@ pub enum Life {
     Private,
 }
 
-/// Whether the URLs that webhooks point to are alive. So many `more` were not tried.
+/// Whether the URLs that webhooks point to are alive; they are written as they are shown. So many `more` were not tried.
 pub fn urls(found: &[(String, Life)], more: usize, commands: &Commands) -> Check {
     const ID: &str = "urls";
     let dead: Vec<_> = found

@@ -2,34 +2,40 @@
 
 use bytes::Bytes;
 use futures_util::future::join_all;
-use futures_util::{StreamExt as _, stream};
 use http::{HeaderMap, Method, Uri};
-use secrecy::ExposeSecret as _;
 use serde_json::Value;
 
 use super::Doctor;
 use super::canary::{life, probe};
 use super::facts::Heard;
+use super::keys::Keys;
 use crate::account::http::Seen;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::signature::Secret;
-use crate::cakemail::webhook::{Webhook, WebhookStatus};
+use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url, without_user};
 use crate::check::Check;
 use crate::check::account::{Account, Known, Life, Secrets, clock, urls};
 use crate::check::app::Signs;
 use crate::check::public::{leads_to, plain};
+use crate::commands::account::client;
 use crate::config::Target;
 use crate::delivery::Scheme;
 use crate::delivery::words::took;
 use crate::http::line::is_loopback;
 
-/// Keys are asked for so many at once, and of so many webhooks.
-const AT_ONCE: usize = 4;
-const KEYS: usize = 100;
-
 /// So many URLs are tried.
 const URLS: usize = 20;
 
+/// The ids of its checks.
+pub(super) const IDS: [&str; 7] = [
+    "api",
+    "clock",
+    "webhooks",
+    "events",
+    "duplicates",
+    "urls",
+    "secrets",
+];
 /// What is to be known behind an API.
 const BEHIND: [&str; 5] = ["webhooks", "events", "duplicates", "urls", "secrets"];
 
@@ -46,15 +52,13 @@ pub(super) struct Opened {
 
 struct Got {
     webhooks: Vec<Webhook>,
-    /// Of active ones, as far as they were asked for.
-    keys: Vec<(String, Option<Secret>)>,
+    keys: Keys,
 }
 
 impl Got {
-    /// `None` where it was not asked for.
-    fn key(&self, webhook: &Webhook) -> Option<&Option<Secret>> {
-        let found = self.keys.iter().find(|(id, _)| *id == webhook.id);
-        found.map(|(_, key)| key)
+    /// A webhook's key, where it is known.
+    fn key(&self, webhook: &Webhook) -> Option<Secret> {
+        self.keys.of(webhook).cloned()
     }
 }
 
@@ -75,7 +79,7 @@ impl Opened {
     pub(super) fn key_near(&self, urls: &[String]) -> Option<Secret> {
         let got = self.got.as_ref()?;
         let mut near = active(&got.webhooks).filter(|webhook| leads_to_any(webhook, urls));
-        near.find_map(|webhook| got.key(webhook)?.clone())
+        near.find_map(|webhook| got.key(webhook))
     }
 
     fn closed(shown: String, api: Check) -> Self {
@@ -110,10 +114,13 @@ impl Doctor<'_> {
             }
         };
         let from = credentials.from();
-        let api = Api::new(settings, credentials);
+        let api = client(settings, credentials);
         let shown = api.shown().to_owned();
-        let webhooks = match api.all(true).await {
-            Ok(webhooks) => webhooks,
+        let (webhooks, left_out) = match api.all(true).await {
+            Ok(all) => {
+                let left_out = all.left_out();
+                (all.webhooks, left_out)
+            }
             Err(error) => {
                 let said = format!("{error:#}");
                 let said = if said.contains(&shown) {
@@ -136,7 +143,9 @@ impl Doctor<'_> {
         let account = settings
             .account
             .map_or_else(String::new, |account| format!(", account {account}"));
-        let found = format!("{shown}{sandbox} answers{time} (credentials from {from}{account})");
+        let left_out = left_out.map_or_else(String::new, |text| format!("; {text}"));
+        let found =
+            format!("{shown}{sandbox} answers{time} (credentials from {from}{account}){left_out}");
         let (near, scheme) = (self.near().await, self.scheme_of(&api, seen.sandbox).await);
         Opened {
             api: Check::ok(ID, found),
@@ -144,7 +153,7 @@ impl Doctor<'_> {
             shown,
             scheme,
             got: Some(Got {
-                keys: keys(&api, &webhooks, &near).await,
+                keys: Keys::ask(&api, &webhooks, &near).await,
                 webhooks,
             }),
         }
@@ -204,8 +213,7 @@ impl Doctor<'_> {
             urls.push(app.to_string());
         }
         let ours = active(&got.webhooks).filter(|webhook| leads_to_any(webhook, &urls));
-        ours.filter_map(|webhook| got.key(webhook)?.clone())
-            .collect()
+        ours.filter_map(|webhook| got.key(webhook)).collect()
     }
 
     pub(super) async fn account_checks(&self) -> Vec<Check> {
@@ -222,11 +230,14 @@ impl Doctor<'_> {
             return checks;
         };
         let (way, here) = (self.way().await, self.here().await);
+        let heard = self.listening().await.heard();
+        let registered = heard.map(Heard::registered).unwrap_or_default();
         let account = Account {
             webhooks: &got.webhooks,
             here: &here,
             lasting: way.url.as_deref().filter(|_| way.is_lasting),
-            is_listening: self.listening().await.heard().is_some(),
+            is_listening: heard.is_some(),
+            registered: &registered,
             events: &self.configured.events,
             commands: &self.commands,
         };
@@ -234,10 +245,15 @@ impl Doctor<'_> {
         checks.push(account.events());
         checks.push(account.duplicates());
         let (urls, secrets) = tokio::join!(
-            self.urls(opened, got, &account),
-            self.secrets(got, &account)
+            self.bounded(&["urls"], async {
+                vec![self.urls(opened, got, &account).await]
+            }),
+            self.bounded(&["secrets"], async {
+                vec![self.secrets(got, &account).await]
+            }),
         );
-        checks.extend([urls, secrets]);
+        checks.extend(urls);
+        checks.extend(secrets);
         checks
     }
 
@@ -256,14 +272,15 @@ impl Doctor<'_> {
         let tried = distinct.into_iter().map(|url| {
             let web = web.clone();
             async move {
+                let (shown, url) = (shown_url(&url).into_owned(), without_user(&url));
                 if !opened.is_sandbox() && !is_public(&url) {
-                    return (url, Life::Private);
+                    return (shown, Life::Private);
                 }
                 let life = match web.ask(Method::HEAD, &url, probe(), Bytes::new()).await {
                     Ok(page) => life(&page),
                     Err(silence) => Life::Dead(silence.reason),
                 };
-                (url, life)
+                (shown, life)
             }
         });
         urls(&join_all(tried).await, more, &self.commands)
@@ -273,10 +290,8 @@ impl Doctor<'_> {
         let own = &self.configured.settings.secrets;
         let heard = self.listening().await.heard();
         let mut ours = Vec::new();
-        for webhook in account.ours() {
-            let Some(key) = got.key(webhook) else {
-                continue;
-            };
+        for webhook in account.ours().filter(|webhook| got.keys.is_told(webhook)) {
+            let key = got.keys.of(webhook);
             let is_own = |key: &Secret| own.iter().any(|own| own.is_same(key));
             let by_listener = match (key, heard) {
                 (Some(key), Some(heard)) if !is_own(key) => self.listener_knows(heard, key).await,
@@ -284,47 +299,29 @@ impl Doctor<'_> {
             };
             ours.push(Known {
                 webhook,
-                key: key.as_ref(),
+                key,
                 by_listener,
             });
         }
         let secrets = Secrets {
             own,
             ours: (!account.here.is_empty()).then_some(ours),
-            all: got
-                .keys
-                .iter()
-                .filter_map(|(_, key)| key.as_ref())
-                .collect(),
+            all: got.keys.shown(),
             unasked: active(&got.webhooks).count().saturating_sub(got.keys.len()),
+            unread: got.keys.unread(account.ours()),
         };
         secrets.check(&self.commands)
     }
 }
 
-fn leads_to_any(webhook: &Webhook, urls: &[String]) -> bool {
+pub(super) fn leads_to_any(webhook: &Webhook, urls: &[String]) -> bool {
     urls.iter().any(|url| leads_to(&webhook.url, url))
 }
 
-fn active(webhooks: &[Webhook]) -> impl Iterator<Item = &Webhook> {
+pub(super) fn active(webhooks: &[Webhook]) -> impl Iterator<Item = &Webhook> {
     webhooks
         .iter()
         .filter(|webhook| webhook.status == WebhookStatus::Active)
-}
-
-/// Asks for keys, first for those of webhooks that lead to one of the URLs.
-async fn keys(api: &Api, webhooks: &[Webhook], near: &[String]) -> Vec<(String, Option<Secret>)> {
-    let mut first: Vec<&Webhook> = active(webhooks).collect();
-    first.sort_by_key(|webhook| !leads_to_any(webhook, near));
-    let asked = first.into_iter().take(KEYS).map(|webhook| async move {
-        let got = api.get(&webhook.id).await.ok();
-        let key = got.and_then(|got| got.key).and_then(|key| {
-            let label = format!("{} {}", webhook.event, webhook.id);
-            Secret::new(&label, Some(&webhook.event), key.expose_secret()).ok()
-        });
-        (webhook.id.clone(), key)
-    });
-    stream::iter(asked).buffered(AT_ONCE).collect().await
 }
 
 /// Whether Cakemail can call it.

@@ -44,6 +44,10 @@ const SLOW: Duration = Duration::from_secs(2);
 /// An event that every app has a handler for, where no other was asked for.
 const EVENT: &str = "email.opened";
 
+/// The ids of its checks, and of those that samples make.
+pub(super) const IDS: [&str; 4] = ["target", "signed", "unsigned", "forged"];
+const SAMPLED: [&str; 3] = ["signed", "unsigned", "forged"];
+
 /// A target, and the event whose sample it gets.
 pub(super) struct App {
     pub(super) target: Target,
@@ -95,8 +99,7 @@ impl Doctor<'_> {
         let apps = self.apps().await;
         if apps.is_empty() {
             let why = "no target was given; `cmhook doctor -f 3000` checks the app on port 3000";
-            let ids = ["target", "signed", "unsigned", "forged"];
-            return ids.map(|id| Check::skip(id, why)).into();
+            return IDS.map(|id| Check::skip(id, why)).into();
         }
         let checked = apps.iter().map(|app| self.one_app(app));
         join_all(checked).await.concat()
@@ -106,15 +109,15 @@ impl Doctor<'_> {
         let target = &app.target;
         let reach = self.reach(target).await;
         let mut checks = vec![target::judge(target, &reach)];
-        let skip = |why: &str| {
-            ["signed", "unsigned", "forged"].map(|id| Check::skip(id, format!("`{target}`: {why}")))
-        };
+        let skip = |why: &str| SAMPLED.map(|id| Check::skip(id, format!("`{target}`: {why}")));
         if !reach.is_up() {
             checks.extend(skip("it takes no connection"));
         } else if self.args.no_send {
             checks.extend(skip("nothing is sent (--no-send)"));
         } else {
-            checks.extend(self.samples(app).await);
+            // They may wait for the account, and that the app is there is known without it.
+            let sampled = Box::pin(self.bounded(&SAMPLED, self.samples(app)));
+            checks.extend(sampled.await);
         }
         checks
     }
@@ -196,9 +199,7 @@ impl Doctor<'_> {
         let target = &app.target;
         let Some(mail) = Mail::new(self, app) else {
             let why = format!("there is no sample of {}", app.event);
-            return ["signed", "unsigned", "forged"]
-                .map(|id| Check::skip(id, &*why))
-                .into();
+            return SAMPLED.map(|id| Check::skip(id, &*why)).into();
         };
         let schemes = self.schemes().await;
         let mut early = None;
@@ -230,7 +231,7 @@ impl Doctor<'_> {
     }
 
     /// All schemes, the likeliest first: the account's, or else that of the newest delivery.
-    async fn schemes(&self) -> Vec<Scheme> {
+    pub(super) async fn schemes(&self) -> Vec<Scheme> {
         let signs = self.opened().await.signs();
         let signs = signs.map(|signs| signs.scheme);
         let seen = self.seen().await.first().copied();
@@ -262,7 +263,8 @@ impl Doctor<'_> {
             let asked = mail.send(Some(secret), *scheme).await;
             // What else it says tells nothing of signatures, and a slow app is not asked thrice.
             let is_telling = asked.is_taken() || asked.is_refused() || asked.has_thrown();
-            let is_enough = tried.is_empty() && !(is_telling && asked.took < SLOW);
+            let is_first = tried.is_empty();
+            let is_enough = asked.is_late() || is_first && !(is_telling && asked.took < SLOW);
             tried.push(asked);
             if is_enough {
                 break;

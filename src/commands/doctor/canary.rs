@@ -49,13 +49,18 @@ impl Doctor<'_> {
             return Check::skip(ID, "the listener has no token to tell a canary by");
         };
         let secret = self.canary_secret().await;
-        match self
-            .fly(url, key, secret.as_ref(), Scheme::CakemailHex)
-            .await
-        {
+        let scheme = self.canary_scheme().await;
+        match self.fly(url, key, secret.as_ref(), scheme).await {
             Err(check) => check,
             Ok(flown) => judge(url, &flown, secret.as_ref()),
         }
+    }
+
+    /// The scheme in which deliveries are the likeliest to come: what stands in between may
+    /// drop the header of one and not of another.
+    pub(super) async fn canary_scheme(&self) -> Scheme {
+        let schemes = self.schemes().await;
+        schemes.first().copied().unwrap_or(Scheme::ApiBase64)
     }
 
     /// Sends one canary. The error is what came of it in place of an answer to it.
@@ -104,6 +109,7 @@ impl Doctor<'_> {
         if field.is_some_and(|field| key.is_answer(field, &id, verdict)) {
             return Ok(Flown {
                 verdict: verdict.to_owned(),
+                scheme,
                 took: begun.elapsed(),
             });
         }
@@ -125,6 +131,8 @@ impl Doctor<'_> {
 /// A canary that arrived.
 pub(super) struct Flown {
     verdict: String,
+    /// How it was signed, where there is a secret.
+    scheme: Scheme,
     took: Duration,
 }
 
@@ -137,6 +145,16 @@ pub(super) fn judge(url: &str, flown: &Flown, secret: Option<&Secret>) -> Check 
             ID,
             format!("{arrived}, and its signature is right (secret `{label}`)"),
         ),
+        "unsigned" if secret.is_some() => {
+            let header = flown.scheme.header();
+            Check::fail(
+                ID,
+                format!("{arrived}, but without its signature: what stands in between drops the header {header}"),
+            )
+            .cure(format!(
+                "have the tunnel or proxy in front of the listener pass {header} on as it is"
+            ))
+        }
         "unsigned" => Check::ok(
             ID,
             format!("{arrived}, unsigned: no secret is known to sign it with"),

@@ -190,6 +190,13 @@ impl Heard {
             .collect()
     }
 
+    /// The ids of the webhooks that it has registered itself.
+    pub(super) fn registered(&self) -> Vec<&str> {
+        let list = self.status["registered"].as_array();
+        let ids = list.into_iter().flatten();
+        ids.filter_map(|one| one["id"].as_str()).collect()
+    }
+
     pub(super) fn pid(&self) -> Option<u64> {
         self.status["pid"].as_u64()
     }

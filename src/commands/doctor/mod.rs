@@ -8,6 +8,7 @@ mod app;
 mod canary;
 mod cures;
 mod facts;
+mod keys;
 mod machine;
 mod print;
 mod public;
@@ -21,7 +22,7 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesOrdered;
 use tokio::sync::OnceCell;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
 use super::setup::runtime;
@@ -35,7 +36,7 @@ use facts::{Configured, Listening};
 use print::Told;
 use public::Way;
 
-/// No group of checks takes longer.
+/// The whole takes no longer.
 const AT_MOST: Duration = Duration::from_secs(30);
 
 /// So many of the newest deliveries are looked at for the schemes that they are signed in.
@@ -49,6 +50,8 @@ struct Doctor<'a> {
     commands: Commands,
     /// How long the app may take.
     timeout: Duration,
+    /// When whatever is not done then is given up.
+    until: Instant,
     listening: OnceCell<Listening>,
     account: OnceCell<Opened>,
     way: OnceCell<Way>,
@@ -61,6 +64,7 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
         configured: Configured::read(args, config)?,
         commands: cures::commands(args, config),
         timeout: config::duration("--timeout", &args.timeout)?,
+        until: Instant::now() + AT_MOST,
         listening: OnceCell::new(),
         account: OnceCell::new(),
         way: OnceCell::new(),
@@ -79,8 +83,6 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
         }
         told.end()
     });
-    // A name that is still being looked up is not waited for.
-    runtime.shutdown_background();
     Ok(if told?.is_well() {
         Outcome::Fine
     } else {
@@ -90,24 +92,41 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
 
 type Checking<'d> = Pin<Box<dyn Future<Output = Vec<Check>> + 'd>>;
 
-/// Those checks, or that they take too long.
-async fn bounded(ids: &[&'static str], checks: impl Future<Output = Vec<Check>>) -> Vec<Check> {
-    timeout(AT_MOST, checks).await.unwrap_or_else(|_| {
-        let late = format!("no result within {} s", AT_MOST.as_secs());
-        ids.iter().map(|id| Check::fail(id, &*late)).collect()
-    })
+/// What is said of a check that was given up.
+fn late() -> String {
+    format!("no result within {} s", AT_MOST.as_secs())
 }
 
 impl Doctor<'_> {
     /// All of them, in their order.
     fn checks(&self) -> FuturesOrdered<Checking<'_>> {
         let groups: [Checking<'_>; 4] = [
-            Box::pin(bounded(&["config", "store", "listener"], self.machine())),
-            Box::pin(bounded(&["target"], self.app())),
-            Box::pin(bounded(&["relay", "canary"], self.public())),
-            Box::pin(bounded(&["api"], self.account_checks())),
+            Box::pin(self.bounded(&["config", "store", "listener"], self.machine())),
+            Box::pin(self.bounded(&app::IDS, self.app())),
+            Box::pin(self.bounded(&["relay", "canary"], self.public())),
+            Box::pin(self.bounded(&account::IDS, self.account_checks())),
         ];
         groups.into_iter().collect()
+    }
+
+    /// Those checks, or that they take too long: the first has failed then, and what follows
+    /// from it was not tried. One within another ends at the same time and leaves the other's
+    /// results as they are.
+    async fn bounded(
+        &self,
+        ids: &[&'static str],
+        checks: impl Future<Output = Vec<Check>>,
+    ) -> Vec<Check> {
+        let in_time = timeout_at(self.until, checks).await;
+        in_time.unwrap_or_else(|_| {
+            let late = late();
+            let ids = ids.iter().enumerate();
+            let checks = ids.map(|(n, id)| match n {
+                0 => Check::fail(id, &*late),
+                _ => Check::skip(id, &*late),
+            });
+            checks.collect()
+        })
     }
 
     async fn listening(&self) -> &Listening {

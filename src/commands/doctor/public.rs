@@ -8,13 +8,13 @@ use http::{Method, Request};
 use hyper::body::Incoming;
 use serde_json::Value;
 use tokio::sync::watch;
-use tokio::time::timeout;
+use tokio::time::{timeout, timeout_at};
 use tokio_util::sync::CancellationToken;
 
-use super::Doctor;
 use super::canary::{ID, answer_canary, judge, life, probe};
 use super::facts::Heard;
 use super::web::Web;
+use super::{Doctor, late};
 use crate::cakemail::signature::Secret;
 use crate::capture::canary::CanaryKey;
 use crate::capture::trigger::random_seed;
@@ -61,6 +61,13 @@ impl Doctor<'_> {
 
     async fn find_way(&self) -> Way {
         let (relay, knows_token) = self.relay().await;
+        // What the relay said stays, whatever becomes of the canary.
+        let given_up = Way::unknown(relay.clone(), Check::fail(ID, late()));
+        let way = timeout_at(self.until, self.way_behind(relay, knows_token)).await;
+        way.unwrap_or(given_up)
+    }
+
+    async fn way_behind(&self, relay: Check, knows_token: bool) -> Way {
         let settings = &self.configured.settings;
         let heard = self.listening().await.heard();
         let own_tunnel = settings.public_url.as_deref();
@@ -208,7 +215,8 @@ impl Doctor<'_> {
             Ok(asking) => asking,
             Err(why) => return (Check::fail(ID, why), None),
         };
-        let secret = self.canary_secret().await;
+        // Before the name is held.
+        let (secret, scheme) = (self.canary_secret().await, self.canary_scheme().await);
         let token = random_seed()
             .map(|seed| format!("{seed:016x}"))
             .unwrap_or_default();
@@ -237,7 +245,8 @@ impl Doctor<'_> {
             let Some(tunnel) = tunnel else {
                 return (Check::fail(ID, "the relay opens no tunnel"), None);
             };
-            self.with_tunnel(&tunnel, &key, secret.as_ref()).await
+            self.with_tunnel(&tunnel, &key, secret.as_ref(), scheme)
+                .await
         };
         let stop = CancellationToken::new();
         tokio::select! {
@@ -251,6 +260,7 @@ impl Doctor<'_> {
         tunnel: &Tunnel,
         key: &CanaryKey,
         secret: Option<&Secret>,
+        scheme: Scheme,
     ) -> (Check, Option<String>) {
         let url = tunnel.public_url.clone();
         let check = match (&tunnel.phase, &url) {
@@ -265,19 +275,17 @@ impl Doctor<'_> {
                     ),
                 )
             }
-            (Phase::Online { .. }, Some(url)) => {
-                match self.fly(url, key, secret, Scheme::CakemailHex).await {
-                    Err(check) => check,
-                    Ok(flown) => {
-                        let check = judge(url, &flown, secret);
-                        let found = format!(
-                            "{}, through a tunnel that was open for this only: no listener has one",
-                            check.found
-                        );
-                        Check { found, ..check }
-                    }
+            (Phase::Online { .. }, Some(url)) => match self.fly(url, key, secret, scheme).await {
+                Err(check) => check,
+                Ok(flown) => {
+                    let check = judge(url, &flown, secret);
+                    let found = format!(
+                        "{}, through a tunnel that was open for this only: no listener has one",
+                        check.found
+                    );
+                    Check { found, ..check }
                 }
-            }
+            },
             (Phase::Refused { code, reason, .. }, _) if code == "held" => Check::warn(
                 ID,
                 format!("not tried: {reason}"),

@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ledger::look::ids_of_others;
 use super::ledger::steps::Owner;
+use crate::check::public::is_same;
 use crate::files;
 
 /// Not the extension of a run's file.
@@ -29,6 +30,29 @@ pub(super) struct Kept {
     pub(super) url: String,
     /// When it was made.
     pub(super) at: Timestamp,
+}
+
+/// A line of the file. One that is not understood may be a newer cmhook's, and stays.
+#[derive(Debug)]
+struct Line {
+    text: Vec<u8>,
+    kept: Option<Kept>,
+}
+
+impl Line {
+    fn read(text: &[u8]) -> Self {
+        Self {
+            text: text.to_owned(),
+            kept: serde_json::from_slice(text).ok(),
+        }
+    }
+
+    fn of(kept: Kept) -> io::Result<Self> {
+        Ok(Self {
+            text: serde_json::to_vec(&kept)?,
+            kept: Some(kept),
+        })
+    }
 }
 
 /// The file that remembers them, beside those of runs.
@@ -58,16 +82,25 @@ impl Book {
         note: impl FnOnce(&Kept) -> io::Result<()>,
     ) -> io::Result<Option<Kept>> {
         let _turn = files::lock(&self.path)?;
-        let mut all = self.read();
+        let mut all = match self.read() {
+            Ok(all) => all,
+            // Then another one is made.
+            Err(error) => {
+                tracing::debug!("cannot read {}: {error}", self.path.display());
+                return Ok(None);
+            }
+        };
         let others = ids_of_others(&self.run);
-        let fitting = all.iter().enumerate().filter(|(_, kept)| {
+        let known = all.iter().enumerate();
+        let known = known.filter_map(|(at, line)| Some((at, line.kept.as_ref()?)));
+        let fitting = known.filter(|(_, kept)| {
             kept.owner == *owner && kept.event.eq_ignore_ascii_case(event) && is_free(kept, &others)
         });
-        let best = fitting.min_by_key(|(_, kept)| (kept.url != url, kept.at));
-        let Some(at) = best.map(|(at, _)| at) else {
+        let best = fitting.min_by_key(|(_, kept)| (!is_same(&kept.url, url), kept.at));
+        let Some((at, kept)) = best.map(|(at, kept)| (at, kept.clone())) else {
             return Ok(None);
         };
-        let kept = all.remove(at);
+        all.remove(at);
         note(&kept)?;
         // Where this fails, the run's file keeps others from it.
         if let Err(error) = self.write(&all) {
@@ -76,37 +109,50 @@ impl Book {
         Ok(Some(kept))
     }
 
-    /// Remembers one.
-    pub(super) fn add(&self, kept: Kept) -> io::Result<()> {
+    /// Remembers these.
+    pub(super) fn add(&self, new: Vec<Kept>) -> io::Result<()> {
         let _turn = files::lock(&self.path)?;
-        let mut all = self.read();
-        all.retain(|other| (&other.id, &other.owner.api) != (&kept.id, &kept.owner.api));
-        all.push(kept);
+        let mut all = self.read()?;
+        let of = |kept: &Kept| (kept.id.clone(), kept.owner.api.clone());
+        let ids: HashSet<_> = new.iter().map(of).collect();
+        all.retain(|line| {
+            line.kept
+                .as_ref()
+                .is_none_or(|kept| !ids.contains(&of(kept)))
+        });
+        for kept in new {
+            all.push(Line::of(kept)?);
+        }
         let over = all.len().saturating_sub(MOST);
         all.drain(..over);
         self.write(&all)
     }
 
-    /// All ids in it.
-    pub(super) fn ids(&self) -> HashSet<String> {
-        self.read().into_iter().map(|kept| kept.id).collect()
+    /// What `look` makes of all ids in it, while nobody changes it.
+    pub(super) fn with_ids<T>(&self, look: impl FnOnce(HashSet<String>) -> T) -> io::Result<T> {
+        let _turn = files::lock(&self.path)?;
+        let kept = self.read()?.into_iter().filter_map(|line| line.kept);
+        Ok(look(kept.map(|kept| kept.id).collect()))
     }
 
-    /// What it holds. A line that makes no sense is none: the user's webhooks are not in here.
-    fn read(&self) -> Vec<Kept> {
-        let text = fs::read(&self.path).unwrap_or_default();
+    /// What it holds. Only where there is no file it is nothing: what is added to what could
+    /// not be read would be all that is left.
+    fn read(&self) -> io::Result<Vec<Line>> {
+        let text = match fs::read(&self.path) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Vec::new(),
+            text => text?,
+        };
         let lines = text.split(|byte| *byte == b'\n');
-        lines
-            .filter_map(|line| serde_json::from_slice(line).ok())
-            .collect()
+        let lines = lines.filter(|line| !line.trim_ascii().is_empty());
+        Ok(lines.map(Line::read).collect())
     }
 
-    fn write(&self, all: &[Kept]) -> io::Result<()> {
+    fn write(&self, all: &[Line]) -> io::Result<()> {
         let part = self.path.with_extension("part");
         let _ = fs::remove_file(&part);
         let mut text = Vec::new();
-        for kept in all {
-            serde_json::to_writer(&mut text, kept)?;
+        for line in all {
+            text.extend_from_slice(&line.text);
             text.push(b'\n');
         }
         let mut file = files::create_new(&part)?;
@@ -134,6 +180,11 @@ mod tests {
         }
     }
 
+    fn all(book: &Book) -> Vec<Kept> {
+        let all = book.read().unwrap();
+        all.into_iter().filter_map(|line| line.kept).collect()
+    }
+
     #[test]
     fn the_same_is_taken_from_run_to_run_and_by_one_alone() {
         let home = tempfile::tempdir().unwrap();
@@ -146,11 +197,10 @@ mod tests {
         };
         assert_eq!(take("https://a/"), None);
         for _ in 0..2 {
-            book.add(new.clone()).unwrap();
-            book.add(old.clone()).unwrap();
+            book.add(vec![new.clone(), old.clone()]).unwrap();
         }
         assert_eq!(take("https://b/").as_deref(), Some("new"));
-        book.add(new).unwrap();
+        book.add(vec![new]).unwrap();
         assert_eq!(take("https://c/").as_deref(), Some("old"));
         assert_eq!(take("https://c/").as_deref(), Some("new"));
         assert_eq!(take("https://c/"), None);
@@ -161,12 +211,12 @@ mod tests {
         let home = tempfile::tempdir().unwrap();
         let book = Book::beside(&home.path().join("a.json"));
         let one = kept("one", "https://a/", 1);
-        book.add(one.clone()).unwrap();
+        book.add(vec![one.clone()]).unwrap();
         let fails = |_: &Kept| Err(io::Error::other("full"));
         let owner = one.owner.clone();
         let taken = book.take(&owner, "Email.Sent", "", |_, _| true, fails);
         assert!(taken.is_err());
-        assert_eq!(book.read(), [one]);
+        assert_eq!(all(&book), [one]);
         let stranger = Owner {
             user: "you".into(),
             ..owner
@@ -176,18 +226,47 @@ mod tests {
     }
 
     #[test]
-    fn it_forgets_the_first_of_too_many_and_passes_over_nonsense() {
+    fn it_forgets_the_first_of_too_many() {
         let home = tempfile::tempdir().unwrap();
         let book = Book::beside(&home.path().join("a.json"));
-        let all: Vec<_> = (0..MOST)
+        let many: Vec<_> = (0..MOST)
             .map(|n| kept(&n.to_string(), "https://a/", 1))
             .collect();
-        book.write(&all).unwrap();
-        book.add(kept("last", "https://a/", 1)).unwrap();
-        let ids = book.ids();
+        book.add(many).unwrap();
+        book.add(vec![kept("last", "https://a/", 1)]).unwrap();
+        let ids = book.with_ids(|ids| ids).unwrap();
         assert!(ids.len() == MOST && ids.contains("last") && !ids.contains("0"));
-        fs::write(&book.path, "{\"id\":\n\u{0}\n").unwrap();
-        assert!(book.read().is_empty());
+    }
+
+    #[test]
+    fn what_it_does_not_understand_stays_as_it_is() {
+        let home = tempfile::tempdir().unwrap();
+        let book = Book::beside(&home.path().join("a.json"));
+        let newer = r#"{"v":2,"id":["x"]}"#;
+        let one = serde_json::to_string(&kept("one", "https://a/", 1)).unwrap();
+        let more = one.replace("\"id\"", "\"more\":1,\"id\"");
+        fs::write(&book.path, format!("{newer}\n\n{more}\n{{\"id\":")).unwrap();
+        assert_eq!(all(&book).len(), 1);
+        book.add(vec![kept("two", "https://a/", 1)]).unwrap();
+        let text = fs::read_to_string(&book.path).unwrap();
+        let lines: Vec<&str> = text.lines().collect();
+        assert_eq!(lines[..3], [newer, &*more, "{\"id\":"]);
+        assert_eq!(lines.len(), 4);
+    }
+
+    #[cfg(unix)]
+    #[test]
+    fn one_that_cannot_be_read_is_not_written_over() {
+        let home = tempfile::tempdir().unwrap();
+        let book = Book::beside(&home.path().join("a.json"));
+        // It leads to itself, which nobody can read, and anybody could write another over it.
+        std::os::unix::fs::symlink(&book.path, &book.path).unwrap();
+        let one = kept("one", "https://a/", 1);
+        assert!(book.with_ids(|ids| ids).is_err());
+        assert!(book.add(vec![one.clone()]).is_err());
+        assert!(fs::symlink_metadata(&book.path).unwrap().is_symlink());
+        let taken = book.take(&one.owner, "Email.Sent", "", |_, _| true, |_| Ok(()));
+        assert_eq!(taken.unwrap(), None);
     }
 
     #[cfg(unix)]
@@ -196,7 +275,7 @@ mod tests {
         use std::os::unix::fs::PermissionsExt as _;
         let home = tempfile::tempdir().unwrap();
         let book = Book::beside(&home.path().join("a.json"));
-        book.add(kept("one", "https://a/", 1)).unwrap();
+        book.add(vec![kept("one", "https://a/", 1)]).unwrap();
         let mode = fs::metadata(&book.path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, 0o600);
     }

@@ -8,14 +8,14 @@ use std::time::Duration;
 use futures_util::StreamExt as _;
 use futures_util::stream;
 use secrecy::SecretString;
-use tokio_util::sync::CancellationToken;
 
 use super::error::RegisterError;
 use super::ledger::Ledger;
 use super::reuse::again;
+use super::stop::Stop;
 use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::cakemail::webhook::Webhook;
-use crate::check::public::plain;
+use crate::check::public::is_same;
 use crate::config::WantedEvent;
 use crate::delivery::{Registration, Warning};
 use crate::files::FileError;
@@ -23,8 +23,9 @@ use crate::files::FileError;
 /// Webhooks that are made at a time.
 const AT_ONCE: usize = 4;
 
-/// How long a stop waits for the answers to those that are being made.
-const CANCELLED_WITHIN: Duration = Duration::from_millis(1500);
+/// How long a stop waits for the answers to those that are being made: of one that has none it
+/// is not known which to archive.
+const ANSWERED_WITHIN: Duration = Duration::from_secs(3);
 
 /// A webhook that was made, or brought back.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ pub(super) struct Making<'a> {
     pub(super) url: &'a str,
     /// What there was before.
     pub(super) before: &'a [Webhook],
-    pub(super) cancel: &'a CancellationToken,
+    pub(super) stop: &'a Stop,
 }
 
 /// What came of one.
@@ -84,22 +85,19 @@ impl Making<'_> {
         let each = events.iter().enumerate().map(|(at, wanted)| {
             let over = &over;
             async move {
-                if over.load(Ordering::Relaxed) || self.cancel.is_cancelled() {
+                if over.load(Ordering::Relaxed) || self.stop.is_asked() {
                     return (at, wanted, Ok(One::NotBegun));
                 }
                 (at, wanted, self.one(&wanted.name).await)
             }
         });
         let mut each = stream::iter(each).buffer_unordered(AT_ONCE);
-        let mut cancelled = pin!(async {
-            self.cancel.cancelled().await;
-            tokio::time::sleep(CANCELLED_WITHIN).await;
-        });
+        let mut given_up = pin!(self.stop.since(ANSWERED_WITHIN));
         let (mut made, mut skipped, mut all) = (Vec::new(), Vec::new(), AllMade::default());
         loop {
             let next = tokio::select! {
                 next = each.next() => next,
-                () = cancelled.as_mut() => None,
+                () = given_up.as_mut() => None,
             };
             let Some((at, wanted, one)) = next else { break };
             let failure = match one {
@@ -125,7 +123,7 @@ impl Making<'_> {
         all.made = made.into_iter().map(|(_, one)| one).collect();
         if let Some((_, wanted, trouble)) = skipped.first()
             && all.made.is_empty()
-            && !self.cancel.is_cancelled()
+            && !self.stop.is_asked()
         {
             all.failure
                 .get_or_insert_with(|| refused(wanted, trouble.clone()));
@@ -145,13 +143,16 @@ impl Making<'_> {
 
     async fn one(&self, event: &str) -> Result<One, RegisterError> {
         let is_alike = |webhook: &&Webhook| {
-            webhook.event.eq_ignore_ascii_case(event) && plain(&webhook.url) == plain(self.url)
+            webhook.event.eq_ignore_ascii_case(event) && is_same(&webhook.url, self.url)
         };
         let before = self.before.iter().filter(is_alike);
         let before: Vec<String> = before.map(|webhook| webhook.id.clone()).collect();
         let (api, ledger, url) = (self.api, self.ledger, self.url);
-        if let Some(made) = again(api, ledger, event, url, &before).await? {
+        if let Some(made) = again(api, ledger, event, url, &before, self.stop).await? {
             return Ok(One::Made(made));
+        }
+        if self.stop.is_asked() {
+            return Ok(One::NotBegun);
         }
         let written = ledger.make(event, url, before).await;
         written.map_err(|error| not_written(ledger, error))?;
@@ -161,11 +162,15 @@ impl Making<'_> {
         };
         // Where the disk does not take it, it is known to this process all the same.
         let _ = self.ledger.made(event, &created.id).await;
-        let keyed = self.api.get(&created.id).await;
+        let key = tokio::select! {
+            keyed = self.api.get(&created.id) => keyed.map_err(RegisterError::Api)?.key,
+            // Nobody needs it any more.
+            () = self.stop.asked() => None,
+        };
         Ok(One::Made(Made {
             event: event.to_owned(),
             id: created.id,
-            key: keyed.map_err(RegisterError::Api)?.key,
+            key,
             is_reused: false,
         }))
     }
@@ -194,6 +199,7 @@ const fn may_be_made(trouble: &Trouble) -> bool {
             | Trouble::Silent { .. }
             | Trouble::Server { .. }
             | Trouble::NotJson { .. }
+            | Trouble::TooLong { .. }
             | Trouble::Shape { .. }
     )
 }

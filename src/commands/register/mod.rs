@@ -9,34 +9,38 @@ mod ledger;
 mod making;
 mod reuse;
 mod running;
+mod stop;
 mod url;
 
 use std::time::Duration;
 
 use secrecy::ExposeSecret as _;
-use sha2::{Digest as _, Sha256};
-use tokio::time::timeout;
-use tokio_util::sync::CancellationToken;
+use tokio::time::{Instant, sleep};
 
 use crate::account::{Api, Credentials};
 use crate::cakemail::diagnosis::REGISTERED;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::Webhook;
 use crate::check::some;
-use crate::config::Settings;
+use crate::config::{AccountSettings, Settings};
 use crate::delivery::Warning;
 use crate::store::Store;
 use clean::Cleaning;
 pub(super) use commands::keys_command;
 pub use error::RegisterError;
 use ledger::Ledger;
-use ledger::look::{Found, look};
+use ledger::look::look;
 use ledger::steps::Owner;
 use making::{Made, Making};
 pub(super) use running::{LastWords, Registration};
+use running::{STOPPED_WITHIN, WRITTEN_WITHIN};
+pub(super) use stop::Stop;
 
 /// How long archiving may take where the listener does not start after all.
 const UNDO_WITHIN: Duration = Duration::from_secs(20);
+
+/// The same, from when a stop is asked for meanwhile.
+const HURRIED_WITHIN: Duration = Duration::from_secs(3);
 
 /// What came of it.
 pub(super) struct Registered {
@@ -64,12 +68,12 @@ impl From<RegisterError> for NotRegistered {
 }
 
 /// Makes the webhooks that the settings ask for, if they do, for a listener that is reached
-/// at `local` on this machine. `cancel` has it make no more of them.
+/// at `local` on this machine. `stop` has it make no more of them.
 pub(super) async fn register(
     settings: &Settings,
     store: &Store,
     local: &str,
-    cancel: &CancellationToken,
+    stop: &Stop,
 ) -> Result<Option<Registered>, NotRegistered> {
     let Some(wanted) = &settings.register else {
         return Ok(None);
@@ -78,27 +82,18 @@ pub(super) async fn register(
     let own = settings.public_url.as_deref();
     let tunnel = store.tunnel();
     let url = url::of(own, tunnel.as_deref(), local, base)?;
-    let credentials = Credentials::find(base).map_err(RegisterError::Account)?;
-    let user = user_of(&credentials);
-    let api = Api::new(&settings.account, credentials);
-    let owner = Owner {
-        api: api.shown().to_owned(),
-        account: api.account(),
-        user,
-    };
-    let ledger = Ledger::create(owner).map_err(RegisterError::File)?;
+    let (api, ledger) = open(&settings.account, store)?;
     let cleared = tokio::select! {
         cleared = clear(&api, &ledger) => cleared,
-        () = cancel.cancelled() => Ok(Cleared::default()),
+        () = stop.asked() => Ok(Cleared::default()),
     };
     let Cleared {
         before,
-        found,
         mut warnings,
     } = match cleared {
         Ok(cleared) => cleared,
         Err(error) => {
-            ledger.close();
+            ledger.end(Vec::new(), &[]);
             return Err(error.into());
         }
     };
@@ -107,20 +102,16 @@ pub(super) async fn register(
         ledger: &ledger,
         url: &url,
         before: &before,
-        cancel,
+        stop,
     };
     let made = making.all(&wanted.events).await;
     let failure = made.failure.or_else(|| {
         let is_without = made.made.iter().all(|one| one.key.is_none());
         let rejects = settings.policy.reject_invalid && settings.secrets.is_empty();
-        (rejects && is_without && !cancel.is_cancelled()).then_some(RegisterError::NoKeys)
+        (rejects && is_without && !stop.is_asked()).then_some(RegisterError::NoKeys)
     });
     if let Some(error) = failure {
-        let mut cleaning = Cleaning::new(&api, &ledger, true, &found.others);
-        // What is not archived by then is said.
-        let _ = timeout(UNDO_WITHIN, cleaning.run()).await;
-        warnings.extend(cleaning.left());
-        ledger.close();
+        warnings.extend(undo(&api, &ledger, stop).await);
         return Err(NotRegistered { error, warnings });
     }
     warnings.extend(wanted.left_out.clone().map(|message| Warning {
@@ -129,33 +120,61 @@ pub(super) async fn register(
         hint: String::new(),
     }));
     warnings.extend(made.skipped);
-    warnings.extend(without_key(&made.made));
+    if !stop.is_asked() {
+        warnings.extend(without_key(&made.made));
+    }
     warnings.extend(twice(&ledger));
     let secrets = secrets(&made.made, &settings.secrets);
     for one in &made.made {
         store.tell_registered(one.registration(&url));
     }
     Ok(Some(Registered {
-        registration: Registration::new(api, ledger, found.others, store.clone(), url),
+        registration: Registration::new(api, ledger, store.clone(), stop.at()),
         secrets,
         warnings,
     }))
+}
+
+/// The account, and the file for what is made there.
+fn open(settings: &AccountSettings, store: &Store) -> Result<(Api, Ledger), RegisterError> {
+    let credentials = Credentials::find(&settings.api).map_err(RegisterError::Account)?;
+    let user = credentials.user();
+    let warns = store.clone();
+    let api = Api::new(settings, credentials).telling(move |text| {
+        warns.warn(Warning {
+            code: "login",
+            message: text.to_owned(),
+            hint: String::new(),
+        });
+    });
+    let owner = Owner {
+        api: api.shown().to_owned(),
+        account: api.account(),
+        user,
+    };
+    let ledger = Ledger::create(owner).map_err(RegisterError::File)?;
+    Ok((api, ledger))
 }
 
 /// What there was before.
 #[derive(Default)]
 struct Cleared {
     before: Vec<Webhook>,
-    found: Found,
     warnings: Vec<Warning>,
 }
 
 /// Looks what there is, and archives what earlier runs have left.
 async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
     // Where this works, the rest does.
-    let mut before = api.all(false).await.map_err(RegisterError::Api)?;
-    let mut found = look(ledger);
-    let mut warnings = Vec::new();
+    let all = api.all(false).await.map_err(RegisterError::Api)?;
+    let left_out = all.left_out().map(|message| Warning {
+        code: "webhooks",
+        message,
+        hint: String::new(),
+    });
+    let mut before = all.webhooks;
+    let found = look(ledger);
+    let mut warnings: Vec<Warning> = left_out.into_iter().collect();
     for (path, why) in &found.broken {
         warnings.push(Warning {
             code: "registrations",
@@ -166,10 +185,10 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
             hint: "look into it and at `cmhook webhooks list`, then delete it".into(),
         });
     }
-    for old in std::mem::take(&mut found.over) {
+    let held: Vec<Ledger> = found.over.iter().chain([ledger]).cloned().collect();
+    for old in &found.over {
         let is_same_user = old.owner() == ledger.owner();
-        let mut cleaning = Cleaning::new(api, &old, is_same_user, &found.others);
-        // What another file knows of is its own; what this one knows of is meant.
+        let mut cleaning = Cleaning::new(api, old, is_same_user, &held);
         cleaning.run().await;
         let count = cleaning.archived.len();
         before.retain(|webhook| cleaning.archived.iter().all(|(_, id)| *id != webhook.id));
@@ -183,31 +202,25 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
                 hint: String::new(),
             });
         }
-        warnings.append(&mut cleaning.unclear);
-        if is_same_user {
-            warnings.extend(cleaning.left());
-        }
-        old.close();
+        warnings.extend(cleaning.words());
+        cleaning.close(None).await;
     }
-    Ok(Cleared {
-        before,
-        found,
-        warnings,
-    })
+    Ok(Cleared { before, warnings })
 }
 
-/// Tells users apart who may have other accounts at the same API. It is neither a name nor
-/// does it open anything.
-fn user_of(credentials: &Credentials) -> String {
-    let text = match credentials {
-        Credentials::Token { token, .. } => token.expose_secret(),
-        Credentials::Password { email, .. } => email,
-        Credentials::Login(login) => match &login.email {
-            Some(email) => email,
-            None => login.access.expose_secret(),
-        },
-    };
-    hex::encode(&Sha256::digest(text.as_bytes())[..8])
+/// Archives what was made for a listener that does not start after all, and says what is left.
+async fn undo(api: &Api, ledger: &Ledger, stop: &Stop) -> Vec<Warning> {
+    let mut cleaning = Cleaning::new(api, ledger, true, &[]);
+    let hurried = stop.at().map_or(HURRIED_WITHIN, |_| STOPPED_WITHIN);
+    // What is not archived by then is said.
+    tokio::select! {
+        () = cleaning.run() => {}
+        () = sleep(UNDO_WITHIN) => {}
+        () = stop.since(hurried) => {}
+    }
+    let words = cleaning.words();
+    cleaning.close(Some(Instant::now() + WRITTEN_WITHIN)).await;
+    words
 }
 
 /// The keys as secrets. Each has its event's name, unless the user calls another one so.

@@ -4,8 +4,10 @@
 use super::error::RegisterError;
 use super::ledger::Ledger;
 use super::making::{Made, not_written};
+use super::stop::Stop;
 use crate::account::{AccountError, Api, Limit, Trouble};
 use crate::cakemail::webhook::WebhookStatus;
+use crate::check::public::is_same;
 
 /// Brings one back for this event and URL. `None` where there is none that can be.
 ///
@@ -17,13 +19,19 @@ pub(super) async fn again(
     event: &str,
     url: &str,
     before: &[String],
+    stop: &Stop,
 ) -> Result<Option<Made>, RegisterError> {
     loop {
         let taken = ledger.take(event, url, before.to_vec()).await;
         let Some(kept) = taken.map_err(|error| not_written(ledger, error))? else {
             return Ok(None);
         };
-        let found = match api.get(&kept.id).await {
+        let found = tokio::select! {
+            found = api.get(&kept.id) => found,
+            // Nothing is done to it yet.
+            () = stop.asked() => return Ok(None),
+        };
+        let found = match found {
             Ok(found) => found,
             Err(error) => {
                 forget(ledger, event, error).await?;
@@ -33,7 +41,7 @@ pub(super) async fn again(
         let webhook = &found.webhook;
         let is_as_it_was = webhook.status == WebhookStatus::Archived
             && webhook.event.eq_ignore_ascii_case(event)
-            && webhook.url == kept.url;
+            && is_same(&webhook.url, &kept.url);
         if !is_as_it_was {
             // The user has made something else of it, and so it is the user's.
             tracing::debug!("the webhook {} was changed since", kept.id);
@@ -63,9 +71,9 @@ async fn bring(
     (id, left): (&str, &str),
     url: &str,
 ) -> Result<(), AccountError> {
-    if left != url {
+    if !is_same(left, url) {
         let moved = api.patch(id, Some(url), Limit::default()).await?;
-        if moved.url == left {
+        if is_same(&moved.url, left) {
             let trouble = Trouble::Invalid {
                 status: 200,
                 said: "the URL is still the old one".into(),
@@ -83,7 +91,11 @@ async fn bring(
 
 /// Gives one up of which the API wants nothing to be made, and goes on without it.
 async fn forget(ledger: &Ledger, event: &str, error: AccountError) -> Result<(), RegisterError> {
-    match error.trouble {
+    match &error.trouble {
+        // With another URL it is of use again.
+        Trouble::Invalid { fields, .. } if fields.iter().any(|field| field == "url") => {
+            Err(RegisterError::Api(error))
+        }
         Trouble::NoWebhook { .. } | Trouble::Invalid { .. } => {
             tracing::debug!("not used again: {error}");
             let _ = ledger.done(event).await;

@@ -55,7 +55,10 @@ impl Certificate {
         stop: &CancellationToken,
     ) -> anyhow::Result<Tls> {
         match self {
-            Self::Files { chain, key } => Ok(Tls::from_files(&chain, &key, stop)?),
+            Self::Files { chain, key } => {
+                let host = options.domain.host();
+                Ok(Tls::from_files(&chain, &key, host, stop)?)
+            }
             Self::Acme(args) => {
                 let mut by = vec![By::Tls];
                 by.extend(has_http.then_some(By::Http));

@@ -34,7 +34,7 @@ impl RelayError {
     /// For programs.
     pub(crate) const fn code(&self) -> &'static str {
         match self {
-            Self::InUse { .. } => "address_in_use",
+            Self::InUse { .. } => "port_in_use",
             Self::Bind { .. } => "listen",
             Self::Forced => "forced",
         }

@@ -28,6 +28,8 @@ pub(super) fn run(args: &RelayLoginArgs) -> anyhow::Result<Outcome> {
         say(&format!("there is no token for {shown}"))?;
         return Ok(Outcome::No);
     }
+    // Before anything is typed.
+    config::relay_url_for_token(&args.url)?;
     let token = token(&shown)?;
     let roots = match &args.relay_ca {
         Some(path) => tls::roots_with(path)?,

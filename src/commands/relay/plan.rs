@@ -93,7 +93,18 @@ impl Plan {
                 "give one with `--domain hooks.example.com`, or leave `--urls` out",
             ));
         }
-        let metrics = metrics(args.metrics.as_deref().unwrap_or("127.0.0.1:9480"))?;
+        if options.style == UrlStyle::Subdomain && matches!(certificate, Some(Certificate::Acme(_)))
+        {
+            return Err(mistake(
+                "`--urls subdomain` takes a wildcard certificate, which `--acme` does not get"
+                    .into(),
+                "leave `--urls` out, or get one with a tool that knows your DNS and give it with `--tls-cert`",
+            ));
+        }
+        let metrics = metrics(
+            args.metrics.as_deref().unwrap_or("127.0.0.1:9480"),
+            args.i_know,
+        )?;
         Ok(Self {
             listen,
             plain,
@@ -132,12 +143,12 @@ fn every_address() -> IpAddr {
     }
 }
 
-fn metrics(text: &str) -> Result<Option<SocketAddr>, ConfigError> {
+fn metrics(text: &str, i_know: bool) -> Result<Option<SocketAddr>, ConfigError> {
     if text == "off" {
         return Ok(None);
     }
     let address = address("--metrics", text)?;
-    if address.ip().is_loopback() {
+    if address.ip().is_loopback() || i_know {
         return Ok(Some(address));
     }
     Err(mistake(
@@ -145,16 +156,19 @@ fn metrics(text: &str) -> Result<Option<SocketAddr>, ConfigError> {
             "`--metrics {}` could be read from other machines",
             text.escape_debug()
         ),
-        "use a port of this machine alone (`127.0.0.1:9480`); a proxy with a password can give it to others",
+        "use a port of this machine alone (`127.0.0.1:9480`), or add `--i-know` if that is meant",
     ))
 }
 
 fn domain(text: &str) -> Result<Domain, ConfigError> {
-    Domain::parse(text.trim()).ok_or_else(|| {
-        mistake(
-            format!("`--domain {}` is not a host", text.escape_debug()),
-            "write it as `hooks.example.com`, without https:// and without a path",
-        )
+    let text = text.trim();
+    Domain::parse(text).ok_or_else(|| {
+        let hint = if text.starts_with("*.") {
+            "leave the `*.` out: the names below the domain are the relay's too"
+        } else {
+            "write it as `hooks.example.com` or `hooks.example.com:8443`, without https:// and without a path"
+        };
+        mistake(format!("`--domain {}` is not a host", text.escape_debug()), hint)
     })
 }
 

@@ -1,5 +1,6 @@
 //! `cmhook relay token`.
 
+use std::fmt::Write as _;
 use std::io::{self, Write as _};
 use std::path::Path;
 
@@ -9,6 +10,7 @@ use secrecy::ExposeSecret as _;
 use serde::Serialize;
 
 use super::super::Outcome;
+use super::super::ask::deliveries;
 use super::super::setup::runtime;
 use super::super::table::{Cell, Column};
 use super::keep::{List, folder, open, say_json, time};
@@ -37,6 +39,8 @@ struct Shown<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     token: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
+    waiting: Option<u64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
     created_at: Option<Timestamp>,
     #[serde(skip_serializing_if = "Option::is_none")]
     last_used_at: Option<Timestamp>,
@@ -49,6 +53,7 @@ impl<'a> Shown<'a> {
             label: &owner.label,
             names,
             token: None,
+            waiting: None,
             created_at: None,
             last_used_at: None,
         }
@@ -83,16 +88,29 @@ fn say_made(what: &str, owner: &Owner, folder: &Path) -> io::Result<()> {
 }
 
 fn revoke(args: &RelayTokenArgs) -> anyhow::Result<Outcome> {
-    let (tokens, _) = open(&args.data, false)?;
-    let (owner, names) = runtime()?.block_on(tokens.revoke(&args.label))?;
+    let (tokens, all) = open(&args.data, false)?;
+    let runtime = runtime()?;
+    let (owner, names) = runtime.block_on(tokens.revoke(&args.label))?;
+    let listed = runtime.block_on(all.list())?;
+    let of_it = listed.iter().filter(|one| names.contains(&one.name));
+    let waiting: u64 = of_it.map(|one| one.waiting).sum();
     if args.json {
-        say_json(&Shown::new(&owner, &names))?;
+        let mut object = Shown::new(&owner, &names);
+        object.waiting = Some(waiting);
+        say_json(&object)?;
         return Ok(Outcome::Fine);
     }
-    let of_names = match &names[..] {
+    let mut of_names = match &names[..] {
         [] => String::new(),
         names => format!(" Nobody else gets {} for 30 days.", names.join(", ")),
     };
+    if waiting > 0 {
+        let count = deliveries(usize::try_from(waiting).unwrap_or(usize::MAX));
+        let _ = write!(
+            of_names,
+            " Waiting still, until too old: {count}; `cmhook relay name reserve` for another token deletes them."
+        );
+    }
     let (label, id) = (&owner.label, &owner.id);
     writeln!(
         io::stderr(),

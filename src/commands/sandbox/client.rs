@@ -10,6 +10,7 @@ use serde_json::Value;
 
 use super::place;
 use crate::cakemail::sandbox::{API, HEADER};
+use crate::cakemail::webhook::shown_url;
 use crate::config::ConfigError;
 use crate::http::client::{Trust, connector};
 use crate::http::pool::{self, Client};
@@ -170,4 +171,20 @@ fn detail(detail: &Value) -> String {
         }
     });
     mistakes.collect::<Vec<_>>().join("; ")
+}
+
+/// A delivery as it is shown: passwords in its webhook's URL are left out.
+pub(super) fn hide_passwords(delivery: &mut Value) {
+    let hide = |url: &mut Value| {
+        if let Some(text) = url.as_str() {
+            *url = shown_url(text).into();
+        }
+    };
+    delivery.get_mut("url").map(hide);
+    let tries = delivery.get_mut("tries").and_then(Value::as_array_mut);
+    let tries = tries.into_iter().flatten();
+    tries
+        .filter_map(|tried| tried.get_mut("url"))
+        .for_each(hide);
+    delivery.pointer_mut("/request/url").map(hide);
 }

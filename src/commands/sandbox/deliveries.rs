@@ -8,7 +8,7 @@ use http::StatusCode;
 use jiff::{Timestamp, Zoned};
 use serde_json::Value;
 
-use super::client::{AskError, Sandbox};
+use super::client::{AskError, Sandbox, hide_passwords};
 use crate::cli::{SandboxDeliveriesArgs, StoreArgs};
 use crate::commands::Outcome;
 use crate::commands::json_output::JsonOutput;
@@ -93,7 +93,8 @@ fn list(args: &SandboxDeliveriesArgs, sandbox: &Sandbox, paint: Color) -> anyhow
     let path = format!("/sandbox/deliveries?{}", query.finish());
     let mut answer = runtime()?.block_on(sandbox.get(&path))?;
     let items = answer["data"].as_array_mut().map(std::mem::take);
-    let items = items.unwrap_or_default();
+    let mut items = items.unwrap_or_default();
+    items.iter_mut().for_each(hide_passwords);
     if let Some(output) = output {
         output.write_all(&items)?;
     } else if items.is_empty() {
@@ -180,11 +181,12 @@ fn show(
         Err(AskError::Refused { status, .. }) if status == StatusCode::NOT_FOUND => None,
         asked => asked?,
     };
-    let Some(item) = item else {
+    let Some(mut item) = item else {
         let id = id.escape_debug();
         writeln!(io::stderr(), "There is no delivery `{id}`.")?;
         return Ok(Outcome::No);
     };
+    hide_passwords(&mut item);
     if let Some(output) = output {
         output.write_one(&item)?;
         return Ok(Outcome::Fine);

@@ -10,7 +10,7 @@ use anyhow::Context as _;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
-use super::client::Sandbox;
+use super::client::{Sandbox, hide_passwords};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::sandbox::LONGEST_BODY;
 use crate::cli::SandboxFireArgs;
@@ -126,38 +126,27 @@ async fn fire(
 ) -> anyhow::Result<Outcome> {
     sandbox.check().await?;
     let mut fired = Vec::new();
-    for body in bodies {
-        let answer = sandbox.post("/sandbox/events", body).await?;
+    for (event, body) in args.events.iter().zip(bodies) {
+        let answer = match sandbox.post("/sandbox/events", body).await {
+            Ok(answer) => answer,
+            Err(error) if fired.is_empty() => return Err(error.into()),
+            // Those before it are on their way all the same.
+            Err(error) => {
+                say_fired(args, &fired)?;
+                if args.json {
+                    writeln!(io::stdout(), "{}", json!({ "events": fired }))?;
+                }
+                return Err(error).context(format!("cannot fire `{event}`"));
+            }
+        };
         fired.extend(answer["events"].as_array().into_iter().flatten().cloned());
     }
-    let ids: Vec<String> = fired
-        .iter()
-        .flat_map(|event| event["deliveries"].as_array().into_iter().flatten())
-        .filter_map(|id| Some(id.as_str()?.to_owned()))
-        .collect();
-    let nobody = unheard(&fired);
-    if !args.json {
-        let (events, count) = (fired.len(), ids.len());
-        let what =
-            |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
-        writeln!(
-            io::stdout(),
-            "Fired {}: {} to make.",
-            what(events, "event", "events"),
-            what(count, "delivery", "deliveries")
-        )?;
-    }
-    for name in &nobody {
-        writeln!(
-            io::stderr(),
-            "No active webhook is registered for {}: nobody hears of it.",
-            escape_for_terminal(name)
-        )?;
-    }
-    let mut is_fine = nobody.is_empty();
+    say_fired(args, &fired)?;
+    let mut is_fine = unheard(&fired).is_empty();
     let mut ended = Vec::new();
     if args.wait {
-        ended = wait(sandbox, ids).await?;
+        ended = wait(sandbox, ids(&fired)).await?;
+        ended.iter_mut().for_each(hide_passwords);
         is_fine &= ended.iter().all(|one| one["outcome"] == "delivered");
     }
     if args.json {
@@ -172,6 +161,37 @@ async fn fire(
         }
     }
     Ok(if is_fine { Outcome::Fine } else { Outcome::No })
+}
+
+/// The ids of their deliveries.
+fn ids(fired: &[Value]) -> Vec<String> {
+    let deliveries = fired.iter().map(|event| event["deliveries"].as_array());
+    let deliveries = deliveries.flat_map(|ids| ids.into_iter().flatten());
+    let ids = deliveries.filter_map(|id| Some(id.as_str()?.to_owned()));
+    ids.collect()
+}
+
+/// How many they are, for people, and which of them nobody hears of.
+fn say_fired(args: &SandboxFireArgs, fired: &[Value]) -> io::Result<()> {
+    if !args.json {
+        let (events, count) = (fired.len(), ids(fired).len());
+        let what =
+            |n: usize, one: &str, more: &str| format!("{n} {}", if n == 1 { one } else { more });
+        writeln!(
+            io::stdout(),
+            "Fired {}: {} to make.",
+            what(events, "event", "events"),
+            what(count, "delivery", "deliveries")
+        )?;
+    }
+    for name in unheard(fired) {
+        writeln!(
+            io::stderr(),
+            "No active webhook is registered for {}: nobody hears of it.",
+            escape_for_terminal(&name)
+        )?;
+    }
+    Ok(())
 }
 
 /// The events that no webhook is for, each once.

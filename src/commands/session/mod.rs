@@ -22,7 +22,7 @@ use crate::capture::intake::Intake;
 use crate::config::{OutputSettings, Settings};
 use crate::store::Store;
 use crate::tui::terminal::PanicWatch;
-use last_words::{say_last, say_left};
+use last_words::{say_last, say_left, waiting_left};
 use taken::Taken;
 
 /// How long a stop waits for what is in flight, and then for its 503s. Together with
@@ -120,6 +120,7 @@ impl Parts {
     async fn finish(self) -> io::Result<Outcome> {
         let deadline = std::time::Instant::now() + GRACE;
         self.stop.cancel();
+        self.intake.stop();
         let tasks = self.intake.tasks();
         self.connections.close();
         tasks.close();
@@ -129,7 +130,12 @@ impl Parts {
             .map(api::Serving::tasks)
             .unwrap_or_default();
         asked.close();
-        let idle = async { tokio::join!(self.connections.wait(), tasks.wait(), asked.wait()) };
+        // In this order: what comes in or is asked for begins forwards, and forwards begin none.
+        let idle = async {
+            self.connections.wait().await;
+            asked.wait().await;
+            tasks.wait().await;
+        };
         let finishing = async {
             tokio::pin!(idle);
             if tokio::time::timeout(GRACE, idle.as_mut()).await.is_err() {
@@ -146,20 +152,20 @@ impl Parts {
         let ((), words) = tokio::join!(finishing, archiving);
         tracing::debug!("nothing is in flight any more, closing the store");
         let (store, face, output) = (self.store, self.face, self.output);
-        if output.json
-            && let Some(left) = words.left.clone()
-        {
-            store.warn(left);
+        let waiting = waiting_left(&store);
+        for left in words.left.iter().chain(&waiting).filter(|_| output.json) {
+            store.warn(left.clone());
         }
         let closing = tokio::task::spawn_blocking(move || {
             store.close();
             let counts = store.counts();
-            let outcome = match words.left {
-                Some(_) => Outcome::No,
-                None => Outcome::Fine,
+            let outcome = if words.left.is_empty() {
+                Outcome::Fine
+            } else {
+                Outcome::No
             };
             let finished = face.finish(counts, &store, deadline);
-            say_last(words, output);
+            say_last(words, waiting, output);
             finished.map(|()| outcome)
         });
         closing.await.unwrap_or(Ok(Outcome::Fine))

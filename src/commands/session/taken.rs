@@ -20,7 +20,7 @@ use crate::capture::targets;
 use crate::commands::api;
 use crate::commands::face::{Greeting, Place, Reachable, doubts};
 use crate::commands::public::Public;
-use crate::commands::register::{NotRegistered, Registration, register};
+use crate::commands::register::{NotRegistered, Registration, Stop, register};
 use crate::commands::signals::Signals;
 use crate::commands::start_error::StartError;
 use crate::config::Settings;
@@ -98,18 +98,18 @@ impl Taken {
         &mut self,
         settings: &mut Settings,
     ) -> anyhow::Result<Option<Registration>> {
-        let cancel = CancellationToken::new();
+        let stop = Stop::new();
         if self.closed.is_cancelled() {
             // It is to stop already.
             return Ok(None);
         }
         let registered = {
-            let registering = register(settings, &self.store, &self.url, &cancel);
+            let registering = register(settings, &self.store, &self.url, &stop);
             tokio::pin!(registering);
             tokio::select! {
                 registered = registering.as_mut() => registered,
                 () = self.signals.next() => {
-                    cancel.cancel();
+                    stop.ask();
                     self.closed.cancel();
                     tokio::select! {
                         registered = registering => registered,
@@ -203,6 +203,7 @@ impl Taken {
                 .context("cannot listen for signals")?;
         }
         let face = greeting.open(reachable, closed.clone())?;
+        intake.resume();
         if let Some(public) = self.public {
             public.open(Arc::clone(&intake));
         }

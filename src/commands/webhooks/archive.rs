@@ -3,17 +3,16 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
-use tokio::runtime::Runtime;
-
 use super::shown::some;
-use super::{Account, say, warn};
+use super::{Account, say, warn, written};
 use crate::account::{AccountError, Trouble};
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::cli::{WebhooksDeleteArgs, WebhooksIdsArgs};
 use crate::commands::Outcome;
 use crate::commands::ask::confirmed_by;
 use crate::commands::ink;
-use crate::commands::setup::runtime;
+use crate::commands::setup::{Running, runtime};
+use crate::config::shell_words;
 
 /// What is done to each.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +49,9 @@ fn run(args: &WebhooksIdsArgs, doing: Doing, config: Option<&Path>) -> anyhow::R
 /// need nothing.
 pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
     let of = &args.of;
-    let account = Account::open_to_look(&of.account, &of.json, &of.color, config)?;
+    let mut account = Account::open_to_look(&of.account, &of.json, &of.color, config)?;
     let runtime = runtime()?;
-    let known = runtime.block_on(account.api.all(true))?;
+    let known = runtime.block_on(account.all(true))?;
     let find = |id: &String| known.iter().find(|webhook| webhook.id == *id);
     let is_over =
         |id: &String| find(id).is_some_and(|known| known.status == WebhookStatus::Archived);
@@ -73,6 +72,7 @@ pub(super) fn delete(args: &WebhooksDeleteArgs, config: Option<&Path>) -> anyhow
     if !confirmed_by("--force", args.force, &ink::shown(&question))? {
         return Ok(Outcome::No);
     }
+    account.api = account.api.afresh();
     do_it(&account, &runtime, &ids, &over, Doing::Archive)?;
     let (they_are, them) = match ids.len() {
         1 => ("it is", "it"),
@@ -105,9 +105,10 @@ fn back(account: &Account, words: &[String], ids: &[String]) -> String {
     for word in words {
         let those = account.meant(word);
         let more = if those.len() > 1 && those.iter().all(|id| ids.contains(id)) {
-            vec![quoted(word)]
+            vec![shell_words(&[word])]
         } else {
-            those.into_iter().filter(|id| ids.contains(id)).collect()
+            let those = those.iter().filter(|id| ids.contains(id));
+            those.map(|id| shell_words(&[id])).collect()
         };
         for word in more {
             if !all.contains(&word) {
@@ -122,20 +123,10 @@ fn back(account: &Account, words: &[String], ids: &[String]) -> String {
     all.join(" ")
 }
 
-/// A word as it is typed in a shell.
-fn quoted(word: &str) -> String {
-    let is_plain = |c: char| c.is_alphanumeric() || "-_.".contains(c);
-    if word.chars().all(is_plain) {
-        word.to_owned()
-    } else {
-        format!("'{}'", word.replace('\'', r"'\''"))
-    }
-}
-
 /// Does it to each, and writes them, with those that needed nothing.
 fn do_it(
     account: &Account,
-    runtime: &Runtime,
+    runtime: &Running,
     ids: &[String],
     over: &[Webhook],
     doing: Doing,
@@ -143,7 +134,8 @@ fn do_it(
     let (done, mut errors) = runtime.block_on(each(account, ids, doing));
     // Nothing at all is no empty list: it is an error.
     if !done.is_empty() || errors.is_empty() {
-        tell(account, &done, over, doing)?;
+        let told = tell(account, &done, over, doing);
+        written(told, &[(doing.done(), done.iter().collect())])?;
     }
     let Some(last) = errors.pop() else {
         return Ok(());

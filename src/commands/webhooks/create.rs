@@ -8,9 +8,10 @@ use secrecy::ExposeSecret as _;
 
 use super::events::{self, is_same};
 use super::make::{Plan, make};
+use super::patience::{interrupted, or_signal, unless_interrupted};
 use super::shown::{Item, some};
-use super::undo::{Step, undone};
-use super::{Account, given, say, warn};
+use super::undo::{Record, Step, Words, undone};
+use super::{Account, given, say, warn, written};
 use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url};
 use crate::cli::WebhooksCreateArgs;
 use crate::commands::Outcome;
@@ -27,8 +28,8 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
     given::say_password(url);
     let items = runtime()?.block_on(async {
         let mut signals = Signals::new().context("cannot listen for signals")?;
-        let before = account.api.all(false).await?;
-        given::is_free(name, &account, &[], &before)?;
+        let before = unless_interrupted(&mut signals, account.all(false)).await?;
+        given::is_free(name, &account, &mut signals, &[], &before).await?;
         if let Some(text) = events::left_out(&args.events) {
             warn(&text);
         }
@@ -38,48 +39,62 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
             before: &before,
             others: 0,
         };
-        let mut steps = Vec::new();
-        let making = make(&account, &mut signals, &wanted, plan, &mut steps).await;
+        let mut record = Record::default();
+        let making = make(&account, &mut signals, &wanted, plan, &mut record).await;
+        let made: Vec<&Webhook> = record.steps.iter().map(Step::webhook).collect();
         if let Err(error) = making {
-            let made: Vec<_> = steps.iter().map(Step::webhook).collect();
             let is = if made.len() == 1 { "is" } else { "are" };
-            let all = format!("nothing is left of it, {} {is} archived again", some(&made));
-            return Err(undone(&account, &mut signals, &steps, error, &all).await);
+            let but = format!("{} {is} archived again", some(&made));
+            let words = Words {
+                all: &format!("nothing is left of it, {but}"),
+                but: &but,
+            };
+            return Err(undone(&account, &mut signals, &record, error, words).await);
         }
-        let made: Vec<&Webhook> = steps.iter().map(Step::webhook).collect();
         say_doubles(&made, &before);
         let ids: Vec<String> = made.iter().map(|webhook| webhook.id.clone()).collect();
         account.put(name, &ids);
-        let mut items = Vec::new();
-        for webhook in made {
-            items.push(with_key(&account, webhook, name, args.show_secrets).await);
+        let mut items: Vec<Item> = made.into_iter().map(|made| item(made, name)).collect();
+        if args.show_secrets {
+            fetch_keys(&account, &mut signals, &mut items).await;
         }
         anyhow::Ok(items)
     })?;
-    if account.out.is_for_people() {
-        tell(&account, &items)?;
-        if !args.show_secrets {
-            say(&format!(
-                "\n`cmhook webhooks get ID --show-secrets{}` shows the key that deliveries are signed with.",
-                account.flags
-            ));
-        }
+    let told = if account.out.is_for_people() {
+        tell(&account, &items).map_err(anyhow::Error::from)
     } else {
-        account.out.all(&items)?;
+        account.out.all(&items)
+    };
+    let made = items.iter().map(|item| &item.webhook);
+    written(told, &[("created", made.collect())])?;
+    if account.out.is_for_people() && !args.show_secrets {
+        say(&format!(
+            "\n`cmhook webhooks get ID --show-secrets{}` shows the key that deliveries are signed with.",
+            account.flags
+        ));
     }
     Ok(Outcome::Fine)
 }
 
-async fn with_key(account: &Account, webhook: &Webhook, name: Option<&str>, key: bool) -> Item {
-    let mut item = Item::new(webhook.clone());
-    item.name = name.map(str::to_owned);
-    if key {
-        match account.api.get(&webhook.id).await {
-            Ok(keyed) => item.key = keyed.key,
-            Err(error) => warn(&format!("its key is not shown: {error}")),
+fn item(webhook: &Webhook, name: Option<&str>) -> Item {
+    Item {
+        name: name.map(str::to_owned),
+        ..Item::new(webhook.clone())
+    }
+}
+
+/// They are made, with their keys shown or not.
+async fn fetch_keys(account: &Account, signals: &mut Signals, items: &mut [Item]) {
+    for item in items {
+        match or_signal(signals, account.api.get(&item.webhook.id)).await {
+            Some(Ok(keyed)) => item.key = keyed.key,
+            Some(Err(error)) => warn(&format!("its key is not shown: {error}")),
+            None => {
+                let why = interrupted().message;
+                return warn(&format!("its key is not shown: {why}"));
+            }
         }
     }
-    item
 }
 
 /// Each of two webhooks for the same is sent everything, so that it arrives twice.

@@ -3,11 +3,13 @@
 use std::borrow::Cow;
 use std::num::NonZeroU32;
 
+use super::patience::{interrupted, or_signal};
 use super::{Account, warn};
-use crate::account::Limit;
+use crate::account::{Limit, Trouble};
 use crate::cakemail::webhook::{LONGEST_URL, RatePeriod, Webhook, WebhookStatus, shown_url};
 use crate::cli::PeriodArg;
-use crate::config::ConfigError;
+use crate::commands::signals::Signals;
+use crate::config::{ConfigError, shell_words};
 
 /// A webhook's URL. Whether it is public and encrypted is for the API to judge: a sandbox
 /// takes others too.
@@ -78,45 +80,71 @@ pub(super) fn name(text: Option<&str>) -> Result<Option<&str>, ConfigError> {
 /// Refuses a name that others have. Those that are all archived, or gone, lose it.
 ///
 /// # Errors
-/// Where a webhook beyond `own` has it, by name or as its id.
-pub(super) fn is_free(
+/// Where a webhook beyond `own` has it, by name or as its id, and where a signal comes before
+/// that is known.
+pub(super) async fn is_free(
     name: Option<&str>,
     account: &Account,
+    signals: &mut Signals,
     own: &[String],
     all: &[Webhook],
-) -> Result<(), ConfigError> {
+) -> anyhow::Result<()> {
     let Some(name) = name else {
         return Ok(());
     };
-    let others = account.groups.named(name).map(|group| &group.ids[..]);
-    let is_other = |id: &String| {
-        let active = |webhook: &Webhook| webhook.status == WebhookStatus::Active;
-        !own.contains(id) && all.iter().any(|known| known.id == *id && active(known))
-    };
-    let taken: Vec<_> = others
-        .unwrap_or_default()
-        .iter()
-        .filter(|id| is_other(id))
-        .collect();
-    let is_id = all.iter().any(|webhook| webhook.id == name);
-    if taken.is_empty() && !is_id {
-        return Ok(());
+    if all.iter().any(|webhook| webhook.id == name) {
+        return Err(ConfigError {
+            message: format!("`{name}` is the id of a webhook, and so no name"),
+            hint: "choose another name".into(),
+        }
+        .into());
     }
-    Err(ConfigError {
-        message: if is_id {
-            format!("`{name}` is the id of a webhook, and so no name")
-        } else {
-            format!("`{name}` is the name of other webhooks already")
-        },
-        hint: if is_id {
-            "choose another name".into()
-        } else {
-            format!(
-                "choose another name, or change those with `cmhook webhooks update '{name}'{}`",
-                account.flags
-            )
-        },
-    })
+    let Some(group) = account.groups.named(name) else {
+        return Ok(());
+    };
+    let is_own = account.groups.is_own(group);
+    for id in group.ids.iter().filter(|id| !own.contains(id)) {
+        match all.iter().find(|known| known.id == *id) {
+            Some(known) if known.status == WebhookStatus::Active => {
+                let update = shell_words(&["webhooks", "update", name]);
+                return Err(ConfigError {
+                    message: format!("`{name}` is the name of other webhooks already"),
+                    hint: format!(
+                        "choose another name, or change those with `cmhook {update}{}`",
+                        account.flags
+                    ),
+                }
+                .into());
+            }
+            Some(_) => {}
+            // It is archived or gone, and nobody else's.
+            None if is_own => {}
+            None => is_seen(name, account, signals, id).await?,
+        }
+    }
+    Ok(())
+}
+
+/// Whether a webhook that another user has given the name is of this account too, where one
+/// that is not active does not need it. An API says of others' that they are not there.
+async fn is_seen(
+    name: &str,
+    account: &Account,
+    signals: &mut Signals,
+    id: &str,
+) -> anyhow::Result<()> {
+    match or_signal(signals, account.api.get(id)).await {
+        Some(Ok(_)) => Ok(()),
+        Some(Err(error)) if matches!(error.trouble, Trouble::NoWebhook { .. }) => {
+            Err(ConfigError {
+                message: format!("`{name}` is the name of webhooks of another user"),
+                hint: "choose another name: this account does not see them, so whether they are still there cannot be told".into(),
+            }
+            .into())
+        }
+        Some(Err(error)) => Err(error.into()),
+        None => Err(interrupted().into()),
+    }
 }
 
 #[cfg(test)]

@@ -14,6 +14,28 @@ const AT_ONCE: usize = 4;
 /// # Errors
 /// At the first that the API does not give.
 pub(super) async fn fetch(account: &Account, ids: &[String]) -> Result<Vec<Keyed>, AccountError> {
+    all_but(account, ids, |trouble| {
+        matches!(trouble, Trouble::NoWebhook { .. })
+    })
+    .await
+}
+
+/// The same, where those that the API does not give for another reason are left out too.
+///
+/// # Errors
+/// Where it gives none.
+pub(super) async fn fetch_some(
+    account: &Account,
+    ids: &[String],
+) -> Result<Vec<Keyed>, AccountError> {
+    all_but(account, ids, |_| true).await
+}
+
+async fn all_but(
+    account: &Account,
+    ids: &[String],
+    is_left_out: impl Fn(&Trouble) -> bool,
+) -> Result<Vec<Keyed>, AccountError> {
     let each = ids.iter().cloned().map(|id| {
         let api = account.api.clone();
         async move { api.get(&id).await }
@@ -24,9 +46,7 @@ pub(super) async fn fetch(account: &Account, ids: &[String]) -> Result<Vec<Keyed
     while let Some(one) = each.next().await {
         match one {
             Ok(keyed) => all.push(keyed),
-            Err(error) if matches!(error.trouble, Trouble::NoWebhook { .. }) => {
-                missing.push(error);
-            }
+            Err(error) if is_left_out(&error.trouble) => missing.push(error),
             Err(error) => return Err(error),
         }
     }

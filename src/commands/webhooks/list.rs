@@ -3,8 +3,8 @@
 use std::num::NonZeroU32;
 use std::path::Path;
 
-use super::{Account, keys, say};
-use crate::account::{ListQuery, Page};
+use super::{Account, keys, say, warn};
+use crate::account::ListQuery;
 use crate::cli::WebhooksListArgs;
 use crate::commands::Outcome;
 use crate::commands::setup::runtime;
@@ -15,11 +15,7 @@ pub(super) fn run(args: &WebhooksListArgs, config: Option<&Path>) -> anyhow::Res
     let runtime = runtime()?;
     let page = runtime.block_on(async {
         if !is_page {
-            let webhooks = account.api.all(args.with_archived).await?;
-            return anyhow::Ok(Page {
-                count: Some(webhooks.len() as u64),
-                webhooks,
-            });
+            return anyhow::Ok(account.api.all(args.with_archived).await?);
         }
         let query = ListQuery {
             archived: args.with_archived,
@@ -28,6 +24,11 @@ pub(super) fn run(args: &WebhooksListArgs, config: Option<&Path>) -> anyhow::Res
         };
         Ok(account.api.list(query).await?)
     })?;
+    if let Some(text) = page.left_out() {
+        warn(&text);
+    }
+    let listed = (page.webhooks.len() + page.unread.len()) as u64;
+    let some_more = page.count.filter(|count| *count > listed);
     let items = page
         .webhooks
         .into_iter()
@@ -44,7 +45,6 @@ pub(super) fn run(args: &WebhooksListArgs, config: Option<&Path>) -> anyhow::Res
             }
         }
     }
-    let some_more = page.count.filter(|count| *count > items.len() as u64);
     if account.out.json().is_some() || !items.is_empty() {
         account.out.all(&items)?;
     }

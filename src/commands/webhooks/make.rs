@@ -1,13 +1,11 @@
 //! Making webhooks, one for each event, and all of them or none.
 
-use std::future::Future;
-
 use super::events::{Wanted, is_same};
-use super::undo::Step;
+use super::patience::{Doubt, interrupted, look, to_its_end};
+use super::undo::{Record, Step};
 use super::{Account, warn};
-use crate::account::{AccountError, Limit, Trouble};
+use crate::account::{AccountError, Limit};
 use crate::cakemail::webhook::Webhook;
-use crate::commands::listener_client::ApiError;
 use crate::commands::signals::Signals;
 
 /// What all of them have in common.
@@ -21,7 +19,7 @@ pub(super) struct Plan<'a> {
     pub(super) others: usize,
 }
 
-/// Makes a webhook for each of these events. What is done stands in `steps`, where it fails
+/// Makes a webhook for each of these events. What is done stands in the record, where it fails
 /// too. What a glob means and the API does not send is left out, as long as there is anything.
 ///
 /// # Errors
@@ -31,39 +29,37 @@ pub(super) async fn make(
     signals: &mut Signals,
     wanted: &[Wanted],
     plan: Plan<'_>,
-    steps: &mut Vec<Step>,
+    record: &mut Record,
 ) -> anyhow::Result<()> {
     let mut refused: Option<AccountError> = None;
     let mut left_out = Vec::new();
-    let before = steps.len();
+    let before = record.steps.len();
     for one in wanted {
         let event = &*one.event;
         let creating = account.api.create(event, plan.url, plan.limit);
-        let error = match or_signal(signals, creating).await {
+        let mut called = to_its_end(signals, creating).await;
+        match called.answer.take() {
             Some(Ok(webhook)) => {
-                steps.push(Step::Created(webhook));
-                continue;
+                record.steps.push(Step::Created(webhook));
             }
-            Some(Err(error)) => error,
-            None => {
-                find_unanswered(account, signals, event, plan, steps).await;
-                return Err(interrupted().into());
+            Some(Err(error)) if one.by_glob && error.trouble.is_of_event() => {
+                left_out.push(event);
+                refused = refused.or(Some(error));
             }
-        };
-        if one.by_glob && error.trouble.is_of_event() {
-            left_out.push(event);
-            refused = refused.or(Some(error));
-            continue;
+            answer => {
+                called.answer = answer;
+                find(account, signals, event, plan, called.doubt(), record).await;
+                return called.result().map(|_| ());
+            }
         }
-        if may_be_done(&error.trouble) {
-            find_unanswered(account, signals, event, plan, steps).await;
+        if called.is_interrupted {
+            return Err(interrupted().into());
         }
-        return Err(error.into());
     }
     let Some(error) = refused else {
         return Ok(());
     };
-    if steps.len() == before && plan.others == 0 {
+    if record.steps.len() == before && plan.others == 0 {
         return Err(error.into());
     }
     let they_are = if left_out.len() == 1 { "is" } else { "are" };
@@ -75,50 +71,40 @@ pub(super) async fn make(
     Ok(())
 }
 
-/// What comes of it; `None` where a signal comes first.
-pub(super) async fn or_signal<T>(
-    signals: &mut Signals,
-    future: impl Future<Output = T>,
-) -> Option<T> {
-    tokio::select! {
-        done = future => Some(done),
-        () = signals.next() => None,
-    }
-}
-
-pub(super) fn interrupted() -> ApiError {
-    ApiError {
-        code: "interrupted".into(),
-        message: "it was interrupted".into(),
-        hint: String::new(),
-    }
-}
-
-/// Whether it may have happened all the same.
-pub(super) fn may_be_done(trouble: &Trouble) -> bool {
-    match trouble {
-        Trouble::HungUp { .. } | Trouble::Silent { .. } | Trouble::Server { .. } => true,
-        Trouble::NotJson { status, .. } | Trouble::Shape { status, .. } => *status < 300,
-        _ => false,
-    }
-}
-
 /// Finds out whether one was made though no answer said so, and if so puts it among the steps.
-async fn find_unanswered(
+async fn find(
     account: &Account,
     signals: &mut Signals,
     event: &str,
     plan: Plan<'_>,
-    steps: &mut Vec<Step>,
+    doubt: Doubt,
+    record: &mut Record,
 ) {
-    let Some(Ok(all)) = or_signal(signals, account.api.all(false)).await else {
-        return;
+    let is_known = |webhook: &Webhook, steps: &[Step]| {
+        plan.before.iter().any(|known| known.id == webhook.id)
+            || steps.iter().any(|step| step.webhook().id == webhook.id)
     };
-    for webhook in all {
-        let known = plan.before.iter().any(|known| known.id == webhook.id)
-            || steps.iter().any(|step| step.webhook().id == webhook.id);
-        if !known && webhook.url == plan.url && is_same(event, &webhook.event) {
-            steps.push(Step::Created(webhook));
+    let steps = std::cell::RefCell::new(std::mem::take(&mut record.steps));
+    let is_certain = look(signals, doubt, || async {
+        let all = account.api.all(false).await.ok()?;
+        let mut steps = steps.borrow_mut();
+        let before = steps.len();
+        for webhook in all.webhooks {
+            let is_it = webhook.url == plan.url && is_same(event, &webhook.event);
+            if is_it && !is_known(&webhook, &steps) {
+                steps.push(Step::Created(webhook));
+            }
         }
+        let is_found = steps.len() > before;
+        // It may be one of those that make no sense.
+        (is_found || all.unread.is_empty()).then_some(is_found)
+    });
+    let is_certain = is_certain.await;
+    record.steps = steps.into_inner();
+    if !is_certain {
+        record.unsure.push(format!(
+            "one for {event} may have been made all the same, `cmhook webhooks list{}` tells",
+            account.flags
+        ));
     }
 }

@@ -9,23 +9,24 @@ mod given;
 mod keys;
 mod list;
 mod make;
+mod patience;
 mod shown;
+mod sorted;
 mod test;
 mod tested;
 mod undo;
 mod update;
 
-use std::fmt::Write as _;
 use std::io::Write as _;
 use std::path::Path;
 
 use super::listener_client::ApiError;
 use super::{Outcome, account};
-use crate::account::Api;
 use crate::account::groups::Groups;
+use crate::account::{AccountError, Api};
 use crate::cakemail::webhook::Webhook;
 use crate::cli::{AccountArgs, ColorArgs, JsonArgs, WebhooksCommand};
-use crate::config::AccountSettings;
+use crate::config::{AccountSettings, shell_words};
 use crate::delivery::escape_for_terminal;
 use crate::files::FileError;
 use shown::{Item, Output};
@@ -119,12 +120,22 @@ impl Account {
         groups: Groups,
         config: Option<&Path>,
     ) -> anyhow::Result<Self> {
+        let api = account::api(args, config)?;
         Ok(Self {
-            api: account::api(args, config)?,
-            groups,
+            groups: groups.of_user(api.user()),
+            api,
             out,
-            flags: flags(args),
+            flags: flags(args, |variable| std::env::var(variable).ok()),
         })
+    }
+
+    /// All webhooks. Those that make no sense are said.
+    async fn all(&self, archived: bool) -> Result<Vec<Webhook>, AccountError> {
+        let all = self.api.all(archived).await?;
+        if let Some(text) = all.left_out() {
+            warn(&text);
+        }
+        Ok(all.webhooks)
     }
 
     /// The name of the group that a webhook is in.
@@ -174,19 +185,38 @@ fn unreadable(error: FileError) -> ApiError {
     }
 }
 
-/// Those flags that are not in the environment anyway.
-fn flags(args: &AccountArgs) -> String {
-    let mut flags = String::new();
-    let mut add = |flag: &str, value: Option<String>, variable: &str| {
-        let value = value.filter(|value| std::env::var(variable).ok().as_ref() != Some(value));
-        if let Some(value) = value {
-            let _ = write!(flags, " {flag} {value}");
-        }
-    };
-    add("--api", args.api.clone(), "CAKEMAIL_API_BASE");
+/// Those flags that are not in the environment anyway, as a shell takes them.
+fn flags(args: &AccountArgs, variable: impl Fn(&str) -> Option<String>) -> String {
     let account = args.account.map(|account| account.to_string());
-    add("--account", account, "CAKEMAIL_CURRENT_ACCOUNT_ID");
+    let all = [
+        ("--api", args.api.as_ref(), "CAKEMAIL_API_BASE"),
+        ("--account", account.as_ref(), "CAKEMAIL_CURRENT_ACCOUNT_ID"),
+    ];
+    let mut flags = String::new();
+    for (flag, value, name) in all {
+        if let Some(value) = value.filter(|value| variable(name).as_ref() != Some(*value)) {
+            flags.push(' ');
+            flags.push_str(&shell_words(&[flag, value]));
+        }
+    }
     flags
+}
+
+/// Where what was done cannot be written, it is done all the same: says what it was, and
+/// passes the error on.
+///
+/// # Errors
+/// The one that it was given.
+fn written(told: anyhow::Result<()>, done: &[(&str, Vec<&Webhook>)]) -> anyhow::Result<()> {
+    if told.is_err() {
+        for (what, webhooks) in done.iter().filter(|(_, webhooks)| !webhooks.is_empty()) {
+            let each = webhooks.iter();
+            let each = each.map(|webhook| format!("{} ({})", webhook.id, webhook.event));
+            let each: Vec<_> = each.collect();
+            say(&format!("{what} all the same: {}", each.join(", ")));
+        }
+    }
+    told
 }
 
 /// Says on standard error what should be known.
@@ -199,5 +229,25 @@ fn say(text: &str) {
     let mut err = std::io::stderr().lock();
     for line in text.split('\n') {
         let _ = writeln!(err, "{}", escape_for_terminal(line));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn flags_are_as_a_shell_takes_them() {
+        let args = AccountArgs {
+            api: Some("http://[::1]:4500".into()),
+            account: Some(17),
+        };
+        let none = |_: &str| None;
+        assert_eq!(
+            flags(&args, none),
+            " --api 'http://[::1]:4500' --account 17"
+        );
+        let set = |name: &str| (name == "CAKEMAIL_CURRENT_ACCOUNT_ID").then(|| "17".to_owned());
+        assert_eq!(flags(&args, set), " --api 'http://[::1]:4500'");
     }
 }

@@ -199,8 +199,9 @@ impl Output {
 
     /// Whether it is sent anything, and if not since when.
     pub(super) fn status(&self, webhook: &Webhook) -> String {
-        let name = webhook.status.name();
-        let word = self.ink.paint(style(webhook.status), name);
+        // A word of the API's that no document has may be anything.
+        let name = ink::shown(webhook.status.name());
+        let word = self.ink.paint(style(&webhook.status), &name);
         let since = webhook
             .archived_at
             .and_then(|at| Timestamp::from_second(at).ok());
@@ -237,7 +238,7 @@ fn row(item: &Item, with_change: bool) -> Vec<Cell> {
     let webhook = &item.webhook;
     let mut row = vec![
         Cell::styled(&webhook.id, ink::BOLD),
-        Cell::styled(webhook.status.name(), style(webhook.status)),
+        Cell::styled(webhook.status.name(), style(&webhook.status)),
         Cell::new(&webhook.event),
         Cell::new(item.url()),
         Cell::new(item.name.as_deref().unwrap_or_default()),
@@ -252,10 +253,11 @@ fn row(item: &Item, with_change: bool) -> Vec<Cell> {
     row
 }
 
-const fn style(status: WebhookStatus) -> anstyle::Style {
+const fn style(status: &WebhookStatus) -> anstyle::Style {
     match status {
         WebhookStatus::Active => ink::GREEN,
         WebhookStatus::Archived => ink::DIM,
+        WebhookStatus::Other(_) => ink::YELLOW,
     }
 }
 
@@ -273,7 +275,13 @@ pub(super) fn some(webhooks: &[&Webhook]) -> String {
 
 /// `50/s`, or in words `50 a second`.
 fn limit(webhook: &Webhook, in_words: bool) -> String {
-    let (rate, period) = (webhook.rate_limit, webhook.rate_limit_period);
+    let Some(rate) = webhook.rate_limit else {
+        let none = if in_words { "the API shows none" } else { "" };
+        return none.into();
+    };
+    let Some(period) = webhook.rate_limit_period else {
+        return rate.to_string();
+    };
     if in_words {
         let article = if period == RatePeriod::Hour {
             "an"

@@ -4,14 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use bytes::Bytes;
 use jiff::Timestamp;
 use secrecy::{ExposeSecret as _, SecretString};
 
 use super::behind::Behind;
 use super::shown::Output;
-use super::tested::{FIELDS, Told};
+use super::tested::{FIELDS, Told, say_untried, untried};
 use super::{Account, keys, warn};
 use crate::account::Keyed;
 use crate::cakemail::diagnosis::{Keys, Reply, why_refused};
@@ -26,7 +25,7 @@ use crate::cli::WebhooksTestArgs;
 use crate::commands::Outcome;
 use crate::commands::listener_client::ApiError;
 use crate::commands::setup::{Setup, color, runtime};
-use crate::config::{ConfigError, Target, duration};
+use crate::config::{ConfigError, Target, command, duration};
 use crate::delivery::{Received, Registration, Scheme, Verdict};
 use crate::http::headers::to_kept;
 
@@ -46,23 +45,34 @@ pub(super) fn run(args: &WebhooksTestArgs, config: Option<&Path>) -> anyhow::Res
     let account = Account::with_output(&args.account, out, config)?;
     let ids = account.meant(&args.id);
     let ok = runtime()?.block_on(async {
-        let all = keys::fetch(&account, &ids).await?;
+        let all = keys::fetch_some(&account, &ids).await?;
         let mut ok = all.len() == ids.len();
         let mut tried = Vec::new();
-        for keyed in all {
-            let (webhook, key) = with_key(&account, keyed)?;
-            let named = args.store.store.is_some();
-            let told = try_it(&setup, named, &webhook, &key, scheme, timeout).await?;
-            ok &= told.sent.is_fine();
+        for Keyed { webhook, key } in all {
+            let trying = async {
+                let key = with_key(&account, &webhook, key)?;
+                let named = args.store.store.is_some();
+                try_it(&setup, named, &webhook, &key, scheme, timeout).await
+            };
+            let told = match trying.await {
+                // The others are tried all the same.
+                Err(error) if ids.len() > 1 => Err(error),
+                told => Ok(told?),
+            };
+            ok &= told.as_ref().is_ok_and(|told| told.sent.is_fine());
             if account.out.json().is_none() {
-                told.say(&account, &webhook)?;
+                match &told {
+                    Ok(told) => told.say(&account, &webhook)?,
+                    Err(error) => say_untried(&account, &webhook, error)?,
+                }
             }
             tried.push((webhook, told));
         }
         if let Some(json) = account.out.json() {
-            let mut objects = tried
-                .iter()
-                .map(|(webhook, told)| told.object(webhook, scheme));
+            let mut objects = tried.iter().map(|(webhook, told)| match told {
+                Ok(told) => told.object(webhook, scheme),
+                Err(error) => untried(webhook, scheme, error),
+            });
             if ids.len() > 1 {
                 json.write_all(objects)?;
             } else if let Some(object) = objects.next() {
@@ -74,9 +84,12 @@ pub(super) fn run(args: &WebhooksTestArgs, config: Option<&Path>) -> anyhow::Res
     Ok(if ok { Outcome::Fine } else { Outcome::No })
 }
 
-/// A webhook with its key, without which nothing can be sent.
-fn with_key(account: &Account, keyed: Keyed) -> anyhow::Result<(Webhook, SecretString)> {
-    let Keyed { webhook, key } = keyed;
+/// A webhook's key, without which nothing can be sent.
+fn with_key(
+    account: &Account,
+    webhook: &Webhook,
+    key: Option<SecretString>,
+) -> Result<SecretString, ApiError> {
     let id = &webhook.id;
     let key = key.ok_or_else(|| ApiError {
         code: "no_secret".into(),
@@ -85,11 +98,12 @@ fn with_key(account: &Account, keyed: Keyed) -> anyhow::Result<(Webhook, SecretS
     })?;
     if webhook.status == WebhookStatus::Archived {
         warn(&format!(
-            "the webhook {id} is archived, so Cakemail sends it nothing: `cmhook webhooks unarchive {id}{}` brings it back",
+            "the webhook {id} is archived, so Cakemail sends it nothing: `{}{}` brings it back",
+            command(&["webhooks", "unarchive", id]),
             account.flags
         ));
     }
-    Ok((webhook, key))
+    Ok(key)
 }
 
 async fn try_it(
@@ -99,10 +113,14 @@ async fn try_it(
     key: &SecretString,
     scheme: Scheme,
     timeout: Duration,
-) -> anyhow::Result<Told> {
+) -> Result<Told, ApiError> {
     let (target, path) = target(&webhook.url)?;
     let sample = sample_of(&webhook.event)?;
-    let seed = random_seed().context("the system gives no random numbers")?;
+    let seed = random_seed().map_err(|error| ApiError {
+        code: "internal".into(),
+        message: format!("the system gives no random numbers: {error}"),
+        hint: String::new(),
+    })?;
     let payload = Payload::sample(sample, seed, Timestamp::now());
     let body = payload.body.clone();
     let secret = Secret::new(&webhook.id, None, key.expose_secret());
@@ -124,7 +142,7 @@ async fn try_it(
     let sent = sender.send(payload).await;
     let arrived = match &behind {
         None => None,
-        Some(behind) => behind.arrived(&String::from_utf8_lossy(&body)).await,
+        Some(behind) => behind.arrived(&body).await,
     };
     let hints = match &sent.answer {
         Err(failure) if failure.hint.is_empty() => Vec::new(),
@@ -168,8 +186,9 @@ fn received(body: Bytes, sample: &Sample, path: &str, scheme: Scheme, id: &str) 
 }
 
 /// The webhook's URL as a target, and its path and query, which are sent as they are.
-fn target(url: &str) -> Result<(Target, String), ConfigError> {
-    let bad = |why: String| ConfigError {
+fn target(url: &str) -> Result<(Target, String), ApiError> {
+    let bad = |why: String| ApiError {
+        code: "bad_url".into(),
         message: format!("nothing can be sent to the webhook's URL: {why}"),
         hint: "change it with `cmhook webhooks update ID --url URL`".into(),
     };

@@ -11,6 +11,7 @@ use super::{Account, say};
 use crate::cakemail::webhook::{Webhook, shown_url};
 use crate::capture::trigger::send::{Answer, Sent};
 use crate::commands::ink;
+use crate::commands::listener_client::ApiError;
 use crate::delivery::Scheme;
 use crate::delivery::words::took;
 
@@ -32,7 +33,7 @@ pub(super) struct Object<'a> {
     scheme: &'static str,
     ok: bool,
     status: Option<u16>,
-    took_ms: f64,
+    took_ms: Option<f64>,
     body: Option<String>,
     error: Option<Failed<'a>>,
     hints: &'a [String],
@@ -42,7 +43,7 @@ pub(super) struct Object<'a> {
 
 #[derive(Debug, Serialize)]
 struct Failed<'a> {
-    code: &'static str,
+    code: &'a str,
     message: &'a str,
     hint: &'a str,
 }
@@ -72,7 +73,7 @@ impl Told {
             scheme: scheme.name(),
             ok: self.sent.is_fine(),
             status: answer.ok().map(|answer| answer.status),
-            took_ms: self.sent.took.as_secs_f64() * 1000.0,
+            took_ms: Some(self.sent.took.as_secs_f64() * 1000.0),
             body: answer.ok().map(start),
             error: answer.err().map(|failure| Failed {
                 code: failure.code.name(),
@@ -153,6 +154,46 @@ impl Told {
             "It arrived at the listener of this machine as #{id}, and {signature}"
         ))
     }
+}
+
+/// One that nothing could be sent to, in JSON.
+pub(super) fn untried<'a>(webhook: &'a Webhook, scheme: Scheme, error: &'a ApiError) -> Object<'a> {
+    Object {
+        webhook: &webhook.id,
+        event: &webhook.event,
+        url: shown_url(&webhook.url),
+        scheme: scheme.name(),
+        ok: false,
+        status: None,
+        took_ms: None,
+        body: None,
+        error: Some(Failed {
+            code: &error.code,
+            message: &error.message,
+            hint: &error.hint,
+        }),
+        hints: &[],
+        listener: false,
+        arrived: None,
+    }
+}
+
+/// Says of one to people that nothing could be sent to it.
+///
+/// # Errors
+/// Those of standard output.
+pub(super) fn say_untried(
+    account: &Account,
+    webhook: &Webhook,
+    error: &ApiError,
+) -> anyhow::Result<()> {
+    let mark = account.out.ink.paint(ink::RED, "✗");
+    let (event, why) = (ink::shown(&webhook.event), ink::shown(&error.message));
+    writeln!(io::stdout(), "{mark} {event}  {why}")?;
+    if !error.hint.is_empty() {
+        say(&format!(" hint: {}", error.hint));
+    }
+    Ok(())
 }
 
 /// How the answer begins, as a line.

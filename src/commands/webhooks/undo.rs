@@ -1,10 +1,13 @@
 //! Undoing what was done, where not all of it could be.
 
+use std::borrow::Cow;
+
 use super::Account;
-use super::make::or_signal;
+use super::patience::{interrupted, or_signal};
 use crate::account::{AccountError, Limit, Trouble};
-use crate::cakemail::webhook::{Webhook, shown_url};
+use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus, shown_url};
 use crate::commands::signals::Signals;
+use crate::config::command;
 
 /// One thing that was done.
 #[derive(Debug, Clone)]
@@ -13,10 +16,26 @@ pub(super) enum Step {
     Created(Webhook),
     /// This was archived.
     Unarchived(Webhook),
-    /// This is how it was.
-    Changed(Webhook),
+    /// This is how it was, of which that was changed.
+    Changed(Webhook, Change),
     /// This was active.
     Archived(Webhook),
+}
+
+/// What of a webhook was changed.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Change {
+    pub(super) url: bool,
+    pub(super) rate: bool,
+    pub(super) period: bool,
+}
+
+/// What was done so far.
+#[derive(Debug, Default)]
+pub(super) struct Record {
+    pub(super) steps: Vec<Step>,
+    /// What may be done besides, and how to see whether it is.
+    pub(super) unsure: Vec<String>,
 }
 
 impl Step {
@@ -25,22 +44,59 @@ impl Step {
         match self {
             Self::Created(webhook)
             | Self::Unarchived(webhook)
-            | Self::Changed(webhook)
+            | Self::Changed(webhook, _)
             | Self::Archived(webhook) => webhook,
+        }
+    }
+
+    /// Whether a webhook that is like that now has seen it.
+    pub(super) fn is_done(&self, now: &Webhook) -> bool {
+        let is_active = now.status == WebhookStatus::Active;
+        match self {
+            Self::Created(_) | Self::Unarchived(_) => is_active,
+            Self::Archived(_) => !is_active,
+            Self::Changed(was, _) => {
+                (&was.url, was.rate_limit, was.rate_limit_period)
+                    != (&now.url, now.rate_limit, now.rate_limit_period)
+            }
         }
     }
 
     /// The command that undoes it, without what names the account.
     fn command(&self) -> String {
-        let Webhook { id, url, .. } = self.webhook();
-        let url = shown_url(url);
+        let id = &*self.webhook().id;
+        let (webhook, change) = match self {
+            Self::Created(_) | Self::Unarchived(_) => {
+                return command(&["webhooks", "archive", id]);
+            }
+            Self::Archived(_) => return command(&["webhooks", "unarchive", id]),
+            Self::Changed(webhook, change) => (webhook, change),
+        };
+        let url = shown_url(&webhook.url);
+        let rate = webhook.rate_limit.map(|rate| rate.to_string());
+        // The flag knows those that the reference does.
+        let period = webhook.rate_limit_period;
+        let period = period.filter(|it| matches!(it, RatePeriod::Second | RatePeriod::Minute));
+        let mut words = vec!["webhooks", "update", id];
+        if change.url {
+            words.extend(["-u", &*url]);
+        }
+        if let Some(rate) = rate.as_deref().filter(|_| change.rate) {
+            words.extend(["--rate-limit", rate]);
+        }
+        if let Some(period) = period.filter(|_| change.period) {
+            words.extend(["--rate-limit-period", period.name()]);
+        }
+        command(&words)
+    }
+
+    /// Whether its command shows something in place of a password.
+    fn hides(&self) -> bool {
         match self {
-            Self::Created(_) | Self::Unarchived(_) => format!("cmhook webhooks archive {id}"),
-            Self::Archived(_) => format!("cmhook webhooks unarchive {id}"),
-            Self::Changed(webhook) => format!(
-                "cmhook webhooks update {id} -u '{url}' --rate-limit {} --rate-limit-period {}",
-                webhook.rate_limit, webhook.rate_limit_period
-            ),
+            Self::Changed(webhook, change) => {
+                change.url && matches!(shown_url(&webhook.url), Cow::Owned(_))
+            }
+            _ => false,
         }
     }
 
@@ -50,65 +106,99 @@ impl Step {
         match self {
             Self::Created(_) | Self::Unarchived(_) => api.archive(&webhook.id).await,
             Self::Archived(_) => api.unarchive(&webhook.id).await,
-            Self::Changed(_) => {
+            Self::Changed(_, change) => {
                 let limit = Limit {
-                    rate: Some(webhook.rate_limit),
-                    period: Some(webhook.rate_limit_period),
+                    rate: webhook.rate_limit.filter(|_| change.rate),
+                    period: webhook.rate_limit_period.filter(|_| change.period),
                 };
-                api.patch(&webhook.id, Some(&webhook.url), limit).await
+                let url = change.url.then_some(&*webhook.url);
+                api.patch(&webhook.id, url, limit).await
             }
         }
     }
+}
+
+/// What is said where all of it could be undone.
+pub(super) struct Words<'a> {
+    /// And there was no more.
+    pub(super) all: &'a str,
+    /// And there may be more.
+    pub(super) but: &'a str,
 }
 
 /// Undoes these steps, the newest first, and puts in front of the error what came of that.
 pub(super) async fn undone(
     account: &Account,
     signals: &mut Signals,
-    steps: &[Step],
+    record: &Record,
     error: anyhow::Error,
-    all: &str,
+    words: Words<'_>,
 ) -> anyhow::Error {
-    if steps.is_empty() {
-        return error;
-    }
-    let mut left = Vec::new();
-    let mut gone = false;
-    for step in steps.iter().rev() {
-        // An API that is away is not asked for each of them.
-        let undone = if gone {
-            None
-        } else {
-            or_signal(signals, step.undo(account)).await
-        };
-        match undone {
-            Some(Ok(_)) => {}
-            // What is not there needs no undoing.
-            Some(Err(error)) if matches!(error.trouble, Trouble::NoWebhook { .. }) => {}
-            Some(Err(error)) => {
-                gone = is_gone(&error.trouble);
-                left.push(step);
-            }
-            // Whoever asks for a stop twice is in a hurry.
-            None => {
-                gone = true;
-                left.push(step);
-            }
-        }
-    }
+    let (left, why) = left(account, signals, &record.steps).await;
+    let unsure = record.unsure.join(", and ");
     if left.is_empty() {
-        return error.context(all.to_owned());
+        return match (record.steps.is_empty(), unsure.is_empty()) {
+            (true, true) => error,
+            (true, false) => error.context(unsure),
+            (false, true) => error.context(words.all.to_owned()),
+            (false, false) => error.context(format!("{}, but {unsure}", words.but)),
+        };
     }
     let commands: Vec<_> = left
         .iter()
         .map(|step| format!("`{}{}`", step.command(), account.flags))
         .collect();
     let ids: Vec<_> = left.iter().map(|step| &*step.webhook().id).collect();
-    error.context(format!(
-        "what was done to {} could not be undone, which is for you to do with {}",
+    let mut said = format!(
+        "what was done to {} could not be undone ({}), which is for you to do with {}",
         ids.join(", "),
+        why.join("; "),
         commands.join(" and ")
-    ))
+    );
+    if left.iter().any(|step| step.hides()) {
+        said.push_str(" (fill in the password in place of the `…`)");
+    }
+    if !unsure.is_empty() {
+        said = format!("{said}, and {unsure}");
+    }
+    error.context(said)
+}
+
+/// Undoes what can be undone, and gives what is left, and why.
+async fn left<'s>(
+    account: &Account,
+    signals: &mut Signals,
+    steps: &'s [Step],
+) -> (Vec<&'s Step>, Vec<String>) {
+    let mut left = Vec::new();
+    let mut reasons: Vec<String> = Vec::new();
+    let mut gone = false;
+    for step in steps.iter().rev() {
+        // An API that is away is not asked for each of them.
+        if gone {
+            left.push(step);
+            continue;
+        }
+        let why = match or_signal(signals, step.undo(account)).await {
+            Some(Ok(_)) => continue,
+            // What is not there needs no undoing.
+            Some(Err(error)) if matches!(error.trouble, Trouble::NoWebhook { .. }) => continue,
+            Some(Err(error)) => {
+                gone = is_gone(&error.trouble);
+                error.trouble.to_string()
+            }
+            // Whoever asks for a stop twice is in a hurry.
+            None => {
+                gone = true;
+                interrupted().message
+            }
+        };
+        left.push(step);
+        if !reasons.contains(&why) {
+            reasons.push(why);
+        }
+    }
+    (left, reasons)
 }
 
 const fn is_gone(trouble: &Trouble) -> bool {

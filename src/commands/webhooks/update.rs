@@ -5,19 +5,21 @@ use std::path::Path;
 
 use anyhow::Context as _;
 
-use super::events::{self, Wanted, is_same};
-use super::make::{Plan, interrupted, make, may_be_done, or_signal};
+use super::events::{self, Wanted};
+use super::make::{Plan, make};
+use super::patience::{Called, Doubt, look, to_its_end, unless_interrupted};
 use super::shown::{Item, some};
-use super::undo::{Step, undone};
-use super::{Account, given, say, warn};
-use crate::account::{AccountError, Limit};
+use super::sorted::Sorted;
+use super::undo::{Change, Record, Step, Words, undone};
+use super::{Account, given, say, warn, written};
+use crate::account::Limit;
 use crate::cakemail::webhook::{Webhook, WebhookStatus};
 use crate::cli::WebhooksUpdateArgs;
 use crate::commands::Outcome;
 use crate::commands::ink;
 use crate::commands::setup::runtime;
 use crate::commands::signals::Signals;
-use crate::config::ConfigError;
+use crate::config::{ConfigError, command};
 
 /// What the flags want.
 struct Asked<'a> {
@@ -61,6 +63,15 @@ pub(super) fn run(args: &WebhooksUpdateArgs, config: Option<&Path>) -> anyhow::R
         given::say_password(url);
     }
     let items = runtime()?.block_on(update(&asked, &mut account))?;
+    let done = ["created", "unarchived", "updated", "renamed", "archived"].map(|change| {
+        let those = items.iter().filter(|item| item.change == Some(change));
+        (change, those.map(|item| &item.webhook).collect())
+    });
+    written(tell(&account, &items), &done)?;
+    Ok(Outcome::Fine)
+}
+
+fn tell(account: &Account, items: &[Item]) -> anyhow::Result<()> {
     if account.out.is_for_people() {
         let mark = account.out.ink.paint(ink::GREEN, "✓");
         let what = match items.len() {
@@ -69,32 +80,35 @@ pub(super) fn run(args: &WebhooksUpdateArgs, config: Option<&Path>) -> anyhow::R
         };
         writeln!(io::stdout(), "{mark} {what} updated successfully\n")?;
     }
-    account.out.all(&items)?;
-    Ok(Outcome::Fine)
+    account.out.all(items)
 }
 
 async fn update(asked: &Asked<'_>, account: &mut Account) -> anyhow::Result<Vec<Item>> {
     let mut signals = Signals::new().context("cannot listen for signals")?;
-    let all = account.api.all(true).await?;
+    let all = unless_interrupted(&mut signals, account.all(true)).await?;
     let together = together(account, asked.id);
-    given::is_free(asked.name, account, &together, &all)?;
+    given::is_free(asked.name, account, &mut signals, &together, &all).await?;
     let is_named = account.groups.named(asked.id).is_some();
     let meant = if asked.events.is_some() || is_named {
         together.clone()
     } else {
         vec![asked.id.to_owned()]
     };
-    let members = members(account, asked.id, &meant, &all).await?;
+    let members = members(account, &mut signals, asked.id, &meant, &all).await?;
     let sorted = Sorted::of(&members, asked.events.as_deref());
     if let Some(text) = &asked.left_out {
         warn(text);
     }
-    let mut steps = Vec::new();
-    let doing = apply(account, &mut signals, asked, &sorted, &all, &mut steps);
+    let mut record = Record::default();
+    let doing = apply(account, &mut signals, asked, &sorted, &all, &mut record);
     if let Err(error) = doing.await {
-        let all = "nothing is changed, all is as it was before";
-        return Err(undone(account, &mut signals, &steps, error, all).await);
+        let words = Words {
+            all: "nothing is changed, all is as it was before",
+            but: "what was done is undone",
+        };
+        return Err(undone(account, &mut signals, &record, error, words).await);
     }
+    let steps = record.steps;
     let mut ids = together;
     for step in &steps {
         let id = &step.webhook().id;
@@ -140,6 +154,7 @@ fn together(account: &Account, word: &str) -> Vec<String> {
 /// Those of these that are there.
 async fn members(
     account: &Account,
+    signals: &mut Signals,
     word: &str,
     ids: &[String],
     all: &[Webhook],
@@ -150,71 +165,18 @@ async fn members(
             Some(webhook) => members.push(webhook.clone()),
             // It says why not.
             None if id == word || ids.len() == 1 => {
-                members.push(account.api.get(id).await?.webhook);
+                let got = unless_interrupted(signals, account.api.get(id)).await?;
+                members.push(got.webhook);
             }
             None => warn(&format!("the webhook {id} is not there any more")),
         }
     }
     if members.is_empty() {
         let last = ids.last().map_or(word, |id| id);
-        members.push(account.api.get(last).await?.webhook);
+        let got = unless_interrupted(signals, account.api.get(last)).await?;
+        members.push(got.webhook);
     }
     Ok(members)
-}
-
-/// What is to become of each.
-struct Sorted<'a> {
-    /// They stay as active as they are.
-    kept: Vec<&'a Webhook>,
-    /// Archived ones whose event is wanted again.
-    back: Vec<&'a Webhook>,
-    /// Their event is not wanted any more.
-    dropped: Vec<&'a Webhook>,
-    /// They are archived, and their event is not wanted either.
-    left: Vec<&'a Webhook>,
-    /// There is none for them.
-    missing: Vec<Wanted>,
-    /// New ones are made after this one.
-    model: &'a Webhook,
-}
-
-impl<'a> Sorted<'a> {
-    /// `members` are not none.
-    fn of(members: &'a [Webhook], wanted: Option<&[Wanted]>) -> Self {
-        let is_active = |webhook: &&Webhook| webhook.status == WebhookStatus::Active;
-        let model = members.iter().find(is_active).unwrap_or(&members[0]);
-        let mut sorted = Self {
-            kept: Vec::new(),
-            back: Vec::new(),
-            dropped: Vec::new(),
-            left: Vec::new(),
-            missing: Vec::new(),
-            model,
-        };
-        let Some(wanted) = wanted else {
-            sorted.kept = members.iter().collect();
-            return sorted;
-        };
-        let is_wanted =
-            |webhook: &&Webhook| wanted.iter().any(|one| is_same(&one.event, &webhook.event));
-        let active = members.iter().filter(is_active);
-        (sorted.kept, sorted.dropped) = active.partition(is_wanted);
-        for one in wanted {
-            let is_it = |webhook: &&Webhook| is_same(&one.event, &webhook.event);
-            if sorted.kept.iter().copied().any(|webhook| is_it(&webhook)) {
-                continue;
-            }
-            // Of several the newest, whose key is the likeliest to be known to the app.
-            match members.iter().rfind(is_it) {
-                Some(webhook) => sorted.back.push(webhook),
-                None => sorted.missing.push(one.clone()),
-            }
-        }
-        let is_back = |webhook: &Webhook| sorted.back.iter().any(|known| known.id == webhook.id);
-        let archived = members.iter().filter(|webhook| !is_active(webhook));
-        sorted.left = archived.filter(|webhook| !is_back(webhook)).collect();
-        sorted
-    }
 }
 
 /// Does it: what is missing first, so that nothing is missed meanwhile, and what is dropped
@@ -225,62 +187,83 @@ async fn apply(
     asked: &Asked<'_>,
     sorted: &Sorted<'_>,
     all: &[Webhook],
-    steps: &mut Vec<Step>,
+    record: &mut Record,
 ) -> anyhow::Result<()> {
     let Sorted { model, .. } = sorted;
     let plan = Plan {
         url: asked.url.unwrap_or(&model.url),
         limit: Limit {
-            rate: Some(asked.limit.rate.unwrap_or(model.rate_limit)),
-            period: Some(asked.limit.period.unwrap_or(model.rate_limit_period)),
+            rate: asked.limit.rate.or(model.rate_limit),
+            period: asked.limit.period.or(model.rate_limit_period),
         },
         before: all,
         others: sorted.kept.len() + sorted.back.len(),
     };
-    make(account, signals, &sorted.missing, plan, steps).await?;
+    make(account, signals, &sorted.missing, plan, record).await?;
+    let api = &account.api;
     for webhook in &sorted.back {
-        let unarchiving = account.api.unarchive(&webhook.id);
-        let done = or_signal(signals, unarchiving).await;
-        settle(done, Step::Unarchived((*webhook).clone()), steps)?;
+        let step = Step::Unarchived((*webhook).clone());
+        let called = to_its_end(signals, api.unarchive(&webhook.id)).await;
+        settle(account, signals, called, step, record).await?;
     }
+    let change = Change {
+        url: asked.url.is_some(),
+        rate: asked.limit.rate.is_some(),
+        period: asked.limit.period.is_some(),
+    };
     for webhook in sorted.kept.iter().chain(&sorted.back) {
         if !differs(webhook, asked) {
             continue;
         }
-        let patching = account.api.patch(&webhook.id, asked.url, asked.limit);
-        let done = or_signal(signals, patching).await;
-        settle(done, Step::Changed((*webhook).clone()), steps)?;
+        let step = Step::Changed((*webhook).clone(), change);
+        let called = to_its_end(signals, api.patch(&webhook.id, asked.url, asked.limit)).await;
+        settle(account, signals, called, step, record).await?;
     }
     for webhook in &sorted.dropped {
-        let archiving = account.api.archive(&webhook.id);
-        let done = or_signal(signals, archiving).await;
-        settle(done, Step::Archived((*webhook).clone()), steps)?;
+        let step = Step::Archived((*webhook).clone());
+        let called = to_its_end(signals, api.archive(&webhook.id)).await;
+        settle(account, signals, called, step, record).await?;
     }
     Ok(())
 }
 
-/// Puts a step among those that are done, or may be: undoing it does no harm.
-fn settle(
-    done: Option<Result<Webhook, AccountError>>,
+/// Puts a step among those that are done, or may be: undoing it does no harm. What may come
+/// later is awaited, since it would come after the undoing.
+async fn settle(
+    account: &Account,
+    signals: &mut Signals,
+    called: Called<Webhook>,
     step: Step,
-    steps: &mut Vec<Step>,
+    record: &mut Record,
 ) -> anyhow::Result<()> {
-    let result = match done {
-        None => Err(anyhow::Error::from(interrupted())),
-        Some(Ok(_)) => Ok(()),
-        Some(Err(error)) if may_be_done(&error.trouble) => Err(error.into()),
-        Some(Err(error)) => return Err(error.into()),
-    };
-    steps.push(step);
-    result
+    let doubt = called.doubt();
+    if matches!(&called.answer, Some(Err(_))) && doubt == Doubt::None {
+        return called.result().map(|_| ());
+    }
+    if matches!(doubt, Doubt::Doing | Doubt::NotAwaited) {
+        let id = &*step.webhook().id;
+        let is_certain = look(signals, doubt, || async {
+            let now = account.api.get(id).await.ok()?.webhook;
+            Some(step.is_done(&now))
+        });
+        if !is_certain.await {
+            record.unsure.push(format!(
+                "{id} may be changed all the same, `{}{}` tells",
+                command(&["webhooks", "get", id]),
+                account.flags
+            ));
+        }
+    }
+    record.steps.push(step);
+    called.result().map(|_| ())
 }
 
 /// Whether the flags want something of it that it does not have.
 fn differs(webhook: &Webhook, asked: &Asked<'_>) -> bool {
     let Limit { rate, period } = asked.limit;
     asked.url.is_some_and(|url| webhook.url != url)
-        || rate.is_some_and(|rate| webhook.rate_limit != rate)
-        || period.is_some_and(|period| webhook.rate_limit_period != period)
+        || (rate.is_some() && webhook.rate_limit != rate)
+        || (period.is_some() && webhook.rate_limit_period != period)
 }
 
 /// Somebody who changes one of several may take it for all of them, as the manual's are one.
@@ -325,7 +308,7 @@ fn items(
                 continue;
             }
             Step::Unarchived(_) => "unarchived",
-            Step::Changed(_) => "updated",
+            Step::Changed(..) => "updated",
             Step::Archived(_) => "archived",
         };
         let Some(item) = all.iter_mut().find(|item| item.webhook.id == *id) else {
@@ -342,8 +325,8 @@ fn items(
                 if let Some(url) = asked.url {
                     url.clone_into(&mut webhook.url);
                 }
-                webhook.rate_limit = asked.limit.rate.unwrap_or(webhook.rate_limit);
-                webhook.rate_limit_period = asked.limit.period.unwrap_or(webhook.rate_limit_period);
+                webhook.rate_limit = asked.limit.rate.or(webhook.rate_limit);
+                webhook.rate_limit_period = asked.limit.period.or(webhook.rate_limit_period);
             }
         }
         // One that is brought back and changed was brought back, above all.

@@ -44,7 +44,7 @@ proptest! {
 
 fn parse(text: &str) -> Result<ConfigFiles, ConfigError> {
     let mut files = ConfigFiles::default();
-    read(Path::new("/project/cmhook.toml"), text, &mut files)?;
+    read(Path::new("/project/cmhook.toml"), text, true, &mut files)?;
     Ok(files)
 }
 

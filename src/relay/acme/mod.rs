@@ -111,7 +111,7 @@ pub enum AcmeError {
     #[error(transparent)]
     Roots(RootsError),
     /// The authority says no, or cannot be reached.
-    #[error("the authority says no: {0}")]
+    #[error("{said}: {0}", said = said(.0))]
     Authority(#[source] instant_acme::Error),
     /// It did not come to an end.
     #[error("it took too long")]
@@ -154,6 +154,14 @@ impl AcmeError {
         };
         let kind = problem.r#type.as_deref().unwrap_or_default();
         kind.ends_with(":rateLimited")
+    }
+}
+
+/// Whether it was the authority that said something.
+const fn said(error: &instant_acme::Error) -> &'static str {
+    match error {
+        instant_acme::Error::Api(_) => "the authority says no",
+        _ => "the authority cannot be asked",
     }
 }
 

@@ -2,8 +2,10 @@
 //!
 //! One thread writes. It takes all that has come in meanwhile, commits it at once with a sync
 //! of the disk, and then tells everybody who waits for that. The order is that in which
-//! deliveries were pushed.
+//! deliveries came in at the relay, which is not always that in which they were pushed: when a
+//! connection breaks, all that were under way through it are pushed at one time.
 
+mod gone;
 mod rows;
 #[cfg(test)]
 mod tests;
@@ -11,7 +13,7 @@ mod writer;
 
 use std::collections::HashMap;
 use std::io;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI64, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc};
 use std::time::Duration;
 
@@ -123,6 +125,7 @@ impl Tally {
 /// What to do.
 enum Op {
     Push {
+        rank: Rank,
         name: Box<str>,
         waiting: Box<Waiting>,
         reply: oneshot::Sender<Result<(), PushError>>,
@@ -141,6 +144,10 @@ enum Op {
     Recount(oneshot::Sender<Result<(), KeepError>>),
 }
 
+/// A delivery's place in the order of their arrival, among all of a relay's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Rank(i64);
+
 /// How many to read at once.
 #[derive(Debug, Clone, Copy)]
 struct Most {
@@ -157,6 +164,8 @@ struct Shared {
     limits: Limits,
     tallies: Mutex<HashMap<Box<str>, Tally>>,
     expired: AtomicU64,
+    next: AtomicI64,
+    failing: AtomicBool,
 }
 
 /// What waits; clones are handles on the same.
@@ -170,6 +179,7 @@ impl Queue {
         let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
         let expired = rows::expire(&transaction, rows::cutoff(limits.age))?;
         let tallies = rows::tallies(&transaction)?;
+        let last = rows::last_rank(&transaction)?;
         transaction.commit()?;
         let expired: i64 = expired.values().map(|tally| tally.count).sum();
         Ok(Self(Arc::new(Shared {
@@ -179,6 +189,8 @@ impl Queue {
             limits,
             tallies: Mutex::new(tallies),
             expired: AtomicU64::new(expired.cast_unsigned()),
+            next: AtomicI64::new(last + 1),
+            failing: AtomicBool::new(false),
         })))
     }
 
@@ -197,12 +209,25 @@ impl Queue {
             .map(drop)
     }
 
-    /// Has a delivery wait, behind all that wait under this name. When this returns it is on
+    /// The next rank, for a delivery that has just come in.
+    pub fn rank(&self) -> Rank {
+        Rank(self.0.next.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Has a delivery wait that comes in now, as [`Queue::push_as`] does.
+    ///
+    /// # Errors
+    /// As [`Queue::push_as`].
+    pub async fn push(&self, name: &str, waiting: Waiting) -> Result<(), PushError> {
+        self.push_as(self.rank(), name, waiting).await
+    }
+
+    /// Has a delivery wait, behind those that came in before it. When this returns it is on
     /// the disk. One whose id waits already is there once.
     ///
     /// # Errors
     /// Where it is not: there are too many, or the disk refuses it.
-    pub async fn push(&self, name: &str, waiting: Waiting) -> Result<(), PushError> {
+    pub async fn push_as(&self, rank: Rank, name: &str, waiting: Waiting) -> Result<(), PushError> {
         // The thread looks again. This is so that what cannot be kept costs next to nothing.
         let size = waiting.size();
         if !self.0.limits.allow(self.0.tally(name), size) {
@@ -212,6 +237,7 @@ impl Queue {
         let room = Arc::clone(&self.0.room).acquire_many_owned(share).await;
         let (reply, done) = oneshot::channel();
         self.send(Op::Push {
+            rank,
             name: name.into(),
             waiting: Box::new(waiting),
             reply,
@@ -252,10 +278,11 @@ impl Queue {
         done.await.map_err(|_| KeepError::stopped())?
     }
 
-    /// Has a delivery wait no longer.
+    /// Has a delivery wait no longer. Where that cannot be written, as on a full disk, it is
+    /// remembered and written later: it is handed on again after a new start at most.
     ///
     /// # Errors
-    /// Where that cannot be written; it is handed on again then.
+    /// Where the database cannot even be read.
     pub async fn done(&self, id: &str) -> Result<(), KeepError> {
         self.all_done(vec![id.into()]).await
     }
@@ -291,6 +318,11 @@ impl Queue {
     /// How many deliveries were deleted since the start because they had become too old.
     pub fn expired(&self) -> u64 {
         self.0.expired.load(Ordering::Relaxed)
+    }
+
+    /// Whether what was to be written last could not be.
+    pub fn is_failing(&self) -> bool {
+        self.0.failing.load(Ordering::Relaxed)
     }
 
     /// Counts anew, when another process may have deleted some.

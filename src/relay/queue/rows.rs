@@ -7,7 +7,8 @@ use bytes::Bytes;
 use jiff::Timestamp;
 use rusqlite::{Connection, OptionalExtension as _, Row, params};
 
-use super::{Most, Tally, Waiting};
+use super::gone::Gone;
+use super::{Most, Rank, Tally, Waiting};
 use crate::delivery::Headers;
 use crate::relay::book::{micros, time};
 
@@ -18,11 +19,17 @@ pub(super) fn cutoff(age: Duration) -> i64 {
 }
 
 /// Adds a delivery, and tells whether it was not there yet.
-pub(super) fn insert(db: &Connection, name: &str, waiting: &Waiting) -> rusqlite::Result<bool> {
+pub(super) fn insert(
+    db: &Connection,
+    rank: Rank,
+    name: &str,
+    waiting: &Waiting,
+) -> rusqlite::Result<bool> {
     let sql = "INSERT INTO queue
-        (id, name, received_at, size, peer, scheme, method, path, headers, body)
-        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10) ON CONFLICT (id) DO NOTHING";
+        (seq, id, name, received_at, size, peer, scheme, method, path, headers, body)
+        VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11) ON CONFLICT (id) DO NOTHING";
     let added = db.prepare_cached(sql)?.execute(params![
+        rank.0,
         waiting.id,
         name,
         micros(waiting.received_at),
@@ -37,35 +44,63 @@ pub(super) fn insert(db: &Connection, name: &str, waiting: &Waiting) -> rusqlite
     Ok(added > 0)
 }
 
+/// The last rank that was ever given to a delivery that waited.
+pub(super) fn last_rank(db: &Connection) -> rusqlite::Result<i64> {
+    let sql = "SELECT seq FROM sqlite_sequence WHERE name = 'queue'";
+    let last = db.query_row(sql, [], |row| row.get(0)).optional()?;
+    Ok(last.unwrap_or(0))
+}
+
 /// Deletes a delivery, and tells under which name it was and what it counted for.
 pub(super) fn delete(db: &Connection, id: &str) -> rusqlite::Result<Option<(Box<str>, Tally)>> {
     let sql = "DELETE FROM queue WHERE id = ?1 RETURNING name, size";
     let mut delete = db.prepare_cached(sql)?;
-    let deleted = delete.query_row([id], |row| {
-        let change = Tally {
-            count: -1,
-            bytes: -row.get::<_, i64>(1)?,
-        };
-        Ok((row.get_ref(0)?.as_str()?.into(), change))
-    });
-    deleted.optional()
+    delete.query_row([id], change).optional()
 }
 
-/// The first under a name, in order. Those that are too old are passed over.
+/// What would change if a delivery were deleted; `None` where there is none of that id.
+pub(super) fn leaves(db: &Connection, id: &str) -> rusqlite::Result<Option<(Box<str>, Tally)>> {
+    let mut select = db.prepare_cached("SELECT name, size FROM queue WHERE id = ?1")?;
+    select.query_row([id], change).optional()
+}
+
+fn change(row: &Row<'_>) -> rusqlite::Result<(Box<str>, Tally)> {
+    let change = Tally {
+        count: -1,
+        bytes: -row.get::<_, i64>(1)?,
+    };
+    Ok((row.get_ref(0)?.as_str()?.into(), change))
+}
+
+/// Writes something that changes nothing, to see whether it can be.
+pub(super) fn probe(db: &Connection) -> rusqlite::Result<()> {
+    let sql = "UPDATE meta SET value = value WHERE key = 'generation'";
+    db.execute(sql, []).map(drop)
+}
+
+/// The first under a name, in order. Those that are too old are passed over, and those that
+/// are `gone`.
 pub(super) fn first(
     db: &Connection,
     name: &str,
     most: Most,
     cutoff: i64,
+    gone: &Gone,
 ) -> rusqlite::Result<Vec<Waiting>> {
     let sql = "SELECT id, received_at, peer, scheme, method, path, headers, body FROM queue
         WHERE name = ?1 AND received_at >= ?2 ORDER BY seq LIMIT ?3";
     let mut select = db.prepare_cached(sql)?;
-    let count = i64::try_from(most.count).unwrap_or(i64::MAX);
+    let count = most.count.saturating_add(gone.len());
+    let count = i64::try_from(count).unwrap_or(i64::MAX);
     let mut rows = select.query(params![name, cutoff, count])?;
     let mut found = Vec::new();
     let mut bytes = 0;
-    while let Some(row) = rows.next()? {
+    while let Some(row) = rows.next()?
+        && found.len() < most.count
+    {
+        if gone.has(row.get_ref(0)?.as_str()?) {
+            continue;
+        }
         let waiting = read(row)?;
         bytes += waiting.size();
         if !found.is_empty() && bytes > most.bytes {

@@ -19,6 +19,12 @@ const LIMITS: Limits = Limits {
     age: Duration::from_hours(1),
 };
 
+const LIMITS_OF_TEN: Limits = Limits {
+    count: 10,
+    bytes: 40_000,
+    ..LIMITS
+};
+
 fn runtime() -> Runtime {
     tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -140,6 +146,66 @@ fn many_at_once_are_all_kept_in_the_order_in_which_they_were_pushed() {
             .unwrap();
         assert_eq!(some, all[..3]);
         assert_eq!(data.queue.totals().0, 500);
+    });
+}
+
+#[test]
+fn what_came_in_first_is_first_whenever_it_is_pushed() {
+    let folder = tempfile::tempdir().unwrap();
+    let pushed = |data: &Data, bodies: [u8; 3]| {
+        let queue = data.queue.clone();
+        let ranks = [queue.rank(), queue.rank(), queue.rank()];
+        runtime().block_on(async {
+            for at in [2, 0, 1] {
+                let one = waiting(vec![bodies[at]]);
+                queue.push_as(ranks[at], "a", one).await.unwrap();
+            }
+        });
+    };
+    pushed(&open(folder.path(), LIMITS_OF_TEN), [1, 2, 3]);
+    let data = open(folder.path(), LIMITS_OF_TEN);
+    pushed(&data, [4, 5, 6]);
+    runtime().block_on(async {
+        let all = data.queue.first("a", 9, usize::MAX).await.unwrap();
+        let bodies: Vec<_> = all.iter().map(|one| one.body[0]).collect();
+        assert_eq!(bodies, [1, 2, 3, 4, 5, 6]);
+    });
+}
+
+#[test]
+fn what_was_handed_on_is_gone_even_if_the_disk_keeps_it() {
+    let folder = tempfile::tempdir().unwrap();
+    drop(open(folder.path(), LIMITS_OF_TEN));
+    let path = folder.path().join("relay.db");
+    let mut db = crate::relay::db::open(&path).unwrap();
+    db.busy_timeout(Duration::ZERO).unwrap();
+    let queue = super::Queue::open(&mut db, LIMITS_OF_TEN).unwrap();
+    queue.start(db).unwrap();
+    let other = rusqlite::Connection::open(&path).unwrap();
+    let on_disk = || {
+        let sql = "SELECT count(*) FROM queue";
+        other
+            .query_row(sql, [], |row| row.get::<_, i64>(0))
+            .unwrap()
+    };
+    runtime().block_on(async {
+        let [one, two] = [waiting(vec![1]), waiting(vec![2])];
+        queue.push("a", one.clone()).await.unwrap();
+        queue.push("a", two.clone()).await.unwrap();
+        other.execute_batch("BEGIN IMMEDIATE").unwrap();
+        queue.done(&one.id).await.unwrap();
+        assert!(queue.is_failing());
+        assert_eq!(on_disk(), 2);
+        assert_eq!(queue.count("a"), 1);
+        let first = queue.first("a", 1, usize::MAX).await.unwrap();
+        assert_eq!(first, [two.clone()]);
+        queue.recount().await.unwrap();
+        assert_eq!(queue.count("a"), 1);
+        other.execute_batch("ROLLBACK").unwrap();
+        // It is tried again by itself, or with what is written next.
+        queue.done(&two.id).await.unwrap();
+        assert_eq!((on_disk(), queue.count("a")), (0, 0));
+        assert!(!queue.is_failing());
     });
 }
 

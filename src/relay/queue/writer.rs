@@ -9,12 +9,18 @@ use std::time::{Duration, Instant};
 use rusqlite::{Connection, TransactionBehavior};
 use tokio::sync::oneshot;
 
+use super::gone::Gone;
 use super::{KeepError, Limits, Op, PushError, Shared, Tally, rows};
 
 /// The most operations in one commit.
 const BATCH: usize = 1024;
 /// How often it is looked for what has become too old, and for pages to give back.
 const SWEEP: Duration = Duration::from_secs(30);
+
+/// How often it is tried again to write where that fails.
+const AGAIN: Duration = Duration::from_secs(1);
+/// How often it is said that it fails, at most.
+const SAY: Duration = Duration::from_mins(1);
 
 /// Changes of what waits, until they are committed.
 type Changes = HashMap<Box<str>, Tally>;
@@ -23,8 +29,12 @@ struct Writer<'a> {
     db: Connection,
     shared: &'a Weak<Shared>,
     limits: Limits,
-    /// The last commit failed, which was said.
+    /// The last commit failed.
     failing: bool,
+    /// When that was said last, and whether it has not been taken back since.
+    said_at: Option<Instant>,
+    is_said: bool,
+    gone: Gone,
 }
 
 /// Does what comes in until nobody has a handle any more.
@@ -34,6 +44,9 @@ pub(super) fn run(db: Connection, ops: &Receiver<Op>, shared: &Weak<Shared>, lim
         shared,
         limits,
         failing: false,
+        said_at: None,
+        is_said: false,
+        gone: Gone::default(),
     };
     // A short time to live is swept more often.
     let sweep = SWEEP.min(limits.age.div_f64(4.0).max(Duration::from_millis(50)));
@@ -49,9 +62,17 @@ pub(super) fn run(db: Connection, ops: &Receiver<Op>, shared: &Weak<Shared>, lim
             Err(RecvTimeoutError::Timeout) => {}
             Err(RecvTimeoutError::Disconnected) => return,
         }
+        if writer.failing {
+            next = next.min(Instant::now() + AGAIN);
+        }
         if Instant::now() >= next {
             writer.sweep();
-            next = Instant::now() + sweep;
+            let wait = if writer.failing {
+                sweep.min(AGAIN)
+            } else {
+                sweep
+            };
+            next = Instant::now() + wait;
         }
     }
 }
@@ -62,6 +83,8 @@ struct Turn<'a> {
     limits: Limits,
     changes: Changes,
     replies: Vec<Reply>,
+    /// Those that are to wait no longer.
+    done: Vec<Box<str>>,
 }
 
 impl Turn<'_> {
@@ -70,6 +93,7 @@ impl Turn<'_> {
     fn take(&mut self, db: Option<&Connection>, write: Op) -> rusqlite::Result<()> {
         match write {
             Op::Push {
+                rank,
                 name,
                 waiting,
                 reply,
@@ -84,7 +108,7 @@ impl Turn<'_> {
                 }
                 self.replies.push(Reply::Push(reply, room));
                 if let Some(db) = db
-                    && rows::insert(db, &name, &waiting)?
+                    && rows::insert(db, rank, &name, &waiting)?
                 {
                     let bytes = i64::try_from(size).unwrap_or(i64::MAX);
                     let change = self.changes.entry(name).or_default();
@@ -93,9 +117,10 @@ impl Turn<'_> {
             }
             Op::Done { ids, reply } => {
                 self.replies.push(Reply::Done(reply));
+                self.done.extend(ids.iter().cloned());
                 let Some(db) = db else { return Ok(()) };
-                for id in &ids {
-                    if let Some((name, change)) = rows::delete(db, id)? {
+                for id in ids {
+                    if let Some((name, change)) = rows::delete(db, &id)? {
                         self.changes.entry(name).or_default().add(change);
                     }
                 }
@@ -106,15 +131,20 @@ impl Turn<'_> {
     }
 }
 
-/// Writes all of it in one transaction.
-fn commit(db: &mut Connection, writes: Vec<Op>, turn: &mut Turn<'_>) -> rusqlite::Result<()> {
-    let mut written = Ok(());
-    let transaction = match db.transaction_with_behavior(TransactionBehavior::Immediate) {
-        Ok(transaction) => Some(transaction),
-        Err(error) => {
-            written = Err(error);
-            None
+/// Writes all of it in one transaction, and what was `gone` before.
+fn commit(
+    db: &mut Connection,
+    writes: Vec<Op>,
+    turn: &mut Turn<'_>,
+    gone: &Gone,
+) -> rusqlite::Result<()> {
+    let begun = db.transaction_with_behavior(TransactionBehavior::Immediate);
+    let (transaction, mut written) = match begun {
+        Ok(transaction) => {
+            let deleted = gone.delete(&transaction);
+            (Some(transaction), deleted)
         }
+        Err(error) => (None, Err(error)),
     };
     for write in writes {
         let db = transaction.as_deref().filter(|_| written.is_ok());
@@ -150,13 +180,11 @@ impl Writer<'_> {
             match read {
                 Op::First { name, most, reply } => {
                     let cutoff = rows::cutoff(self.limits.age);
-                    let found = rows::first(&self.db, &name, most, cutoff);
+                    let found = rows::first(&self.db, &name, most, cutoff, &self.gone);
                     let _ = reply.send(found.map_err(KeepError::from));
                 }
                 Op::Recount(reply) => {
-                    let counted = rows::tallies(&self.db);
-                    let counted = counted.map(|tallies| *shared.tallies() = tallies);
-                    let _ = reply.send(counted.map_err(KeepError::from));
+                    let _ = reply.send(self.recount(&shared).map_err(KeepError::from));
                 }
                 Op::Push { .. } | Op::Done { .. } => {}
             }
@@ -169,28 +197,78 @@ impl Writer<'_> {
             limits: self.limits,
             changes: Changes::new(),
             replies: Vec::with_capacity(writes.len()),
+            done: Vec::new(),
         };
-        let written = commit(&mut self.db, writes, &mut turn);
+        let written = commit(&mut self.db, writes, &mut turn, &self.gone);
+        self.tried(shared, &written);
+        let mut done = Ok(());
         if written.is_ok() {
             // Before anybody is told, so that who is told finds it counted.
             shared.apply(turn.changes);
+        } else {
+            done = self.gone.remember(&self.db, shared, turn.done);
+            self.make_room();
+            if !self.gone.is_empty() {
+                self.write_again(shared);
+            }
         }
-        if let Err(error) = &written
-            && !self.failing
-        {
-            tracing::error!(%error, "deliveries cannot be kept");
-        }
-        self.failing = written.is_err();
         let written = written.map_err(KeepError::from);
+        let done = done.map_err(KeepError::from);
         for reply in turn.replies {
             // Whoever waited may be gone.
             match reply {
                 Reply::Push(reply, _room) => {
                     drop(reply.send(written.clone().map_err(PushError::Kept)));
                 }
-                Reply::Done(reply) => drop(reply.send(written.clone())),
+                Reply::Done(reply) => drop(reply.send(done.clone())),
             }
         }
+    }
+
+    /// Notes what came of writing.
+    fn tried(&mut self, shared: &Shared, written: &rusqlite::Result<()>) {
+        match written {
+            Ok(()) => {
+                self.gone.forget();
+                if std::mem::take(&mut self.is_said) {
+                    tracing::info!("deliveries can be kept again");
+                }
+            }
+            Err(error) if self.said_at.is_none_or(|at| at.elapsed() > SAY) => {
+                tracing::error!(%error, "deliveries cannot be kept, nor taken from the disk");
+                (self.said_at, self.is_said) = (Some(Instant::now()), true);
+            }
+            Err(_) => {}
+        }
+        self.failing = written.is_err();
+        shared.failing.store(self.failing, Ordering::Relaxed);
+    }
+
+    /// Frees what can be freed on a full disk: the log of changes, once they are all in the
+    /// file.
+    fn make_room(&self) {
+        // What it answers is of no interest: whether it was of use is seen next.
+        let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+        let _ = self.db.query_row(checkpoint, [], |_| Ok(()));
+    }
+
+    /// Takes from the disk what was handed on, or sees at least whether it can be written.
+    fn write_again(&mut self, shared: &Shared) {
+        let write = |db: &mut Connection, gone: &Gone| -> rusqlite::Result<()> {
+            let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;
+            rows::probe(&transaction)?;
+            gone.delete(&transaction)?;
+            transaction.commit()
+        };
+        let written = write(&mut self.db, &self.gone);
+        self.tried(shared, &written);
+    }
+
+    fn recount(&mut self, shared: &Shared) -> rusqlite::Result<()> {
+        let mut tallies = rows::tallies(&self.db)?;
+        self.gone.discount(&self.db, &mut tallies)?;
+        *shared.tallies() = tallies;
+        Ok(())
     }
 
     /// Deletes what has become too old.
@@ -198,6 +276,14 @@ impl Writer<'_> {
         let Some(shared) = self.shared.upgrade() else {
             return;
         };
+        if self.failing {
+            self.make_room();
+            self.write_again(&shared);
+        }
+        // What is gone would be counted twice.
+        if self.failing {
+            return;
+        }
         let cutoff = rows::cutoff(self.limits.age);
         let expire = |db: &mut Connection| -> rusqlite::Result<Changes> {
             let transaction = db.transaction_with_behavior(TransactionBehavior::Immediate)?;

@@ -15,6 +15,7 @@ use std::path::Path;
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
+use jiff::Timestamp;
 use rustls::ServerConfig;
 use rustls::client::verify_server_name;
 use rustls::pki_types::ServerName;
@@ -51,21 +52,22 @@ impl fmt::Debug for Tls {
 }
 
 impl Tls {
-    /// With the certificate in these PEM files, which are read again when they change, until
-    /// `stop`. Within a runtime.
+    /// With the certificate in these PEM files, which should be for this host and are read
+    /// again when they change, until `stop`. Within a runtime.
     ///
     /// # Errors
     /// Where they cannot be read or do not fit each other.
     pub fn from_files(
         certificate: &Path,
         key: &Path,
+        host: &str,
         stop: &CancellationToken,
     ) -> Result<Self, PairError> {
-        let files = watch::Files::new(certificate, key);
+        let files = watch::Files::new(certificate, key, host);
         // Before the files, so that what changes in between is read again.
         let stamp = files.stamp();
         let pair = files.load()?;
-        pair.warn(certificate);
+        pair.warn(certificate, host);
         let tls = Self::new(None);
         tls.shown.set(pair);
         let shown = Arc::clone(&tls.shown);
@@ -117,6 +119,11 @@ impl Tls {
     /// Whether there is a certificate.
     pub fn is_ready(&self) -> bool {
         self.shown.pair().is_some()
+    }
+
+    /// Until when the certificate is good, where there is one and that can be read.
+    pub fn until(&self) -> Option<Timestamp> {
+        self.shown.pair()?.until()
     }
 
     /// Whether the certificate is for this host; `true` where there is none yet.

@@ -140,7 +140,11 @@ impl Pair {
     }
 
     /// Says in the log what is allowed and probably not meant.
-    pub(super) fn warn(&self, path: &Path) {
+    pub(super) fn warn(&self, path: &Path, host: &str) {
+        if !self.covers(host) {
+            let path = path.display();
+            tracing::warn!(%path, "the certificate is not for {host}: agents will refuse it");
+        }
         let now = Timestamp::now();
         let path = path.display();
         match self.good {

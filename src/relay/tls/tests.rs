@@ -46,7 +46,7 @@ impl Files {
     }
 
     fn open(&self, stop: &CancellationToken) -> Result<Tls, PairError> {
-        Tls::from_files(&self.certificate(), &self.key(), stop)
+        Tls::from_files(&self.certificate(), &self.key(), HOST, stop)
     }
 }
 

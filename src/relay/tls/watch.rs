@@ -14,11 +14,12 @@ use super::{Pair, PairError, Shown};
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_secs(1);
 
-/// The two files.
+/// The two files, and which host their certificate should be for.
 #[derive(Debug, Clone)]
 pub(super) struct Files {
     certificate: PathBuf,
     key: PathBuf,
+    host: Box<str>,
 }
 
 /// What changes with a file's content, near enough.
@@ -26,10 +27,11 @@ pub(super) struct Files {
 pub(super) struct Stamp([Option<(SystemTime, u64, u64)>; 2]);
 
 impl Files {
-    pub(super) fn new(certificate: &Path, key: &Path) -> Self {
+    pub(super) fn new(certificate: &Path, key: &Path, host: &str) -> Self {
         Self {
             certificate: certificate.to_owned(),
             key: key.to_owned(),
+            host: host.into(),
         }
     }
 
@@ -84,7 +86,7 @@ pub(super) async fn run(
         match changed {
             None => {}
             Some(Ok(pair)) => {
-                pair.warn(&files.certificate);
+                pair.warn(&files.certificate, &files.host);
                 tracing::info!(%path, "the certificate was read again");
                 shown.set(pair);
                 failed = None;

@@ -13,8 +13,9 @@ use serde_json::{Map, Value, json};
 use super::super::answer::{Mistakes, No, fine};
 use super::super::book::Inner;
 use super::super::fields::Fields;
-use super::super::queue::{Due, Fired, NewEvent};
-use super::super::{Shared, checks, mint, now, payload};
+use super::super::payload::{self, Body};
+use super::super::queue::{Due, Fired, NewEvents, Source};
+use super::super::{Shared, checks, now};
 use super::{App, request};
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::sample::{self, Envelope};
@@ -34,8 +35,8 @@ struct Asked {
     account: u32,
     twice: bool,
     /// JSON, as it was written.
-    data: Option<Box<RawValue>>,
-    payload: Option<Box<RawValue>>,
+    data: Option<Bytes>,
+    payload: Option<Bytes>,
     /// Whether times come from the seed too.
     is_seeded: bool,
 }
@@ -43,13 +44,19 @@ struct Asked {
 pub(super) async fn fire(State(shared): App, request: Request) -> Result<Response, No> {
     let body = request::body(request).await?;
     let asked = Asked::read(&shared, &body)?;
-    let done = shared.book.with(move |book| asked.fire(book)).await?;
-    let Some((fired, due)) = done else {
+    let engine = shared.engine.clone();
+    let done = shared.book.with_then(
+        move |book| asked.fire(book),
+        move |done| {
+            let (fired, due) = done?;
+            engine.due(due);
+            Some(fired)
+        },
+    );
+    let Some(fired) = done.await? else {
         let detail = "as many deliveries wait as are kept: archive a webhook, or reset";
         return Err(No::new(StatusCode::SERVICE_UNAVAILABLE, detail));
     };
-    // They are committed, so that whatever comes now they go out.
-    shared.engine.due(due);
     let events: Vec<_> = fired
         .iter()
         .map(|event| {
@@ -74,7 +81,10 @@ impl Asked {
         // The same once more, for the bytes of what is to be sent as it stands.
         let mut raw: HashMap<String, Box<RawValue>> =
             serde_json::from_slice(body).unwrap_or_default();
-        let mut written = |name| raw.remove(name).filter(|value| value.get() != "null");
+        let mut written = |name| {
+            let value = raw.remove(name).filter(|value| value.get() != "null")?;
+            Some(Box::<str>::from(value).into_string().into())
+        };
         asked.data = written("data");
         asked.payload = written("payload");
         Ok(asked)
@@ -110,53 +120,43 @@ impl Asked {
     }
 
     fn fire(self, book: &Inner) -> rusqlite::Result<Option<(Vec<Fired>, Vec<Due>)>> {
-        let mut events = Vec::new();
-        for _ in 0..self.count {
-            for name in &self.names {
-                let Ok(pattern) = name.parse::<EventPattern>() else {
-                    continue;
-                };
-                // What was written is meant too where it is one name only.
-                let pattern = if self.pattern.is_glob() {
-                    pattern
-                } else {
-                    self.pattern.clone()
-                };
-                events.push(NewEvent {
-                    name: (*name).to_owned(),
-                    pattern,
-                    body: self.body(book, name)?,
-                    scheme: self.scheme,
-                    twice: self.twice,
-                });
+        let pattern = |name: &'static str| {
+            // What was written is meant too where it is one name only.
+            if self.pattern.is_glob() {
+                name.parse().ok()
+            } else {
+                Some(self.pattern.clone())
             }
-        }
-        book.fire(self.account, events, now())
+        };
+        let names = self.names.iter();
+        let sample = |name, n| self.sample(book, name, n);
+        let events = NewEvents {
+            names: names
+                .filter_map(|name| Some((*name, pattern(name)?)))
+                .collect(),
+            count: self.count,
+            body: match &self.payload {
+                Some(payload) => Source::Given(Body::given(payload.clone())),
+                None => Source::Sample(&sample),
+            },
+            scheme: self.scheme,
+            twice: self.twice,
+        };
+        book.fire(self.account, &events, now())
     }
 
-    fn body(&self, book: &Inner, name: &str) -> rusqlite::Result<Bytes> {
-        if let Some(payload) = &self.payload {
-            return Ok(Bytes::copy_from_slice(payload.get().as_bytes()));
-        }
-        let n = mint::count(&book.db, "sample")?;
-        let seed = book.seed.wrapping_add(n);
+    fn sample(&self, book: &Inner, name: &str, n: u64) -> Body {
+        let seed = book.seed().wrapping_add(n);
         let at = if self.is_seeded {
             // The same for the same seed, and later for each.
             let later = SignedDuration::from_secs(i64::try_from(n).unwrap_or(0));
-            let first = sample::time_of(book.seed);
+            let first = sample::time_of(book.seed());
             first.checked_add(later).unwrap_or(first)
         } else {
             Timestamp::now()
         };
-        let data = self.data.as_deref().map(RawValue::get);
-        Ok(payload::body(
-            name,
-            self.envelope,
-            self.account,
-            data,
-            seed,
-            at,
-        ))
+        let data = self.data.as_ref();
+        payload::body(name, self.envelope, self.account, data, seed, at)
     }
 }
 

@@ -1,5 +1,7 @@
 //! The sandbox itself: what it is, faults, and beginning anew.
 
+use std::sync::Arc;
+
 use axum::extract::{Request, State};
 use axum::response::Response;
 use http::{HeaderMap, StatusCode};
@@ -43,8 +45,17 @@ pub(super) async fn clear_faults(State(shared): App) -> Response {
 }
 
 pub(super) async fn reset(State(shared): App) -> Result<Response, No> {
-    shared.book.with(Inner::reset).await?;
-    shared.faults.clear();
-    shared.engine.reset();
+    let also = Arc::clone(&shared);
+    let seed = shared
+        .seed_anew()
+        .map_err(|error| No::new(StatusCode::SERVICE_UNAVAILABLE, &error.to_string()))?;
+    let forgotten = shared.book.with_then(
+        move |book| book.reset(seed),
+        move |()| {
+            also.faults.clear();
+            also.engine.reset();
+        },
+    );
+    forgotten.await?;
     Ok(fine(&json!({ "reset": true })))
 }

@@ -87,11 +87,12 @@ pub(super) async fn patch(State(shared): App, path: Id, request: Request) -> Res
     query.check()?;
     let body = body(request).await?;
     let change = checks::change(&body, &headers, shared.options.rules)?;
-    let changed = shared
-        .book
-        .with(move |book| book.change(account, &id, &change));
+    let engine = shared.engine.clone();
+    let changed = shared.book.with_then(
+        move |book| book.change(account, &id, &change),
+        move |changed| changed.inspect(|webhook| engine.paced(webhook)),
+    );
     let webhook = changed.await?.ok_or_else(No::not_found)?;
-    shared.engine.paced(&webhook);
     Ok(fine(&with_object(&webhook, "patched", true)))
 }
 
@@ -126,13 +127,18 @@ async fn set_archived(
     let account = query.account();
     query.check()?;
     let since = archived.then(|| now() / 1000);
-    let done = shared
-        .book
-        .with(move |book| book.archive(account, &id, since));
+    let engine = shared.engine.clone();
+    let done = shared.book.with_then(
+        move |book| book.archive(account, &id, since),
+        move |done| {
+            done.inspect(|webhook| {
+                if archived {
+                    engine.dropped(&webhook.id);
+                }
+            })
+        },
+    );
     let webhook = done.await?.ok_or_else(No::not_found)?;
-    if archived {
-        shared.engine.dropped(&webhook.id);
-    }
     Ok(fine(&with_object(&webhook, "archived", archived)))
 }
 

@@ -339,6 +339,7 @@ fn the_codes_are_documented() {
         include_str!("../form.rs"),
         include_str!("../secret.rs"),
         include_str!("../body.rs"),
+        include_str!("../body/rare.rs"),
         include_str!("../causes.rs"),
         include_str!("../rejection.rs"),
     ];

@@ -6,15 +6,68 @@ use std::fs::{self, OpenOptions, TryLockError};
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
-use super::steps::{Owner, read};
+use super::file::RunFile;
+use super::steps::{Entry, Owner, read, whole};
 use super::{EXTENSION, Ledger};
+use crate::check::public::plain;
 
-/// What other runs know of theirs.
+/// What is known of webhooks that are cmhook's, as files are now.
 #[derive(Debug, Default)]
-pub(in crate::commands::register) struct Others {
+pub(in crate::commands::register) struct Known {
+    /// Those that a file names.
     pub(in crate::commands::register) ids: HashSet<String>,
-    /// Events and URLs of what they are making right now.
-    pub(in crate::commands::register) making: HashSet<(String, String)>,
+    /// Events and URLs of those that other runs are making right now, in their plain form.
+    making: HashSet<(String, String)>,
+    /// Whether there is more that cannot be read.
+    pub(in crate::commands::register) is_partial: bool,
+}
+
+impl Known {
+    /// Besides those in `archived`. What the runs of `held` were making is looked for by whoever
+    /// asks, as what its own run was making.
+    pub(super) fn look(own: &Ledger, held: &[Ledger], archived: HashSet<String>) -> Self {
+        let mut known = Self {
+            ids: archived,
+            ..Self::default()
+        };
+        for ledger in held.iter().chain([own]) {
+            known.take(ledger.entries(), false);
+        }
+        let is_held = |path: &PathBuf| held.iter().any(|ledger| ledger.path() == path);
+        for path in others(own.path()).filter(|path| !is_held(path)) {
+            match fs::read(&path).and_then(|text| read(&text)) {
+                Ok((owner, entries)) if owner.is_beside(own.owner()) => known.take(entries, true),
+                Ok(_) => {}
+                // One that is gone is cleaned up.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(_) => known.is_partial = true,
+            }
+        }
+        known
+    }
+
+    fn take(&mut self, entries: Vec<Entry>, is_others: bool) {
+        for entry in entries {
+            match entry.id {
+                Some(id) => {
+                    self.ids.insert(id);
+                }
+                None if is_others && !entry.is_done => {
+                    self.making.insert(making(&entry.event, &entry.url));
+                }
+                None => {}
+            }
+        }
+    }
+
+    /// Whether another run is making one of that event with that URL.
+    pub(in crate::commands::register) fn is_being_made(&self, event: &str, url: &str) -> bool {
+        self.making.contains(&making(event, url))
+    }
+}
+
+fn making(event: &str, url: &str) -> (String, String) {
+    (event.to_ascii_lowercase(), plain(url))
 }
 
 /// What is found of other runs.
@@ -22,8 +75,6 @@ pub(in crate::commands::register) struct Others {
 pub(in crate::commands::register) struct Found {
     /// Files of runs that are over, for whoever cleans up. They are locked.
     pub(in crate::commands::register) over: Vec<Ledger>,
-    /// What the others know.
-    pub(in crate::commands::register) others: Others,
     /// Files that cannot be understood, and why.
     pub(in crate::commands::register) broken: Vec<(PathBuf, String)>,
 }
@@ -31,14 +82,7 @@ pub(in crate::commands::register) struct Found {
 /// Looks at the files of all other runs that asked the same API for the same account.
 pub(in crate::commands::register) fn look(own: &Ledger) -> Found {
     let mut found = Found::default();
-    let folder = own.path().parent().unwrap_or(Path::new(""));
-    let Ok(folder) = fs::read_dir(folder) else {
-        return found;
-    };
-    for path in folder.flatten().map(|entry| entry.path()) {
-        if path.extension() != Some(OsStr::new(EXTENSION)) || path == own.path() {
-            continue;
-        }
+    for path in others(own.path()) {
         if let Err(error) = look_at(&path, own.owner(), &mut found) {
             // One that is gone is cleaned up.
             if error.kind() != io::ErrorKind::NotFound {
@@ -50,51 +94,40 @@ pub(in crate::commands::register) fn look(own: &Ledger) -> Found {
 }
 
 fn look_at(path: &Path, owner: &Owner, found: &mut Found) -> io::Result<()> {
-    let mut file = OpenOptions::new().read(true).append(true).open(path)?;
-    let is_over = match file.try_lock() {
-        Ok(()) => true,
-        Err(TryLockError::WouldBlock) => false,
+    let mut file = OpenOptions::new().read(true).write(true).open(path)?;
+    match file.try_lock() {
+        Ok(()) => {}
+        // Its run is not over. Windows lets nobody else read it.
+        Err(TryLockError::WouldBlock) => return Ok(()),
         Err(TryLockError::Error(error)) => return Err(error),
-    };
-    let mut text = String::new();
-    match file.read_to_string(&mut text) {
-        Ok(_) => {}
-        Err(error) if is_over => return Err(error),
-        // Windows lets nobody read what another process has locked.
-        Err(_) => return Ok(()),
     }
+    let mut text = Vec::new();
+    file.read_to_end(&mut text)?;
     let (of, entries) = read(&text)?;
     if !of.is_beside(owner) {
         tracing::debug!("{} is of another account", path.display());
         return Ok(());
     }
-    let ids = entries.iter().filter_map(|entry| entry.id.clone());
-    found.others.ids.extend(ids);
-    if is_over {
-        let ledger = Ledger::of(path.to_owned(), of, file, entries);
-        found.over.push(ledger);
-    } else {
-        let making = entries.into_iter();
-        let making = making.filter(|entry| entry.id.is_none() && !entry.is_done);
-        found
-            .others
-            .making
-            .extend(making.map(|entry| (entry.event, entry.url)));
-    }
+    let file = RunFile::taken_over(file, whole(&text) as u64);
+    let ledger = Ledger::of(path.to_owned(), of, file, entries);
+    found.over.push(ledger);
     Ok(())
+}
+
+/// The files of all other runs.
+fn others(own: &Path) -> impl Iterator<Item = PathBuf> {
+    let folder = own.parent().unwrap_or(Path::new(""));
+    let all = fs::read_dir(folder).into_iter().flatten().flatten();
+    all.map(|entry| entry.path())
+        .filter(move |path| path.extension() == Some(OsStr::new(EXTENSION)) && path != own)
 }
 
 /// Ids of webhooks that other runs have, or had when they were killed.
 pub(in crate::commands::register) fn ids_of_others(own: &Path) -> HashSet<String> {
     let mut ids = HashSet::new();
-    let folder = own.parent().unwrap_or(Path::new(""));
-    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
-        let path = entry.path();
-        if path.extension() != Some(OsStr::new(EXTENSION)) || path == own {
-            continue;
-        }
+    for path in others(own) {
         // What cannot be read is told of elsewhere.
-        let entries = fs::read_to_string(&path).and_then(|text| read(&text));
+        let entries = fs::read(&path).and_then(|text| read(&text));
         let entries = entries.map_or_else(|_| Vec::new(), |(_, entries)| entries);
         let open = entries.into_iter().filter(|entry| !entry.is_done);
         ids.extend(open.filter_map(|entry| entry.id));

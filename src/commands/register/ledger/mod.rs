@@ -4,13 +4,14 @@
 //! Each run has a file of its own in the user's data folder, a line of JSON for each step,
 //! and keeps it locked for as long as it lives. The file is gone when all is cleaned up.
 
+mod file;
 pub(super) mod look;
 pub(super) mod steps;
 #[cfg(test)]
 mod tests;
 
 use std::fs::{self, File};
-use std::io::{self, Write as _};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -19,6 +20,8 @@ use jiff::Timestamp;
 use super::book::{Book, Kept};
 use crate::config::user_data_folder;
 use crate::files::{self, FileError};
+use file::RunFile;
+use look::Known;
 use steps::{Entry, Owner, Step, apply};
 
 const FOLDER: &str = "registrations";
@@ -32,13 +35,9 @@ pub(super) struct Ledger(Arc<Inner>);
 struct Inner {
     path: PathBuf,
     owner: Owner,
-    held: Mutex<Held>,
-}
-
-#[derive(Debug)]
-struct Held {
-    file: File,
-    entries: Vec<Entry>,
+    // Apart from the file, which a disk may hold up for as long as it likes.
+    entries: Mutex<Vec<Entry>>,
+    file: Mutex<RunFile>,
 }
 
 impl Ledger {
@@ -62,11 +61,12 @@ impl Ledger {
         Ok(Self::of(path, owner, file, Vec::new()))
     }
 
-    fn of(path: PathBuf, owner: Owner, file: File, entries: Vec<Entry>) -> Self {
+    fn of(path: PathBuf, owner: Owner, file: RunFile, entries: Vec<Entry>) -> Self {
         Self(Arc::new(Inner {
             path,
             owner,
-            held: Mutex::new(Held { file, entries }),
+            entries: Mutex::new(entries),
+            file: Mutex::new(file),
         }))
     }
 
@@ -80,8 +80,14 @@ impl Ledger {
 
     /// What it holds, as it is now.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        let held = self.0.held.lock();
-        held.unwrap_or_else(PoisonError::into_inner).entries.clone()
+        let entries = self.0.entries.lock();
+        entries.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// Has this process know of a step, whether or not the disk does.
+    pub(super) fn know(&self, step: Step) {
+        let entries = self.0.entries.lock();
+        apply(&mut entries.unwrap_or_else(PoisonError::into_inner), step);
     }
 
     /// Writes down that a webhook is about to be made. When this returns, it is on the disk.
@@ -160,7 +166,7 @@ impl Ledger {
                     !is_known && !others.contains(&kept.id)
                 },
                 |kept| {
-                    this.write(Step::Take {
+                    this.plan(Step::Take {
                         event: event.clone(),
                         url: url.clone(),
                         before: before.clone(),
@@ -174,60 +180,81 @@ impl Ledger {
         taking.await.map_err(io::Error::other)?
     }
 
-    /// Remembers an archived webhook for later runs, as it was left.
-    pub(super) async fn remember(&self, entry: &Entry, id: &str, url: &str) {
-        let kept = Kept {
-            owner: self.owner().clone(),
-            event: entry.event.clone(),
-            id: id.to_owned(),
-            url: url.to_owned(),
-            at: entry.at,
-        };
-        let book = Book::beside(self.path());
-        let adding = tokio::task::spawn_blocking(move || book.add(kept));
-        // Without it the next run makes another.
-        if let Err(error) = adding
-            .await
-            .map_err(io::Error::other)
-            .and_then(|added| added)
-        {
-            tracing::debug!("cannot remember the webhook {id}: {error}");
-        }
+    /// What is known of webhooks that are cmhook's. Those in `held` are of runs that whoever asks
+    /// cleans up after, too.
+    ///
+    /// # Errors
+    /// Where that cannot be told.
+    pub(super) async fn known(&self, held: Vec<Self>) -> io::Result<Known> {
+        let this = self.clone();
+        let looking = tokio::task::spawn_blocking(move || {
+            // In the book's turn nothing goes from a file to the book, or the other way.
+            Book::beside(this.path()).with_ids(|archived| Known::look(&this, &held, archived))
+        });
+        looking.await.map_err(io::Error::other)?
     }
 
     async fn note(&self, step: Step) -> io::Result<()> {
         let this = self.clone();
+        // What was done is so, whether or not the disk knows. What is about to be done is done
+        // only when it does.
+        if !step.is_plan() {
+            self.know(step.clone());
+        }
         // A disk may take its time, and deliveries do not wait for it.
-        let writing = tokio::task::spawn_blocking(move || this.write(step));
+        let writing = tokio::task::spawn_blocking(move || {
+            if step.is_plan() {
+                this.plan(step)
+            } else {
+                this.append(&[step])
+            }
+        });
         writing.await.map_err(io::Error::other)?
     }
 
-    fn write(&self, step: Step) -> io::Result<()> {
-        let held = self.0.held.lock();
-        let mut held = held.unwrap_or_else(PoisonError::into_inner);
-        let written = append(&mut held.file, &step);
-        // What was done is so, whether or not the disk knows.
-        apply(&mut held.entries, step);
-        written
+    fn plan(&self, step: Step) -> io::Result<()> {
+        self.append(std::slice::from_ref(&step))?;
+        self.know(step);
+        Ok(())
     }
 
-    /// Removes the file if there is nothing left to clean up, and says whether that is so.
-    pub(super) fn close(self) -> bool {
-        let is_done = self.entries().iter().all(|entry| entry.is_done);
-        if is_done && let Err(error) = fs::remove_file(self.path()) {
-            tracing::debug!("cannot remove {}: {error}", self.path().display());
+    fn append(&self, steps: &[Step]) -> io::Result<()> {
+        let file = self.0.file.lock();
+        let mut file = file.unwrap_or_else(PoisonError::into_inner);
+        file.append(steps)
+    }
+
+    /// Remembers archived webhooks for later runs, and then removes the file if there is nothing
+    /// left to clean up, else writes down what is done. It takes as long as the disk does.
+    pub(super) fn end(&self, kept: Vec<Kept>, steps: &[Step]) {
+        // In this order, so that a kill in between loses nothing.
+        let path = self.path().display();
+        if !kept.is_empty()
+            && let Err(error) = Book::beside(self.path()).add(kept)
+        {
+            // Without it the next run makes others.
+            tracing::debug!("cannot remember what was archived: {error}");
         }
-        is_done
+        if self.entries().iter().all(|entry| entry.is_done) {
+            if let Err(error) = fs::remove_file(self.path()) {
+                tracing::debug!("cannot remove {path}: {error}");
+            }
+        } else if !steps.is_empty()
+            && let Err(error) = self.append(steps)
+        {
+            // They are archived once more then.
+            tracing::debug!("cannot write {path}: {error}");
+        }
     }
 }
 
 /// Makes the file under another name first, so that nobody finds it before it is locked.
-fn begin(folder: &Path, path: &Path, run: &Step) -> io::Result<File> {
+fn begin(folder: &Path, path: &Path, run: &Step) -> io::Result<RunFile> {
     let new = path.with_extension("new");
-    let mut file = files::create_new(&new)?;
-    let made = file
-        .lock()
-        .and_then(|()| append(&mut file, run))
+    let mut file = RunFile::new(files::create_new(&new)?);
+    let locked = file.file().lock();
+    let made = locked
+        .and_then(|()| file.append(std::slice::from_ref(run)))
         .and_then(|()| fs::rename(&new, path));
     if let Err(error) = made {
         let _ = fs::remove_file(&new);
@@ -238,13 +265,6 @@ fn begin(folder: &Path, path: &Path, run: &Step) -> io::Result<File> {
         let _ = folder.sync_all();
     }
     Ok(file)
-}
-
-fn append(file: &mut File, step: &Step) -> io::Result<()> {
-    let mut line = serde_json::to_vec(step)?;
-    line.push(b'\n');
-    file.write_all(&line)?;
-    file.sync_data()
 }
 
 fn folder_or_error() -> Result<PathBuf, FileError> {

@@ -42,7 +42,7 @@ impl Owner {
 /// A step.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(tag = "step", rename_all = "snake_case")]
-pub(super) enum Step {
+pub(in crate::commands::register) enum Step {
     /// The file's first line.
     Run {
         v: u32,
@@ -78,6 +78,16 @@ pub(super) enum Step {
     Back { id: String },
     /// It is archived, or there is none to archive.
     Done { event: String },
+}
+
+impl Step {
+    /// Whether it says what is about to be done.
+    pub(super) const fn is_plan(&self) -> bool {
+        matches!(
+            self,
+            Self::Run { .. } | Self::Make { .. } | Self::Take { .. } | Self::Bring { .. }
+        )
+    }
 }
 
 /// A webhook that was to be made.
@@ -175,17 +185,20 @@ pub(super) fn apply(entries: &mut Vec<Entry>, step: Step) {
     }
 }
 
-pub(super) fn read(text: &str) -> io::Result<(Owner, Vec<Entry>)> {
+/// How much of a file is whole lines. One without its end was being written when the machine
+/// stopped; what it tells of was not begun, or is found out anew.
+pub(super) fn whole(text: &[u8]) -> usize {
+    let last = text.iter().rposition(|byte| *byte == b'\n');
+    last.map_or(0, |at| at + 1)
+}
+
+pub(super) fn read(text: &[u8]) -> io::Result<(Owner, Vec<Entry>)> {
     let bad = |what: String| io::Error::new(io::ErrorKind::InvalidData, what);
     let mut owner = None;
     let mut entries = Vec::new();
-    // A line without its end was being written when the machine stopped; what it tells of was
-    // not begun, or is found out anew.
-    for (at, line) in text.split_inclusive('\n').enumerate() {
-        let Some(line) = line.strip_suffix('\n') else {
-            break;
-        };
-        let step = serde_json::from_str(line)
+    let lines = text[..whole(text)].split_inclusive(|byte| *byte == b'\n');
+    for (at, line) in lines.enumerate() {
+        let step = serde_json::from_slice(line)
             .map_err(|error| bad(format!("line {} makes no sense: {error}", at + 1)))?;
         match step {
             Step::Run {

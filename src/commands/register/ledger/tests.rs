@@ -1,11 +1,13 @@
+use std::collections::HashSet;
 use std::fs;
+use std::path::Path;
 
 use jiff::Timestamp;
 use proptest::prelude::*;
 
-use super::look::look;
-use super::steps::{Left, Owner, Step, read};
-use super::{EXTENSION, Ledger, append, begin};
+use super::look::{Known, look};
+use super::steps::{Left, Owner, Step, read, whole};
+use super::{EXTENSION, Ledger, begin};
 
 fn owner(user: &str) -> Owner {
     Owner {
@@ -45,6 +47,12 @@ fn steps() -> Vec<Step> {
     ]
 }
 
+fn ledger(folder: &Path, name: &str) -> Ledger {
+    let path = folder.join(name).with_extension(EXTENSION);
+    let file = begin(folder, &path, &steps()[0]).unwrap();
+    Ledger::of(path, owner("me"), file, Vec::new())
+}
+
 fn text() -> String {
     let line = |step: &Step| serde_json::to_string(step).unwrap() + "\n";
     steps().iter().map(line).collect()
@@ -52,16 +60,21 @@ fn text() -> String {
 
 #[test]
 fn what_is_written_is_read() {
-    let (of, entries) = read(&text()).unwrap();
+    let (of, entries) = read(text().as_bytes()).unwrap();
     assert_eq!(of, owner("me"));
     assert_eq!(entries.len(), 2);
     assert_eq!(entries[0].id.as_deref(), Some("x1"));
     assert_eq!(entries[0].url, "https://b.example/");
     assert_eq!((entries[0].is_done, entries[1].is_done), (false, true));
     assert!(!entries[0].may_still_come());
-    assert!(read("").is_err() && read("{}\n").is_err());
+    assert!(read(b"").is_err() && read(b"{}\n").is_err());
     let newer = text().replace("\"v\":1", "\"v\":2");
-    assert!(read(&newer).unwrap_err().to_string().contains("newer"));
+    assert!(
+        read(newer.as_bytes())
+            .unwrap_err()
+            .to_string()
+            .contains("newer")
+    );
 }
 
 #[test]
@@ -77,7 +90,7 @@ fn one_that_is_used_again_goes_through_its_steps() {
     let at = |steps: usize| {
         let head = text().lines().next().unwrap().to_owned();
         let lines = [&[&*head], &again[..steps]].concat().join("\n") + "\n";
-        read(&lines).unwrap().1
+        read(lines.as_bytes()).unwrap().1
     };
     let left = |is_begun| {
         Some(Left {
@@ -100,32 +113,48 @@ fn one_that_is_used_again_goes_through_its_steps() {
 #[test]
 fn a_living_run_is_told_from_one_that_is_over() {
     let home = tempfile::tempdir().unwrap();
-    let ledger = |name: &str| {
-        let path = home.path().join(name).with_extension(EXTENSION);
-        let run = &steps()[0];
-        let file = begin(home.path(), &path, run).unwrap();
-        Ledger::of(path, owner("me"), file, Vec::new())
-    };
-    let (own, other) = (ledger("own"), ledger("other"));
+    let (own, other) = (ledger(home.path(), "own"), ledger(home.path(), "other"));
     for step in &steps()[1..3] {
-        let mut held = other.0.held.lock().unwrap();
-        append(&mut held.file, step).unwrap();
+        other.plan(step.clone()).unwrap();
     }
+    let known = |held: &[Ledger]| Known::look(&own, held, HashSet::from(["old".into()]));
+    let is_made = |known: Known| known.is_being_made("email.sent", "https://A.example");
+    assert!(!known(&[]).is_partial);
     fs::write(home.path().join("broken.json"), "{\n").unwrap();
     let found = look(&own);
     assert!(found.over.is_empty());
-    assert_eq!(found.others.making.len(), 2);
     assert_eq!(found.broken.len(), 1);
+    assert!(known(&[]).is_partial && is_made(known(&[])));
     drop(other);
-    let mut found = look(&own);
-    assert!(found.others.making.is_empty());
-    let over = found.over.remove(0);
+    let over = look(&own).over.remove(0);
+    // Whoever cleans up knows that nobody else does.
+    assert!(!is_made(known(std::slice::from_ref(&over))));
+    let (event, id) = ("Email.Sent".into(), "x1".into());
+    over.know(Step::Made { event, id });
+    let ids = known(std::slice::from_ref(&over)).ids;
+    assert!(ids.len() == 2 && ids.contains("x1") && ids.contains("old"));
     assert_eq!(over.entries().len(), 2);
     // Locked by whoever has found it.
     assert!(look(&own).over.is_empty());
-    let path = over.path().to_owned();
-    assert!(!over.close() && path.exists());
-    assert!(own.close());
+    over.end(Vec::new(), &[]);
+    assert!(over.path().exists());
+    own.end(Vec::new(), &[]);
+    assert!(!own.path().exists());
+}
+
+#[test]
+fn a_disk_that_hangs_keeps_nobody_from_what_is_known() {
+    let home = tempfile::tempdir().unwrap();
+    let own = ledger(home.path(), "own");
+    let _writing = own.0.file.lock().unwrap();
+    let (sender, known) = std::sync::mpsc::channel();
+    let other = own.clone();
+    std::thread::spawn(move || {
+        other.know(steps().remove(1));
+        sender.send(other.entries().len())
+    });
+    let known = known.recv_timeout(std::time::Duration::from_secs(30));
+    assert_eq!(known, Ok(1));
 }
 
 #[cfg(unix)]
@@ -145,12 +174,24 @@ proptest! {
         let text = text();
         let first = text.find('\n').unwrap() + 1;
         let cut = (first + at).min(text.len());
-        let (_, entries) = read(&text[..cut]).unwrap();
+        let text = &text.as_bytes()[..cut];
+        let (_, entries) = read(text).unwrap();
         prop_assert!(entries.len() <= 2);
+        // Whoever takes it over writes on.
+        let home = tempfile::tempdir().unwrap();
+        let path = home.path().join("cut.json");
+        fs::write(&path, text).unwrap();
+        let own = ledger(home.path(), "own");
+        let over = look(&own).over.remove(0);
+        prop_assert_eq!(&over.entries(), &entries);
+        over.plan(steps().remove(2)).unwrap();
+        let written = fs::read(&path).unwrap();
+        prop_assert_eq!(&written[..whole(text)], &text[..whole(text)]);
+        prop_assert_eq!(read(&written).unwrap().1, over.entries());
     }
 
     #[test]
     fn any_text_is_read_or_refused(text in ".{0,200}") {
-        let _ = read(&text);
+        let _ = read(text.as_bytes());
     }
 }
