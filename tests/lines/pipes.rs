@@ -260,7 +260,7 @@ fn a_second_signal_ends_it_even_where_nobody_reads() {
     until("an end of accepting", || {
         TcpStream::connect(child.address).is_err()
     });
-    signal(child.child.id(), "TERM");
+    signal(child.child.id(), "INT");
     assert_eq!(wait(&mut child.child).code(), Some(1));
 }
 

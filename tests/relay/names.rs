@@ -17,7 +17,7 @@ use crate::vitals::eventually;
 
 /// What comes of an agent that is not let in.
 #[track_caller]
-fn refused(relay: &str, token: Option<&str>, args: &[&str]) -> Refused {
+pub fn refused(relay: &str, token: Option<&str>, args: &[&str]) -> Refused {
     let home = home();
     let mut command = cmhook();
     command.args(["listen", "--listen", "127.0.0.1:0", "--ephemeral"]);
@@ -50,34 +50,6 @@ fn a_token_and_a_name_are_good_as_soon_as_they_are_made() {
     relay.command(&["name", "reserve", "shop", "--token", "ada"]);
     let args = ["--ephemeral", "--name", "shop"];
     relay.agent(Some(&token), &args).stop();
-}
-
-#[test]
-fn whatever_else_is_asked_for_a_tunnel_names_the_relays_own_url() {
-    let relay = Relay::open(&[]);
-    let (own, port) = (url(&relay), relay.address().port());
-    let mut agent = relay.agent(None, &["--ephemeral"]);
-    let public = agent.ready["public_url"].as_str().expect("it is online");
-    let metrics = relay.ready["metrics"].as_str().expect("metrics are on");
-    let metrics = metrics.trim_end_matches("/metrics");
-    for (asked, code, hint) in [
-        (public, "upgrade_refused", own),
-        (&format!("localhost:{port}"), "unknown_host", own),
-        (metrics, "not_found", "`cmhook relay serve`"),
-    ] {
-        let said = refused(asked, None, &[]);
-        assert_eq!(said.code, Some(1), "{said:?}");
-        assert_eq!(said.error["code"], code, "{said:?}");
-        let text = said.error["hint"].as_str().expect("words");
-        assert!(text.contains(hint), "{said:?}");
-    }
-    let named = refused(own, None, &["--name", "shop"]);
-    assert_eq!(named.error["code"], "no_such_name", "{named:?}");
-    assert!(
-        !named.error["hint"].to_string().contains("token"),
-        "{named:?}"
-    );
-    agent.process.terminate();
 }
 
 #[test]

@@ -1,5 +1,6 @@
 //! What a listener says of what comes to it through a relay.
 
+use crate::names::refused;
 use crate::support::relay::Relay;
 use crate::vitals::eventually;
 
@@ -43,4 +44,33 @@ fn a_refused_request_is_named_by_its_path() {
     let refused = agent.next("refused");
     assert_eq!(refused["request"], "POST /hook?a=b", "{refused}");
     agent.stop();
+}
+
+#[test]
+fn whatever_else_is_asked_for_a_tunnel_names_the_relays_own_url() {
+    let relay = Relay::open(&[]);
+    let own = relay.ready["url"].as_str().expect("its URL");
+    let port = relay.address().port();
+    let mut agent = relay.agent(None, &["--ephemeral"]);
+    let public = agent.ready["public_url"].as_str().expect("it is online");
+    let metrics = relay.ready["metrics"].as_str().expect("metrics are on");
+    let metrics = metrics.trim_end_matches("/metrics");
+    for (asked, code, hint) in [
+        (public, "upgrade_refused", own),
+        (&format!("localhost:{port}"), "unknown_host", own),
+        (metrics, "not_found", "`cmhook relay serve`"),
+    ] {
+        let said = refused(asked, None, &[]);
+        assert_eq!(said.code, Some(1), "{said:?}");
+        assert_eq!(said.error["code"], code, "{said:?}");
+        let text = said.error["hint"].as_str().expect("words");
+        assert!(text.contains(hint), "{said:?}");
+    }
+    let named = refused(own, None, &["--name", "shop"]);
+    assert_eq!(named.error["code"], "no_such_name", "{named:?}");
+    assert!(
+        !named.error["hint"].to_string().contains("token"),
+        "{named:?}"
+    );
+    agent.process.terminate();
 }

@@ -41,11 +41,11 @@ fn delivery(id: u64, body: &str) -> Kept {
     }))
 }
 
-fn relayed(queued_at: Option<Timestamp>) -> Box<Relayed> {
-    Box::new(Relayed {
+fn relayed(queued_at: Option<Timestamp>) -> Relayed {
+    Relayed {
         id: "r".into(),
         queued_at,
-    })
+    }
 }
 
 fn with(mut kept: Kept, change: impl FnOnce(&mut Received)) -> Kept {
@@ -114,7 +114,7 @@ fn some() -> Vec<Kept> {
         ),
         with(delivery(6, opened), |r| {
             r.original = Some(1);
-            r.relayed = Some(relayed(None));
+            r.relayed = Some(Box::new(relayed(None)));
             r.verdict = Verdict::Valid {
                 scheme: Scheme::CakemailHex,
                 secret: "a".into(),
@@ -125,7 +125,7 @@ fn some() -> Vec<Kept> {
             repeats: 0,
             ..with(delivery(7, ""), |r| {
                 r.verdict = Verdict::Unchecked;
-                r.relayed = Some(relayed(Some(r.received_at)));
+                r.relayed = Some(Box::new(relayed(Some(r.received_at))));
             })
         },
     ]
