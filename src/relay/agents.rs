@@ -180,8 +180,8 @@ impl Agents {
         let names = self.names();
         let taken = names.get(name).map_or(&[][..], |name| &name.taken[..]);
         let links = taken.iter().filter_map(|taken| taken.link.clone());
-        let takes = |link: &Arc<Link>| !link.carrier.is_closed() && !link.carrier.is_leaving();
-        links.filter(takes).collect()
+        let is_open = |link: &Arc<Link>| !link.carrier.is_closed() && !link.carrier.is_leaving();
+        links.filter(is_open).collect()
     }
 
     /// Whether somebody has it, or is about to.

@@ -81,9 +81,10 @@ fn a_stop_waits_for_what_begins_during_it() {
     for is_second in [false, true] {
         let (quick, app) = (RawApp::saying("OK"), slow());
         let (quick, target) = (quick.target(), app.target());
-        let args = match is_second {
-            false => ["--ack", "--forward", &*target, "--quiet"],
-            true => ["--forward", &*quick, "--forward", &*target],
+        let args = if is_second {
+            ["--forward", &*quick, "--forward", &*target]
+        } else {
+            ["--ack", "--forward", &*target, "--quiet"]
         };
         let home = Rc::new(home());
         let mut listener = Listener::start_in(&home, &args);

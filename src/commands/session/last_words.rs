@@ -36,7 +36,7 @@ pub(super) fn waiting_left(store: &Store) -> Option<Warning> {
     Some(Warning {
         code: "app_not_reached",
         message,
-        hint: hint.into(),
+        hint,
     })
 }
 
