@@ -168,8 +168,8 @@ mod tests {
             near.shutdown().await.unwrap();
         });
         // Nobody reads: it does not take all of it into memory.
-        let waiting = poll_fn(|cx| Poll::Ready(flushing.poll(writing.as_mut(), cx)));
-        assert!(waiting.await.is_pending());
+        let polled = poll_fn(|cx| Poll::Ready(flushing.poll(writing.as_mut(), cx)));
+        assert!(polled.await.is_pending());
         let mut read = Vec::new();
         let mut far = far;
         let reading = async {

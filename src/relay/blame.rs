@@ -28,10 +28,12 @@ pub(super) fn blame(error: &NotSent) -> u32 {
 
 /// Of each name the delivery that was handed on last in vain, and how much it is to blame.
 #[derive(Debug, Default)]
-pub(super) struct Blamed(Mutex<HashMap<Box<str>, (Box<str>, u32)>>);
+pub(super) struct Blamed(Mutex<Names>);
+
+type Names = HashMap<Box<str>, (Box<str>, u32)>;
 
 impl Blamed {
-    fn names(&self) -> MutexGuard<'_, HashMap<Box<str>, (Box<str>, u32)>> {
+    fn names(&self) -> MutexGuard<'_, Names> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 

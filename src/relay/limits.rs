@@ -8,6 +8,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::Instant;
 
 use super::answer::Reason;
+use super::strict::MAX_HEAD;
 use crate::http::body::Budget;
 
 /// The limits of each tunnel.
@@ -43,6 +44,19 @@ impl Place {
 pub(super) struct Memory {
     pub(super) all: Arc<Budget>,
     pub(super) each: usize,
+}
+
+impl Memory {
+    /// As much as there is for bodies none of which is larger than this. Whoever knows the URL
+    /// of one tunnel can use up what that may take.
+    pub(super) fn for_bodies_up_to(largest: usize) -> Self {
+        const BODIES: usize = 256 << 20;
+        let all = BODIES.max(largest.saturating_mul(2));
+        Self {
+            all: Budget::of(all),
+            each: (all / 4).max(largest.saturating_add(2 * MAX_HEAD)),
+        }
+    }
 }
 
 #[derive(Debug)]

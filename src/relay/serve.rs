@@ -35,26 +35,16 @@ use super::queue::Limits;
 use super::refusals::Refusals;
 use super::route::{Domain, UrlStyle};
 use super::socket::Socket;
-use super::strict::{MAX_HEAD, Strict, Violations};
+use super::strict::{Strict, Violations};
 use super::tls::Tls;
-use crate::http::body::Budget;
 use crate::link::Farewell;
 
 /// Connections that may wait to be taken in.
 const QUEUE: u32 = 4096;
-/// Memory for bodies that are under way.
-const BODIES: usize = 256 << 20;
 /// How often it is looked whether another process has changed tokens or names.
 const LOOK: Duration = Duration::from_millis(300);
 /// How long agents may take to hang up, when all else is done.
 const FAREWELL: Duration = Duration::from_secs(2);
-
-/// Where nothing is to wait, what an earlier run has promised to keep stays as it is.
-const UNTOUCHED: Limits = Limits {
-    count: 0,
-    bytes: 0,
-    age: Duration::MAX,
-};
 
 /// What a relay is to be like.
 #[derive(Debug)]
@@ -83,16 +73,6 @@ pub struct Options {
     pub is_open: bool,
     /// How long a stop waits for what is under way.
     pub grace: Duration,
-}
-
-/// Memory for bodies, none of which is larger than this. Whoever knows the URL of one tunnel
-/// can use up what that may take.
-fn memory(largest: usize) -> Memory {
-    let all = BODIES.max(largest.saturating_mul(2));
-    Memory {
-        all: Budget::of(all),
-        each: (all / 4).max(largest.saturating_add(2 * MAX_HEAD)),
-    }
 }
 
 /// Takes a port.
@@ -150,7 +130,7 @@ impl Relay {
     /// # Errors
     /// Where the data cannot be used.
     pub fn open(options: Options) -> Result<Self, DataError> {
-        let data = Data::open(&options.data, options.queue.unwrap_or(UNTOUCHED))?;
+        let data = Data::open(&options.data, options.queue.unwrap_or(Limits::UNTOUCHED))?;
         let metrics = Arc::new(Metrics::new());
         let connections = TaskTracker::new();
         let courier = Courier {
@@ -169,7 +149,7 @@ impl Relay {
             public_https: options.public_https,
             data,
             courier,
-            limiter: Limiter::new(options.per_tunnel, memory(largest)),
+            limiter: Limiter::new(options.per_tunnel, Memory::for_bodies_up_to(largest)),
             max_body: options.max_body,
             trusted: options.trusted,
             is_open: options.is_open,

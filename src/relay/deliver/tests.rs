@@ -20,6 +20,7 @@ use crate::relay::carrier;
 use crate::relay::data::Data;
 use crate::relay::id;
 use crate::relay::limits::{Limiter, Memory, PerTunnel};
+use crate::relay::metrics::Now;
 use crate::relay::queue::Limits;
 
 const NAME: &str = "shop";
@@ -103,7 +104,7 @@ impl Relay {
 
     /// Whether its metrics have this line.
     fn counts(&self, line: &str) -> bool {
-        let text = self.courier.metrics.text(&Default::default());
+        let text = self.courier.metrics.text(&Now::default());
         text.lines().any(|other| other == line)
     }
 }

@@ -70,6 +70,15 @@ pub struct Limits {
     pub age: Duration,
 }
 
+impl Limits {
+    /// Nothing more is to wait, and what an earlier run has promised to keep stays as it is.
+    pub const UNTOUCHED: Self = Self {
+        count: 0,
+        bytes: 0,
+        age: Duration::MAX,
+    };
+}
+
 impl Default for Limits {
     fn default() -> Self {
         Self {
