@@ -97,7 +97,7 @@ impl Doctor<'_> {
                 Way::unknown(relay, Check::skip(ID, "the relay lets no tunnel in"))
             }
             (_, None, Some(settings)) => {
-                let (check, url) = self.short_lived(settings).await;
+                let (check, url) = Box::pin(self.short_lived(settings)).await;
                 Way {
                     checks: [relay, check],
                     // Nobody is to be sent to what is gone already.
@@ -140,7 +140,7 @@ impl Doctor<'_> {
                 return (check.cure("give a file with the certificate in PEM"), false);
             }
         };
-        match tunnel::ask(asking).await {
+        match Box::pin(tunnel::ask(asking)).await {
             Ok(about) => {
                 let (label, wanted) = (about.token.as_deref(), settings.name.as_deref());
                 let check = public::relay(&shown, label, &about.names, wanted);
