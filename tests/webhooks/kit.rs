@@ -173,15 +173,34 @@ impl Place {
     /// Opens a terminal of so many columns with a command on it.
     #[track_caller]
     pub fn terminal(&self, columns: u16, args: &[&str]) -> Terminal {
+        self.terminal_of(columns, &self.command(args))
+    }
+
+    /// The same of a shell's script, whose `$0` is cmhook.
+    #[track_caller]
+    pub fn shell(&self, columns: u16, script: &str) -> Terminal {
+        let clean = self.command(&[]);
+        let mut shell = Command::new("sh");
+        shell.args(["-c", script]).arg(clean.get_program());
+        for (name, value) in clean.get_envs() {
+            match value {
+                Some(value) => shell.env(name, value),
+                None => shell.env_remove(name),
+            };
+        }
+        self.terminal_of(columns, &shell)
+    }
+
+    #[track_caller]
+    fn terminal_of(&self, columns: u16, clean: &Command) -> Terminal {
         let size = PtySize {
             rows: 24,
             cols: columns,
             ..PtySize::default()
         };
         let pair = native_pty_system().openpty(size).expect("a terminal");
-        let clean = self.command(args);
         let mut builder = CommandBuilder::new(clean.get_program());
-        builder.args(args);
+        builder.args(clean.get_args());
         builder.cwd(self.path());
         for (name, value) in clean.get_envs() {
             match value {

@@ -164,6 +164,43 @@ fn ctrl_c_gives_the_terminal_back() {
 }
 
 #[test]
+fn ctrl_z_gives_the_terminal_back_and_fg_takes_it_again() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    // A shell of its own with job control, which does not look after the modes itself.
+    let script = format!(
+        "set -m; \"$0\" login --email {EMAIL}; echo stop''ped; read x; stty echo; fg; echo en''ded"
+    );
+    let mut terminal = place.shell(120, &script);
+    terminal.until("password of ");
+    assert!(!terminal.echoes());
+    terminal.press("\x1a");
+    terminal.until("stopped");
+    assert!(terminal.echoes());
+    terminal.press("\n");
+    while terminal.text().matches("password of ").count() < 2 {
+        terminal.until("password of ");
+    }
+    assert!(!terminal.echoes());
+    terminal.press("sandbox\n");
+    let (code, text) = terminal.end();
+    assert_eq!(code, 0, "{text}");
+    assert!(text.contains("Logged in to "), "{text}");
+    assert!(terminal.echoes());
+}
+
+#[test]
+fn where_no_shell_could_continue_it_ctrl_z_stops_nothing() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    let mut terminal = place.terminal(120, &["login", "--email", EMAIL]);
+    terminal.until("password of ");
+    terminal.press("\x1asandbox\n");
+    let (code, text) = terminal.end();
+    assert_eq!(code, 0, "{text}");
+}
+
+#[test]
 fn an_access_token_is_checked_before_it_is_kept() {
     let sandbox = Sandbox::start(&[]);
     let place = Place::new(sandbox.url());

@@ -124,15 +124,24 @@ pub(super) fn lost_header(scheme: Scheme) -> Finding {
     )
 }
 
-/// It checks with the secret of another webhook.
-pub(super) fn other_secret(label: &str, webhook: Option<&str>) -> Finding {
-    let id = webhook.unwrap_or("ID");
+/// It checks with the secret of another webhook. With several of one listener's the app needs
+/// the secret of each.
+pub(super) fn other_secret(label: &str, webhook: Option<&str>, are_several: bool) -> Finding {
+    let shows = webhook.map_or_else(
+        || "`cmhook webhooks list --show-secrets`".to_owned(),
+        |id| format!("`cmhook webhooks get {id} --show-secrets`"),
+    );
+    let fix = if are_several {
+        format!(
+            "have it hold the secrets of all of them, and choose by the event or try each: here it is `{label}`; {shows} shows it"
+        )
+    } else {
+        format!("have it check with the secret `{label}`; {shows} shows it")
+    };
     Finding::new(
         "app_checks_other_secret",
         "the app probably checks with another webhook's secret: each webhook has its own",
-        format!(
-            "have it check with the secret `{label}`; `cmhook webhooks get {id} --show-secrets` shows it"
-        ),
+        fix,
     )
 }
 

@@ -54,7 +54,10 @@ impl Keys {
 
     /// Whether an app may well check with another secret than the one of this label.
     fn are_many(&self, label: &str) -> bool {
-        self.several || (event::is_of_the_api(label) && event::NAMES.contains(&label))
+        // One that was made for this listener alone is the one that the app was given.
+        let is_only = self.webhooks.len() == 1;
+        let is_events = event::is_of_the_api(label) && event::NAMES.contains(&label);
+        self.several || (is_events && !is_only)
     }
 
     /// The id of the webhook whose secret has this label.
@@ -245,7 +248,12 @@ fn why_rejected(sent: &Sent<'_>, reply: Reply<'_>, evidence: Evidence, keys: &Ke
     };
     findings.extend(first);
     if keys.are_many(label) {
-        findings.push(causes::other_secret(label, keys.webhook(label)));
+        let are_several = keys.webhooks.len() > 1;
+        findings.push(causes::other_secret(
+            label,
+            keys.webhook(label),
+            are_several,
+        ));
     }
     // One that complains of the signature itself has found one.
     let has_found = evidence.of_signatures && !is_header;

@@ -217,10 +217,11 @@ impl Pick {
         }
     }
 
-    /// Shows those in which all of the words are found, those in whose name first.
+    /// Shows those in which all of the words are found: the one of that very name first, then
+    /// those in whose name they are.
     fn search(&mut self) {
-        let text = self.input.as_ref().map_or("", LineInput::text);
-        let text = text.to_lowercase();
+        let typed = self.input.as_ref().map_or("", LineInput::text);
+        let text = typed.to_lowercase();
         let words: Vec<&str> = text.split_whitespace().collect();
         let has = |text: String| words.iter().all(|word| text.contains(word));
         let (mut named, mut other) = (Vec::new(), Vec::new());
@@ -231,6 +232,8 @@ impl Pick {
                 other.push(index);
             }
         }
+        // `email.clicked` and `Email.Clicked` are two.
+        named.sort_by_key(|index| self.items[*index].name != typed.trim());
         named.append(&mut other);
         self.shown = named;
         self.at = 0;
@@ -301,6 +304,23 @@ mod tests {
         pick.paste(" user\n");
         assert_eq!(names(&pick), ["User.LoggedIn"]);
         assert_eq!(takes(press(&mut pick, KeyCode::Enter)), "User.LoggedIn");
+    }
+
+    #[test]
+    fn an_exact_spelling_wins() {
+        for typed in ["Email.Opened", "email.opened"] {
+            let mut items = items(false);
+            items.push(Item {
+                letter: None,
+                name: "Email.Opened".into(),
+                about: String::new(),
+                then: Then::Do(Box::new(Effect::Trigger("Email.Opened"))),
+            });
+            let mut pick = Pick::typed("Send", "send", items, None);
+            pick.paste(typed);
+            pick.fit((80, 24));
+            assert_eq!(takes(press(&mut pick, KeyCode::Enter)), typed);
+        }
     }
 
     #[test]

@@ -145,7 +145,7 @@ fn among_several_secrets_another_one_is_the_likeliest() {
         .into(),
     };
     for (label, command) in [
-        ("main", "cmhook webhooks get ID --show-secrets"),
+        ("main", "cmhook webhooks list --show-secrets"),
         (
             "Email.Opened",
             "cmhook webhooks get X1qRXqz1upM9 --show-secrets",
@@ -166,6 +166,40 @@ fn among_several_secrets_another_one_is_the_likeliest() {
     assert_eq!(of("main"), "app_reserialises");
     // Its label tells that it was made for one webhook.
     assert_eq!(of("Email.Opened"), "app_checks_other_secret");
+}
+
+fn registered(events: &[&str]) -> Keys {
+    let webhook = |event: &&str| {
+        Arc::new(Registration {
+            event: (*event).into(),
+            id: "X1qRXqz1upM9".into(),
+            url: "https://x".into(),
+            is_reused: false,
+        })
+    };
+    Keys {
+        several: events.len() > 1,
+        webhooks: events.iter().map(webhook).collect(),
+    }
+}
+
+#[test]
+fn of_one_webhook_there_is_no_other_secret() {
+    let keys = registered(&["Email.Opened"]);
+    let sent = valid(Scheme::CakemailHex, "Email.Opened");
+    let (codes, _) = told(sent, 401, "", &keys);
+    assert_eq!(codes[0], "app_reserialises");
+    assert!(!codes.contains(&"app_checks_other_secret"), "{codes:?}");
+}
+
+#[test]
+fn of_several_webhooks_the_app_needs_every_secret() {
+    let keys = registered(&["Email.Opened", "Email.Clicked"]);
+    let sent = valid(Scheme::CakemailHex, "Email.Clicked");
+    let (codes, text) = told(sent, 401, "", &keys);
+    assert_eq!(codes[0], "app_checks_other_secret");
+    assert!(text.contains("hold the secrets of all of them"), "{text}");
+    assert!(text.contains("here it is `Email.Clicked`"), "{text}");
 }
 
 #[test]
