@@ -90,19 +90,12 @@ fn with_password(
         Some(email) => email.trim().to_owned(),
         None => input.email(&shown)?,
     };
+    if email.is_empty() {
+        return Err(input.lacks("e-mail address"));
+    }
     let password = input.hidden(&format!("password of {email} at {shown}"))?;
-    if email.is_empty() || password.expose_secret().is_empty() {
-        let what = if email.is_empty() {
-            "e-mail address"
-        } else {
-            "password"
-        };
-        return Err(ConfigError {
-            message: format!("there is no {what} to log in with"),
-            hint: "in a pipe `--email` names the address, and the first line is the password"
-                .into(),
-        }
-        .into());
+    if password.expose_secret().is_empty() {
+        return Err(input.lacks("password"));
     }
     let granted = runtime()?.block_on(sign_in(&settings.api, &email, &password, input))?;
     say(&format!("Logged in to {shown} as {email}."));
@@ -196,6 +189,20 @@ impl Input {
         } else {
             "standard input"
         }
+    }
+
+    /// That there is none of what is needed.
+    fn lacks(&self, what: &str) -> anyhow::Error {
+        let hint = if self.terminal {
+            "run it again and type it; a personal access token does as well, with `--token`"
+        } else {
+            "in a pipe `--email` names the address, and the first line is the password"
+        };
+        ConfigError {
+            message: format!("there is no {what} to log in with"),
+            hint: hint.into(),
+        }
+        .into()
     }
 
     fn email(&self, api: &str) -> anyhow::Result<String> {

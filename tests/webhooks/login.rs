@@ -130,6 +130,25 @@ fn on_a_terminal_it_asks_and_shows_nothing_of_the_password() {
 }
 
 #[test]
+fn on_a_terminal_nothing_is_said_of_pipes() {
+    let place = Place::new("http://127.0.0.1:1");
+    let mut terminal = place.terminal(120, &["login", "--email", EMAIL]);
+    terminal.until("password of ");
+    terminal.press("\x04");
+    let (code, text) = terminal.end();
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("there is no password"), "{text}");
+    assert!(!text.contains("in a pipe"), "{text}");
+    let mut terminal = place.terminal(120, &["login"]);
+    terminal.until("e-mail address at ");
+    terminal.press("\n");
+    let (code, text) = terminal.end();
+    assert_eq!(code, 2, "{text}");
+    assert!(text.contains("there is no e-mail address"), "{text}");
+    assert!(!text.contains("password of"), "{text}");
+}
+
+#[test]
 fn three_wrong_codes_are_enough() {
     let sandbox = Sandbox::start(&["--mfa", "123456"]);
     let place = Place::new(sandbox.url());
