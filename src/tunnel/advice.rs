@@ -100,6 +100,7 @@ fn not_the_relays(relay: &Uri, shown: &str) -> Advice {
 /// Where the relay goes by another name than the one that it was asked by.
 fn its_own_name(relay: &Uri, said: &str) -> String {
     let domain = said.strip_prefix("this relay is for ");
+    let domain = domain.and_then(|said| said.split_whitespace().next());
     let Some(domain) = domain.and_then(|domain| domain.parse::<Authority>().ok()) else {
         return ITS_URL.into();
     };
@@ -148,8 +149,8 @@ mod tests {
             (
                 "http://localhost:4480",
                 "unknown_host",
-                "this relay is for 127.0.0.1:4480",
-                "this relay is for 127.0.0.1:4480; write http://127.0.0.1:4480, or have it go by this name (`cmhook relay serve --domain`)",
+                "this relay is for 127.0.0.1:4480 and was asked as localhost:4480",
+                "this relay is for 127.0.0.1:4480 and was asked as localhost:4480; write http://127.0.0.1:4480, or have it go by this name (`cmhook relay serve --domain`)",
             ),
             (
                 "http://127.0.0.1:4480",

@@ -46,7 +46,8 @@ where
     state.say(Phase::Connecting);
     loop {
         let connected = tokio::select! {
-            connected = connector.connect() => connected,
+            // Whoever runs this would carry the room for what can be in the way.
+            connected = Box::pin(connector.connect()) => connected,
             () = stop.cancelled() => return Ok(()),
         };
         let failure = match connected {

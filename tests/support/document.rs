@@ -26,6 +26,10 @@ fn documented() -> Shapes {
     for line in documentation().lines() {
         if let Some(title) = line.strip_prefix("## ") {
             title.clone_into(&mut section);
+        } else if line.starts_with("# ") {
+            section.clear();
+        } else if section.is_empty() {
+            // What a relay writes.
         } else if let Some(row) = line.strip_prefix("| `") {
             let (fields, meaning) = row.split_once(" | ").expect("two cells");
             let shape = shapes.entry(section.clone()).or_default();
