@@ -68,10 +68,15 @@ impl<S: AsyncRead + AsyncWrite + Unpin> AsyncRead for Gathered<S> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let mut shared = lock(&self.0);
-        if let Some(error) = shared.error.take() {
+        let before = buf.filled().len();
+        let read = Pin::new(&mut shared.stream).poll_read(cx, buf);
+        // What the other end has said goes first: perhaps why it takes no more.
+        if buf.filled().len() == before
+            && let Some(error) = shared.error.take()
+        {
             return Poll::Ready(Err(error));
         }
-        Pin::new(&mut shared.stream).poll_read(cx, buf)
+        read
     }
 }
 
