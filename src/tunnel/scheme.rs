@@ -12,8 +12,9 @@ use super::failure::{Failure, Refused};
 use crate::config::shown_url;
 use crate::http::line::{Lines, Obstacle, Unconnected, is_loopback};
 
-/// Whoever speaks HTTP says so at once.
-const SAYS_SO_WITHIN: Duration = Duration::from_secs(3);
+/// Whoever speaks HTTP or TLS says so at once; one who waits for a line's end never does. The
+/// start of a listener waits no longer than 5 seconds for all of it.
+const SAYS_SO_WITHIN: Duration = Duration::from_secs(2);
 
 /// What it means that there was a line to `relay` and no sense in what came: another try
 /// would get the same where the relay speaks the other of HTTP and HTTPS, which is asked it.
@@ -35,9 +36,10 @@ pub(super) async fn failure(
 /// Where a relay that is asked without TLS speaks it.
 pub(super) async fn no_http(lines: &Lines, relay: &Uri) -> Option<Failure> {
     let secure = with(relay, Scheme::HTTPS)?;
-    let speaks_tls = match lines.open(&secure).await {
-        Ok(_) => true,
-        Err(why) => why.obstacle == Obstacle::Certificate,
+    let speaks_tls = match timeout(SAYS_SO_WITHIN, lines.open(&secure)).await {
+        Ok(Ok(_)) => true,
+        Ok(Err(why)) => why.obstacle == Obstacle::Certificate,
+        Err(_) => false,
     };
     let write = format!("write {}", shown_url(&secure));
     speaks_tls.then(|| refused(relay, "speaks TLS", write))
