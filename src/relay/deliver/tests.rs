@@ -1,6 +1,8 @@
 //! Agents whose every answer is the test's, and what the relay makes of them.
 
 use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::Poll;
 
 use bytes::Bytes;
 use h2::server::SendResponse;
@@ -210,12 +212,12 @@ async fn what_the_agent_cannot_read_is_not_tried_again() {
 #[tokio::test]
 async fn what_its_sender_takes_back_while_it_is_kept_is_kept() {
     let relay = Relay::new();
-    tokio::select! {
-        biased;
-        _ = relay.deliver("/taken-back") => panic!("the disk is not so fast"),
-        () = tokio::task::yield_now() => {}
-    }
-    // By then the one before has been pushed.
+    let mut delivering = Box::pin(relay.deliver("/taken-back"));
+    let begun = poll_fn(|cx| Poll::Ready(delivering.as_mut().poll(cx)));
+    assert!(begun.await.is_pending());
+    drop(delivering);
+    // What it has begun has its turn before this.
+    tokio::task::yield_now().await;
     relay.wait("/next").await;
     let mut agent = relay.connect().await;
     assert_eq!(agent.keep(2).await, ["/taken-back", "/next"]);
