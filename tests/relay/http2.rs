@@ -132,7 +132,10 @@ fn what_waits_has_come_over_http2_or_not() {
 fn the_relays_own_answers_come_over_http2_as_over_http1() {
     let files = Certificate::make();
     let relay = Relay::start(&files.of_relay());
-    relay.make_token("ada", &["shop"]);
+    let token = relay.make_token("ada", &["shop"]);
+    // From then on the relay knows the name.
+    let agent = relay.agent_in(&Rc::new(home()), Some(&token), &files.of_agent());
+    agent.stop();
     let own = format!("https://{}", relay.address());
     let at = |path: &str| format!("{own}{path}");
     let large = |path: &str| {
