@@ -106,7 +106,7 @@ const PYTHON_SERVERS: [&str; 6] = [
 pub struct Style {
     // `, ` and `: ` in place of `,` and `:`.
     spaced: bool,
-    // Non-ASCII characters as `\\uXXXX`.
+    // Non-ASCII characters as `\\u` and four digits.
     ascii: bool,
     // `/` as `\\/`.
     slashes: bool,

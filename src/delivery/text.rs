@@ -33,7 +33,7 @@ pub fn escape_for_terminal(text: &str) -> Cow<'_, str> {
     })
 }
 
-/// The same JSON with every unsafe character written as `\uXXXX`, which means the
+/// The same JSON with every unsafe character written as `\u` and four digits, which means the
 /// same to a JSON parser. In JSON text such characters stand inside strings only, but
 /// for the line ends and tabs of pretty printing, which this must not be given.
 pub fn escape_json_for_terminal(json: &str) -> Cow<'_, str> {

@@ -24,6 +24,7 @@ mod itself;
 mod limits;
 mod metrics;
 pub mod names;
+mod operations;
 mod pace;
 mod protocol;
 pub mod queue;

@@ -8,7 +8,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
-use http::{Request, Response, header};
+use http::Request;
 use hyper::body::Incoming;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -21,14 +21,13 @@ use tokio_util::task::TaskTracker;
 
 use super::acme::Challenges;
 use super::agents::Agents;
-use super::answer::{AnswerBody, Reason, own, plain};
-use super::asked::is_agent;
+use super::answer::Reason;
 use super::data::{Data, DataError, Seen};
 use super::deliver::Courier;
 use super::forwarded::Sender;
 use super::ingress::{Conn, Front};
 use super::limits::{Limiter, Memory, PerTunnel};
-use super::metrics::{Metrics, Now};
+use super::metrics::Metrics;
 use super::pace::Pace;
 use super::protocol::{Asked, HEAD_WITHIN, http1, http2, say_busy};
 use super::queue::Limits;
@@ -115,12 +114,12 @@ enum Door {
 /// A relay that has its data and no socket yet.
 #[derive(Debug)]
 pub struct Relay {
-    front: Arc<Front>,
+    pub(super) front: Arc<Front>,
     connections: TaskTracker,
     /// Cancelled when connections are to end with what they are about to answer.
     closing: CancellationToken,
-    places: Arc<Semaphore>,
-    most: usize,
+    pub(super) places: Arc<Semaphore>,
+    pub(super) most: usize,
     grace: Duration,
 }
 
@@ -352,59 +351,6 @@ impl Relay {
                 }
                 () = end.cancelled() => return,
             }
-        }
-    }
-
-    async fn serve_metrics(self: Arc<Self>, listener: TcpListener, end: CancellationToken) {
-        loop {
-            let accepted = tokio::select! {
-                accepted = listener.accept() => accepted,
-                () = end.cancelled() => return,
-            };
-            let Ok((stream, _)) = accepted else {
-                sleep(Duration::from_millis(50)).await;
-                continue;
-            };
-            let this = Arc::clone(&self);
-            let service = service_fn(move |request: Request<Incoming>| {
-                let answer = this.of_metrics(&request);
-                async move { Ok::<_, Infallible>(answer) }
-            });
-            tokio::spawn(http1().serve_connection(TokioIo::new(stream), service));
-        }
-    }
-
-    fn of_metrics(&self, request: &Request<Incoming>) -> Response<AnswerBody> {
-        match request.uri().path() {
-            "/metrics" => {
-                let courier = &self.front.courier;
-                let totals = courier.queue.as_ref().map(super::queue::Queue::totals);
-                let (waiting, waiting_bytes) = totals.unwrap_or_default();
-                let text = self.front.metrics.text(&Now {
-                    agents: courier.agents.count(),
-                    waiting,
-                    waiting_bytes,
-                    expired: courier
-                        .queue
-                        .as_ref()
-                        .map_or(0, super::queue::Queue::expired),
-                    certificate_until: self.front.tls().and_then(Tls::until),
-                    connections: self.most - self.places.available_permits(),
-                });
-                let mut answer = plain(http::StatusCode::OK, text);
-                let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-                let kind = header::HeaderValue::from_static(kind);
-                answer.headers_mut().insert(header::CONTENT_TYPE, kind);
-                answer
-            }
-            "/healthz" => own(Reason::Fine, "alive"),
-            "/readyz" => self.front.ready(),
-            _ if is_agent(request) => {
-                let url = self.front.own_url(false);
-                let words = format!("metrics are here; agents connect to {url}");
-                own(Reason::NotFound, &words)
-            }
-            _ => own(Reason::NotFound, "there is /metrics, /healthz and /readyz"),
         }
     }
 }
