@@ -366,7 +366,7 @@ fn a_broken_list_of_free_pages_is_said_and_mended_by_another_start() {
     let home = Rc::new(home());
     let listener = Listener::start_in(&home, &[]);
     for n in 0..COUNT {
-        let answer = ask(listener.address(), wire_with(n, &vec![7; 1_000_000]));
+        let answer = ask(listener.address(), wire_with(n, &vec![b'7'; 1_000_000]));
         assert_eq!(answer.status(), 200);
     }
     listener.stop();
@@ -376,7 +376,7 @@ fn a_broken_list_of_free_pages_is_said_and_mended_by_another_start() {
     main[39] = 7;
     fs::write(&store, main).expect("it is ours");
     let mut listener = Listener::start_in(&home, &[]);
-    let answer = ask(listener.address(), wire_with(500, &vec![7; 100_000]));
+    let answer = ask(listener.address(), wire_with(500, &vec![b'7'; 100_000]));
     assert_try_again(&answer);
     let failing = warning(&mut listener, "journal_failing");
     let hint = failing["hint"].as_str().expect("a hint");
@@ -390,7 +390,7 @@ fn a_broken_list_of_free_pages_is_said_and_mended_by_another_start() {
 fn mended(home: &Rc<tempfile::TempDir>, count: u64) {
     let mut listener = Listener::start_in(home, &[]);
     assert_eq!(listener.ready["kept"], count);
-    let answer = ask(listener.address(), wire_with(501, &vec![7; 100_000]));
+    let answer = ask(listener.address(), wire_with(501, &vec![b'7'; 100_000]));
     assert_eq!(answer.status(), 200);
     listener.process.terminate();
     let stderr = listener.process.stderr.text();
