@@ -60,7 +60,8 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     }
     let problem = classify(error);
     let exit = ExitCode::from(problem.exit);
-    let at_once = problem.code == StartError::Forced.code();
+    let stuck = (error.chain())
+        .any(|cause| (cause.downcast_ref::<StartError>()).is_some_and(StartError::stuck));
     let message = format!("{error:#}");
     let say = move || {
         let mut err = io::stderr().lock();
@@ -75,7 +76,7 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
             say_as_json(&problem.code, &message, &problem.hint);
         }
     };
-    if at_once {
+    if stuck {
         say_soon(say);
     } else {
         say();

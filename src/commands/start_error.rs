@@ -35,10 +35,18 @@ impl StartError {
         }
     }
 
-    pub(crate) const fn hint(&self) -> &'static str {
+    /// Whether standard output may be stuck, so that nothing waits for what is said there.
+    pub(crate) const fn stuck(&self) -> bool {
+        matches!(self, Self::Forced | Self::Output(_))
+    }
+
+    pub(crate) fn hint(&self) -> &'static str {
         match self {
             Self::OwnPort(_) => "forward to the port that your app listens on",
             Self::Forced => "",
+            Self::Output(error) if error.kind() == std::io::ErrorKind::TimedOut => {
+                "what came in is in the store, if there is one; `--quiet` writes no lines"
+            }
             Self::Output(_) => {
                 "it was stopped for that; what came in is in the store, and `--quiet` writes no lines"
             }

@@ -63,6 +63,9 @@ pub struct Lines {
 /// a machine that is busy; the shorter one is for a stop that has taken long already.
 const STALLED: [Duration; 2] = [Duration::from_millis(500), Duration::from_millis(1500)];
 
+/// What is wrong with a pipe whose lines nobody takes.
+const UNREAD: &str = "nobody took the last lines in time";
+
 /// Prints the start-up block or the `ready` object, and nothing if that is all that
 /// standard output is for.
 ///
@@ -144,7 +147,7 @@ impl Lines {
     /// that goes on reading until `deadline`. Call it after the last notice.
     ///
     /// # Errors
-    /// Where something could not be written.
+    /// Where something could not be written, or was not taken by then.
     pub fn finish(
         self,
         output: OutputSettings,
@@ -179,7 +182,7 @@ impl Lines {
                     let before = seen;
                     seen = self.written.load(Ordering::Relaxed);
                     if seen == before || Instant::now() >= deadline {
-                        break Ok(());
+                        break Err(io::Error::new(io::ErrorKind::TimedOut, UNREAD));
                     }
                 }
             }
