@@ -12,6 +12,7 @@ use clap::CommandFactory as _;
 use crate::account::{AccountError, Trouble};
 use crate::capture::again::AgainError;
 use crate::capture::listener::ListenError;
+use crate::check::Commands;
 use crate::cli::Cli;
 use crate::commands;
 use crate::commands::listener_client::ApiError;
@@ -49,8 +50,9 @@ struct Problem {
 }
 
 /// Prints what went wrong to standard error, and with `json` as an object to standard
-/// output too, and returns the exit code. A closed pipe is no error.
-pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
+/// output too, and returns the exit code. A closed pipe is no error. `commands` knows the flags
+/// that those need which hints name.
+pub fn report(error: &anyhow::Error, json: bool, commands: &Commands) -> ExitCode {
     if error
         .chain()
         .filter_map(|e| e.downcast_ref::<io::Error>())
@@ -58,7 +60,8 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    let problem = classify(error);
+    let mut problem = classify(error);
+    problem.hint = commands.completed(&problem.hint);
     let exit = ExitCode::from(problem.exit);
     let at_once = problem.code == StartError::Forced.code();
     let message = format!("{error:#}");
