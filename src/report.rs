@@ -208,7 +208,10 @@ fn of_account(cause: &(dyn Error + 'static)) -> Option<Problem> {
         return Some(Problem {
             code: found.code().to_owned(),
             exit: FAILED,
-            hint: found.hint(),
+            hint: match found {
+                RegisterError::Account(trouble) => commands::hint_of(trouble),
+                _ => found.hint(),
+            },
             drawn: String::new(),
         });
     }
@@ -219,7 +222,7 @@ fn of_account(cause: &(dyn Error + 'static)) -> Option<Problem> {
     Some(Problem {
         code: trouble.code().to_owned(),
         exit: FAILED,
-        hint: trouble.hint(),
+        hint: commands::hint_of(trouble),
         drawn: String::new(),
     })
 }

@@ -52,6 +52,7 @@ use std::ffi::OsString;
 
 use crate::cli::{Cli, Command, JsonArgs, switch};
 
+pub use account::hint_of;
 pub use again::again;
 pub use log::start_log;
 

@@ -315,6 +315,21 @@ fn who_is_to_log_in_is_told_where() {
 }
 
 #[test]
+fn a_sandbox_that_runs_is_named_to_whoever_is_not_logged_in() {
+    let place = Place::new("https://api.example.test");
+    let sandbox = Sandbox::start_in(&place.home, &[]);
+    let named = format!(
+        "the sandbox that runs here is asked with `--api {}`",
+        sandbox.url()
+    );
+    place.webhooks(&["list"]).coded(1).says(&named);
+    place.webhooks(&["list", "--api", &sandbox.url()]).coded(1);
+    drop(sandbox);
+    let ran = place.webhooks(&["list"]).coded(1);
+    ran.says("`cmhook sandbox` is for trying it without an account");
+}
+
+#[test]
 fn nobody_is_logged_in_at_first() {
     let place = Place::new("https://api.example.test");
     let ran = place.webhooks(&["list"]).coded(1);
