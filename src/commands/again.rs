@@ -4,6 +4,7 @@ use super::doctor::given;
 use super::webhooks;
 use crate::check::Commands;
 use crate::cli::{Cli, Command};
+use crate::config::api_url;
 
 /// Those that say which account is meant. What the environment says is there for the next
 /// command too.
@@ -22,6 +23,8 @@ pub fn again(cli: &Cli) -> Commands {
             (args.api.clone(), account)
         }
     };
+    // One that is refused may have a password in it.
+    let api = api.filter(|api| api_url(api).is_ok());
     let config = cli.config.as_deref();
     let config = config.map(|path| path.display().to_string());
     Commands {

@@ -97,7 +97,7 @@ impl Said {
     }
 
     /// The same beginning as a sentence does: errors have no capital letter of their own.
-    pub(super) fn as_sentence(mut self) -> Self {
+    pub(super) fn into_sentence(mut self) -> Self {
         if let Some(first) = self.text.get_mut(..1) {
             first.make_ascii_uppercase();
         }
@@ -233,7 +233,7 @@ mod tests {
             ("\u{e9}", "\u{e9}"),
             ("", ""),
         ] {
-            assert_eq!(Said::bad(text).as_sentence().text, said);
+            assert_eq!(Said::bad(text).into_sentence().text, said);
         }
     }
 }

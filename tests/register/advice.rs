@@ -45,13 +45,18 @@ fn a_refused_delivery_leads_to_the_key_of_its_webhook() {
     });
     assert!(line.contains(&wanted), "{line}");
     run_hint(home.path(), &wanted);
-    for args in [&["show", "last"][..], &["replay", "last"]] {
+    let says = |args: &[&str]| {
         let mut process = Process::start(cmhook().args(args), home.path());
         process.wait();
         let said = process.stdout.text() + &process.stderr.text();
         assert!(said.contains(&wanted), "{args:?}: {said}");
-    }
+    };
+    says(&["show", "last"]);
+    says(&["replay", "last"]);
     assert_eq!(process.terminate().code(), Some(0));
+    // It is archived then, and shown all the same.
+    says(&["show", "last"]);
+    run_hint(home.path(), &wanted);
 }
 
 #[test]

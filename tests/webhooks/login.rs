@@ -312,6 +312,9 @@ fn who_is_to_log_in_is_told_where() {
     let ran = place.run(&[&listen[..], &own, &["--api", other]].concat());
     ran.coded(1)
         .says(&format!("run `cmhook login --api {other}`"));
+    let ran = place.webhooks(&["list", "--api", "https://me:sentinel@other.example.test"]);
+    let ran = ran.coded(2).says("log in with `cmhook login`");
+    assert!(!ran.stderr.contains("sentinel"), "{}", ran.stderr);
 }
 
 #[test]

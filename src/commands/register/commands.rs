@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ledger::look::of_process;
+use super::ledger::look::{archived, of_process};
 use super::ledger::steps::Owner;
 use crate::commands::api;
 use crate::commands::setup::Setup;
@@ -29,10 +29,15 @@ pub(in crate::commands) fn webhooks_of(running: &Running) -> Arc<[Arc<Registrati
     of_process(running.pid).into_iter().map(Arc::new).collect()
 }
 
-/// The same of the listener on the store of a command.
+/// The same of the listener on the store of a command, or else those that earlier ones have
+/// archived.
 pub(in crate::commands) fn registered_for(setup: &Setup) -> Arc<[Arc<Registration>]> {
     let running = api::find(setup.settings.store.path.as_deref());
-    running.map_or_else(Arc::default, |running| webhooks_of(&running))
+    let webhooks = running.map(|running| webhooks_of(&running));
+    match webhooks.filter(|webhooks| !webhooks.is_empty()) {
+        Some(webhooks) => webhooks,
+        None => archived().into_iter().map(Arc::new).collect(),
+    }
 }
 
 /// What sends a sample that is signed with a registered webhook's key.

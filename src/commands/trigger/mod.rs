@@ -82,13 +82,12 @@ async fn send(
     let interval = interval.transpose()?;
     let settings = &setup.settings;
     let json = told::json(&args.json, settings.output.color)?;
-    let (target, webhooks, timeout) = match to {
-        Some(target) => (target, None, settings.forward.timeout),
-        None => {
-            let (target, webhooks) = listener(setup, args).await?;
-            let timeout = settings.forward.timeout + FOR_ITS_504;
-            (target, Some(webhooks), timeout)
-        }
+    let (target, webhooks, timeout) = if let Some(target) = to {
+        (target, None, settings.forward.timeout)
+    } else {
+        let (target, webhooks) = listener(setup, args).await?;
+        let timeout = settings.forward.timeout + FOR_ITS_504;
+        (target, Some(webhooks), timeout)
     };
     if goes_unsigned(args, &requests) {
         say_unsigned(&match &webhooks {

@@ -10,6 +10,7 @@ use super::file::RunFile;
 use super::steps::{Entry, Owner, process, read, whole};
 use super::{EXTENSION, FOLDER, Ledger};
 use crate::check::public::plain;
+use crate::commands::register::book::{Book, Kept};
 use crate::config::user_data_folder;
 use crate::delivery::Registration;
 
@@ -151,6 +152,34 @@ pub(in crate::commands::register) fn of_process(pid: u32) -> Vec<Registration> {
         })
     });
     there.collect()
+}
+
+/// The webhooks that earlier runs have archived, one for each event. Nothing where they are of
+/// several accounts: which of them a delivery came from is not known.
+pub(in crate::commands::register) fn archived() -> Vec<Registration> {
+    let Some(folder) = user_data_folder() else {
+        return Vec::new();
+    };
+    let kept = Book::beside(&folder.join(FOLDER).join("any")).all();
+    let Some(owner) = kept.first().map(|kept| kept.owner.clone()) else {
+        return Vec::new();
+    };
+    if kept.iter().any(|kept| kept.owner != owner) {
+        return Vec::new();
+    }
+    let mut newest: Vec<Registration> = Vec::new();
+    for Kept { event, id, url, .. } in kept.into_iter().rev() {
+        if newest.iter().all(|one| *one.event != *event) {
+            newest.push(Registration {
+                event: event.into(),
+                id: id.into(),
+                url: url.into(),
+                is_reused: true,
+                flags: owner.flags(),
+            });
+        }
+    }
+    newest
 }
 
 /// Ids of webhooks that other runs have, or had when they were killed.
