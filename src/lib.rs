@@ -49,13 +49,14 @@ pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(cli) => cli,
         Err(error) => return report::report_usage(&error, &args),
     };
+    let again = commands::again(&cli);
     let mut json = commands::asks_for_json(&cli).unwrap_or(false);
     commands::start_log(cli.verbose, cli.log());
     let code = match commands::run(cli, &mut json) {
         _ if tui::terminal::panicked() => ExitCode::from(101),
         Ok(Outcome::Fine) => ExitCode::SUCCESS,
         Ok(Outcome::No) => ExitCode::from(1),
-        Err(error) => report::report(&error, json),
+        Err(error) => report::report(&error, json, &again),
     };
     account::settle(SETTLED_WITHIN);
     code

@@ -12,6 +12,7 @@ use clap::CommandFactory as _;
 use crate::account::{AccountError, Trouble};
 use crate::capture::again::AgainError;
 use crate::capture::listener::ListenError;
+use crate::check::Commands;
 use crate::cli::Cli;
 use crate::commands;
 use crate::commands::listener_client::ApiError;
@@ -49,8 +50,9 @@ struct Problem {
 }
 
 /// Prints what went wrong to standard error, and with `json` as an object to standard
-/// output too, and returns the exit code. A closed pipe is no error.
-pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
+/// output too, and returns the exit code. A closed pipe is no error. `commands` knows the flags
+/// that those need which hints name.
+pub fn report(error: &anyhow::Error, json: bool, commands: &Commands) -> ExitCode {
     if error
         .chain()
         .filter_map(|e| e.downcast_ref::<io::Error>())
@@ -58,7 +60,8 @@ pub fn report(error: &anyhow::Error, json: bool) -> ExitCode {
     {
         return ExitCode::SUCCESS;
     }
-    let problem = classify(error);
+    let mut problem = classify(error);
+    problem.hint = commands.completed(&problem.hint);
     let exit = ExitCode::from(problem.exit);
     let stuck = (error.chain())
         .any(|cause| (cause.downcast_ref::<StartError>()).is_some_and(StartError::stuck));
@@ -206,7 +209,10 @@ fn of_account(cause: &(dyn Error + 'static)) -> Option<Problem> {
         return Some(Problem {
             code: found.code().to_owned(),
             exit: FAILED,
-            hint: found.hint(),
+            hint: match found {
+                RegisterError::Account(trouble) => commands::hint_of(trouble),
+                _ => found.hint(),
+            },
             drawn: String::new(),
         });
     }
@@ -217,7 +223,7 @@ fn of_account(cause: &(dyn Error + 'static)) -> Option<Problem> {
     Some(Problem {
         code: trouble.code().to_owned(),
         exit: FAILED,
-        hint: trouble.hint(),
+        hint: commands::hint_of(trouble),
         drawn: String::new(),
     })
 }

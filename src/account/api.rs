@@ -14,7 +14,7 @@ use super::error::{AccountError, Trouble};
 use super::http::{Http, Seen};
 use crate::cakemail::manual_only;
 use crate::cakemail::webhook::{RatePeriod, Webhook};
-use crate::config::AccountSettings;
+use crate::config::{AccountSettings, account_flags, command};
 
 /// Webhooks on a page, where all are asked for.
 const PER_PAGE: u32 = 50;
@@ -142,6 +142,13 @@ impl Api {
     /// The account's number, where one was asked for.
     pub const fn account(&self) -> Option<u64> {
         self.account
+    }
+
+    /// A command on the same account, as it can be pasted.
+    pub(super) fn command(&self, name: &str) -> String {
+        let flags = account_flags(self.shown(), self.account);
+        let words = std::iter::once(name).chain(flags.iter().map(String::as_str));
+        command(&words.collect::<Vec<_>>())
     }
 
     /// Who asks, as [`Credentials::user`] has it.

@@ -199,8 +199,9 @@ impl Api {
                 let renewed = renewal.run().await?;
                 if let Some(why) = renewed.unkept {
                     self.tell.0(&format!(
-                        "the login at {} was renewed for this run alone: {why}; afterwards run `cmhook login`",
-                        self.shown()
+                        "the login at {} was renewed for this run alone: {why}; afterwards run `{}`",
+                        self.shown(),
+                        self.command("login")
                     ));
                 }
                 pass.used_up = renewed.used_up;

@@ -44,8 +44,10 @@ impl Commands {
 
     /// A hint of somebody who does not know the flags, with them.
     pub fn completed(&self, hint: &str) -> String {
-        let bare: [(&str, &[&[String]]); 6] = [
+        let bare: [(&str, &[&[String]]); 8] = [
             ("login", &[&self.api]),
+            ("webhooks list", &[&self.api, &self.account]),
+            ("webhooks list --show-secrets", &[&self.api, &self.account]),
             ("webhooks list --with-archived", &[&self.api, &self.account]),
             ("listen", &[&self.listen, &self.store]),
             ("list", &[&self.store]),

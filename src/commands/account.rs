@@ -3,8 +3,9 @@
 use std::io::{self, Write as _};
 use std::path::Path;
 
+use super::sandbox;
 use super::setup::color;
-use crate::account::{Api, Credentials};
+use crate::account::{Api, Credentials, Trouble};
 use crate::cli::{AccountArgs, ColorArgs};
 use crate::config::{self, AccountSettings, Color, ConfigError, Raw};
 use crate::delivery::escape_for_terminal;
@@ -42,6 +43,18 @@ pub(super) fn settings_and_color(
     };
     let settings = config::resolve(raw, config::load(config)?)?;
     Ok((settings.account, settings.output.color))
+}
+
+/// What to do about it. Where nobody is logged in, a sandbox that runs is there to be asked.
+pub fn hint_of(trouble: &Trouble) -> String {
+    if let Trouble::NoCredentials { half: None, .. } = trouble
+        && let Some(url) = sandbox::running()
+    {
+        return format!(
+            "run `cmhook login`, or set CAKEMAIL_ACCESS_TOKEN; the sandbox that runs here is asked with `--api {url}`"
+        );
+    }
+    trouble.hint()
 }
 
 /// A client for it, with what opens it. Nothing is asked yet.

@@ -1,6 +1,7 @@
 //! One file per command: it reads settings, wires parts and prints.
 
 mod account;
+mod again;
 mod api;
 mod ask;
 mod audience;
@@ -51,6 +52,8 @@ use std::ffi::OsString;
 
 use crate::cli::{Cli, Command, JsonArgs, switch};
 
+pub use account::hint_of;
+pub use again::again;
 pub use log::start_log;
 
 /// What a command has to say with its exit code.

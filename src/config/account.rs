@@ -4,7 +4,7 @@ use http::Uri;
 use http::uri::Scheme;
 
 use super::ConfigError;
-use super::server::{Server, presentable, server_url};
+use super::server::{Server, presentable, server_url, shown_url};
 use crate::http::line::is_loopback;
 
 /// Cakemail's own API. Source: its API reference.
@@ -17,6 +17,25 @@ pub struct AccountSettings {
     pub api: Uri,
     /// The account's number, for whoever has several; `None` takes the user's own.
     pub account: Option<u64>,
+}
+
+impl AccountSettings {
+    /// What another command needs to ask the same account: flags for what is not usual.
+    pub fn flags(&self) -> Vec<String> {
+        account_flags(&shown_url(&self.api), self.account)
+    }
+}
+
+/// The same of a URL as it is shown.
+pub fn account_flags(api: &str, account: Option<u64>) -> Vec<String> {
+    let mut flags = Vec::new();
+    if api != DEFAULT_API {
+        flags.extend(["--api".to_owned(), api.to_owned()]);
+    }
+    if let Some(account) = account {
+        flags.extend(["--account".to_owned(), account.to_string()]);
+    }
+    flags
 }
 
 pub(super) fn collect(

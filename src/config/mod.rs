@@ -5,7 +5,6 @@
 
 mod account;
 mod address;
-mod command;
 pub mod credentials;
 mod events;
 mod file;
@@ -25,9 +24,8 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue, StatusCode, Uri};
 use secrecy::SecretString;
 
-pub use account::{AccountSettings, DEFAULT_API, api_url};
+pub use account::{AccountSettings, DEFAULT_API, account_flags, api_url};
 pub use address::address;
-pub use command::{command, shell_words};
 pub use events::{known_event, unknown_event};
 pub use file::{ConfigFiles, OneOrMany, SecretEntry, load, user_config_folder, user_data_folder};
 pub use register::{RegisterSettings, WantedEvent};
@@ -40,6 +38,7 @@ pub use units::{duration, duration_up_to, size};
 
 use crate::cakemail::event::EventPattern;
 use crate::cakemail::signature::Secret;
+pub use crate::delivery::{command, shell_words};
 
 /// A setting that cannot be used. Nothing was started.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]

@@ -5,6 +5,7 @@
 //! every face and every test sees the same values.
 
 mod attempt;
+mod command;
 mod headers;
 mod kept;
 mod notice;
@@ -16,6 +17,7 @@ mod verdict;
 pub mod words;
 
 pub use attempt::{Answer, Attempt, Cause, Failure, FailureCode, Outcome};
+pub use command::{command, shell_words};
 pub use headers::{Headers, value_text};
 pub use kept::Kept;
 pub use notice::{Answerer, Counts, Notice, OwnAnswer, Refusal, RefusalCode, Warning};

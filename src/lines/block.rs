@@ -155,6 +155,7 @@ mod tests {
                 id: "X1qR".into(),
                 url: "https://shop.hooks.example.com".into(),
                 is_reused: false,
+                flags: Box::default(),
             })
         };
         let mut block = block(None);

@@ -152,6 +152,7 @@ impl Model {
 
     /// Says something for a while.
     pub(super) fn say(&mut self, said: Said) {
+        let said = said.into_sentence();
         let until = self.now.checked_add(REMARK).unwrap_or(self.now);
         self.remark = Some((said, until));
     }

@@ -96,6 +96,14 @@ impl Said {
         }
     }
 
+    /// The same beginning as a sentence does: errors have no capital letter of their own.
+    pub(super) fn into_sentence(mut self) -> Self {
+        if let Some(first) = self.text.get_mut(..1) {
+            first.make_ascii_uppercase();
+        }
+        self
+    }
+
     /// That it went wrong.
     pub(super) fn bad(text: impl Into<String>) -> Self {
         Self {
@@ -210,4 +218,22 @@ pub(super) enum Effect {
 pub(super) struct Edited {
     pub(super) original: Arc<Delivery>,
     pub(super) body: Bytes,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_said_begins_as_a_sentence() {
+        for (text, said) in [
+            ("cannot replay #9: gone", "Cannot replay #9: gone"),
+            ("Copied the id", "Copied the id"),
+            ("#9 is kept no longer", "#9 is kept no longer"),
+            ("\u{e9}", "\u{e9}"),
+            ("", ""),
+        ] {
+            assert_eq!(Said::bad(text).into_sentence().text, said);
+        }
+    }
 }

@@ -48,6 +48,7 @@ mod tests {
             id: "X1qRXqz1upM9".into(),
             url: "https://shop.hooks.example.com".into(),
             is_reused: false,
+            flags: Box::default(),
         };
         let mut lines = Vec::new();
         Object::registered(&registration)

@@ -190,6 +190,7 @@ fn the_page_shows_what_is_registered_while_it_is() {
             id: event.len().to_string().into(),
             url: PUBLIC.into(),
             is_reused: false,
+            flags: Box::default(),
         });
     }
     page.shows("registered", "2 events registered");

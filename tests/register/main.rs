@@ -2,6 +2,7 @@
 
 #![cfg(unix)]
 
+mod advice;
 #[allow(dead_code, reason = "only one of its handlers is wanted here")]
 #[path = "../handlers/apps.rs"]
 mod apps;

@@ -149,7 +149,7 @@ fn n_goes_to_what_failed() {
         terminal.selects(id);
     }
     terminal.press("n");
-    terminal.reads("nothing newer failed");
+    terminal.reads("Nothing newer failed");
     terminal.selects(5);
     terminal.quits();
 }

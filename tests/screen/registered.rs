@@ -64,3 +64,24 @@ fn what_is_wrong_at_the_start_is_read_on_the_terminal_as_it_was() {
     assert!(!bytes.contains("\x1b[?1049h"), "{bytes}");
     assert_eq!(active(&sandbox), 0);
 }
+
+#[test]
+fn a_sample_is_one_of_those_that_the_api_sends() {
+    let sandbox = Sandbox::start(&["--seed", "3"]);
+    let api = sandbox.url();
+    let events = "email.sent,email.opened";
+    let mut terminal = Terminal::open(&["--register", "--events", events, "--api", &api]);
+    sees(&terminal, "2 events registered");
+    terminal.press("t");
+    sees(&terminal, "Trigger a sample event");
+    terminal.until("the API's names alone", |screen| {
+        let text = screen.contents();
+        text.contains("Email.Opened") && !text.contains("email.opened")
+    });
+    terminal.press("opened\r");
+    sees(&terminal, "Sent Email.Opened as #1: answered 200");
+    terminal.press("5");
+    sees(&terminal, "api-base64");
+    terminal.press("q");
+    assert!(terminal.end().success());
+}

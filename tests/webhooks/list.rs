@@ -235,3 +235,21 @@ fn a_password_in_a_url_is_warned_of_and_hidden() {
     let ran = place.webhooks(&["get", &id, "--show-secrets"]).coded(0);
     assert!(ran.stdout.contains(url), "{}", ran.stdout);
 }
+
+#[test]
+fn what_is_empty_is_filled_with_the_flags_that_were_given() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new("https://api.example.test");
+    let api = sandbox.url();
+    let flags = ["--api", &*api, "--account", "17"];
+    let ran = place.webhooks(&[&["list"], &flags[..]].concat()).coded(1);
+    let flags = flags.join(" ");
+    let ran = ran.says(&format!(
+        "`cmhook webhooks create -u URL -e EVENTS {flags}` makes one"
+    ));
+    ran.says(&format!("`cmhook webhooks list --with-archived {flags}`"));
+    let ran = place.webhooks(&["get", "nonesuch", "--api", &api]).coded(1);
+    ran.says(&format!(
+        "`cmhook webhooks list --with-archived --api {api}` lists what there is"
+    ));
+}

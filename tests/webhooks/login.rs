@@ -284,6 +284,55 @@ fn variables_go_before_it_and_that_is_said() {
 }
 
 #[test]
+fn who_is_to_log_in_is_told_where() {
+    let place = Place::new("https://api.example.test");
+    let other = "https://other.example.test";
+    let args = [
+        "list",
+        "--api",
+        other,
+        "--account",
+        "7",
+        "--config",
+        "own.toml",
+    ];
+    std::fs::write(place.path().join("own.toml"), "").expect("a file");
+    let ran = place.webhooks(&args).coded(1);
+    let login = format!("run `cmhook login --api {other} --config own.toml`");
+    ran.says(&login);
+    let own = ["--public-url", "https://hooks.example.test"];
+    let listen = [
+        "listen",
+        "--listen",
+        "0",
+        "--register",
+        "--events",
+        "email.sent",
+    ];
+    let ran = place.run(&[&listen[..], &own, &["--api", other]].concat());
+    ran.coded(1)
+        .says(&format!("run `cmhook login --api {other}`"));
+    let ran = place.webhooks(&["list", "--api", "https://me:sentinel@other.example.test"]);
+    let ran = ran.coded(2).says("log in with `cmhook login`");
+    assert!(!ran.stderr.contains("sentinel"), "{}", ran.stderr);
+}
+
+#[test]
+fn a_sandbox_that_runs_is_named_to_whoever_is_not_logged_in() {
+    let place = Place::new("https://api.example.test");
+    let sandbox = Sandbox::start_in(&place.home, &[]);
+    let named = format!(
+        "the sandbox that runs here is asked with `--api {}`",
+        sandbox.url()
+    );
+    place.webhooks(&["list"]).coded(1).says(&named);
+    place.webhooks(&["list", "--api", &sandbox.url()]).coded(1);
+    drop(sandbox);
+    let ran = place.webhooks(&["list"]).coded(1);
+    ran.says("`cmhook sandbox` is for trying it without an account");
+}
+
+#[test]
 fn nobody_is_logged_in_at_first() {
     let place = Place::new("https://api.example.test");
     let ran = place.webhooks(&["list"]).coded(1);

@@ -1,7 +1,7 @@
 //! What may be wrong in an app that refuses a right signature, each with its cure.
 
-use super::Finding;
 use super::evidence::{Evidence, Trouble};
+use super::{Finding, Keys};
 use crate::cakemail::serializer::Serializer;
 use crate::delivery::{Headers, Scheme};
 
@@ -126,11 +126,9 @@ pub(super) fn lost_header(scheme: Scheme) -> Finding {
 
 /// It checks with the secret of another webhook. With several of one listener's the app needs
 /// the secret of each.
-pub(super) fn other_secret(label: &str, webhook: Option<&str>, are_several: bool) -> Finding {
-    let shows = webhook.map_or_else(
-        || "`cmhook webhooks list --show-secrets`".to_owned(),
-        |id| format!("`cmhook webhooks get {id} --show-secrets`"),
-    );
+pub(super) fn other_secret(label: &str, keys: &Keys) -> Finding {
+    let are_several = keys.webhooks.len() > 1;
+    let shows = format!("`{}`", keys.shown_by(label));
     let fix = if are_several {
         format!(
             "have it hold the secrets of all of them, and choose by the event or try each: here it is `{label}`; {shows} shows it"

@@ -10,7 +10,7 @@ use crate::cakemail::event;
 use crate::cakemail::serializer::Serializer;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::verify::claims;
-use crate::delivery::{Answer, Headers, Received, Registration, Scheme, Verdict};
+use crate::delivery::{Answer, Headers, Received, Registration, Scheme, Verdict, command};
 
 /// What an app answered.
 #[derive(Debug, Clone, Copy)]
@@ -60,12 +60,25 @@ impl Keys {
         self.several || (is_events && !is_only)
     }
 
-    /// The id of the webhook whose secret has this label.
-    fn webhook(&self, label: &str) -> Option<&str> {
+    /// The webhook whose secret has this label.
+    fn webhook(&self, label: &str) -> Option<&Registration> {
         let event = label.trim_end_matches(REGISTERED);
         let mut all = self.webhooks.iter();
         all.find(|one| *one.event == *event || *one.id == *label)
-            .map(|one| &*one.id)
+            .map(|one| &**one)
+    }
+
+    /// The command that shows the secret with this label.
+    pub(super) fn shown_by(&self, label: &str) -> String {
+        if let Some(one) = self.webhook(label) {
+            return one.command(&["webhooks", "get", &one.id, "--show-secrets"]);
+        }
+        let words = ["webhooks", "list", "--show-secrets"];
+        // All of a listener's are of one account.
+        match self.webhooks.first() {
+            Some(one) => one.command(&words),
+            None => command(&words),
+        }
     }
 }
 
@@ -248,12 +261,7 @@ fn why_rejected(sent: &Sent<'_>, reply: Reply<'_>, evidence: Evidence, keys: &Ke
     };
     findings.extend(first);
     if keys.are_many(label) {
-        let are_several = keys.webhooks.len() > 1;
-        findings.push(causes::other_secret(
-            label,
-            keys.webhook(label),
-            are_several,
-        ));
+        findings.push(causes::other_secret(label, keys));
     }
     // One that complains of the signature itself has found one.
     let has_found = evidence.of_signatures && !is_header;

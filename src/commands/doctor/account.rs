@@ -17,7 +17,7 @@ use crate::check::Check;
 use crate::check::account::{Account, Known, Life, Secrets, clock, urls};
 use crate::check::app::Signs;
 use crate::check::public::{leads_to, plain};
-use crate::commands::account::client;
+use crate::commands::account::{client, hint_of};
 use crate::config::Target;
 use crate::delivery::Scheme;
 use crate::delivery::words::took;
@@ -110,7 +110,7 @@ impl Doctor<'_> {
                     Trouble::NoCredentials { half: None, .. } => Check::skip(ID, why),
                     _ => Check::fail(ID, why),
                 };
-                return Opened::closed(String::new(), check.cure(trouble.hint()));
+                return Opened::closed(String::new(), check.cure(hint_of(&trouble)));
             }
         };
         let from = credentials.from();

@@ -36,7 +36,7 @@ pub(super) fn commands(args: &DoctorArgs, config: Option<&Path>) -> Commands {
 }
 
 /// A flag and its value, unless that is the environment's.
-fn given(flag: &str, value: Option<String>, variable: &str) -> Vec<String> {
+pub(in crate::commands) fn given(flag: &str, value: Option<String>, variable: &str) -> Vec<String> {
     let value = value.filter(|value| !value.is_empty() && !in_environment(variable, value));
     value.map_or_else(Vec::new, |value| vec![flag.to_owned(), value])
 }

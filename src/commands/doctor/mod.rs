@@ -32,6 +32,7 @@ use crate::config;
 use crate::delivery::{Scheme, Verdict};
 use crate::store::{Limits, Reader};
 use account::Opened;
+pub(super) use cures::given;
 use facts::{Configured, Listening};
 use print::Told;
 use public::Way;

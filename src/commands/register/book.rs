@@ -128,6 +128,12 @@ impl Book {
         self.write(&all)
     }
 
+    /// What it holds now; nothing where that cannot be read.
+    pub(super) fn all(&self) -> Vec<Kept> {
+        let all = self.read().unwrap_or_default();
+        all.into_iter().filter_map(|line| line.kept).collect()
+    }
+
     /// What `look` makes of all ids in it, while nobody changes it.
     pub(super) fn with_ids<T>(&self, look: impl FnOnce(HashSet<String>) -> T) -> io::Result<T> {
         let _turn = files::lock(&self.path)?;

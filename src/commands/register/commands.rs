@@ -1,7 +1,15 @@
 //! The commands that are said, as they can be typed.
 
+use std::sync::Arc;
+
+use super::ledger::look::{archived, of_process};
 use super::ledger::steps::Owner;
-use crate::config::{AccountSettings, DEFAULT_API, command, shown_url};
+use crate::commands::api;
+use crate::commands::setup::Setup;
+use crate::config::{AccountSettings, command};
+use crate::delivery::Registration;
+use crate::http::line::is_loopback;
+use crate::inspector::Running;
 
 /// The command that archives these.
 pub(super) fn archive_command(owner: &Owner, ids: &[&str]) -> String {
@@ -10,16 +18,39 @@ pub(super) fn archive_command(owner: &Owner, ids: &[&str]) -> String {
 
 /// The command that shows the keys, for whoever has to tell them to an app.
 pub(in crate::commands) fn keys_command(settings: &AccountSettings) -> String {
-    let (api, account) = (shown_url(&settings.api), settings.account);
-    let account = account.map(|account| account.to_string());
-    let mut words = vec!["webhooks", "list", "--show-secrets"];
-    if api != DEFAULT_API {
-        words.extend(["--api", &api]);
-    }
-    if let Some(account) = &account {
-        words.extend(["--account", account]);
-    }
+    let flags = settings.flags();
+    let words = ["webhooks", "list", "--show-secrets"].into_iter();
+    let words: Vec<&str> = words.chain(flags.iter().map(String::as_str)).collect();
     command(&words)
+}
+
+/// The webhooks of a running listener, which other commands know from its file.
+pub(in crate::commands) fn webhooks_of(running: &Running) -> Arc<[Arc<Registration>]> {
+    of_process(running.pid).into_iter().map(Arc::new).collect()
+}
+
+/// The same of the listener on the store of a command, or else those that earlier ones have
+/// archived.
+pub(in crate::commands) fn registered_for(setup: &Setup) -> Arc<[Arc<Registration>]> {
+    let running = api::find(setup.settings.store.path.as_deref());
+    let webhooks = running.map(|running| webhooks_of(&running));
+    match webhooks.filter(|webhooks| !webhooks.is_empty()) {
+        Some(webhooks) => webhooks,
+        None => archived().into_iter().map(Arc::new).collect(),
+    }
+}
+
+/// What sends a sample that is signed with a registered webhook's key.
+pub(in crate::commands) fn signed_sample(one: &Registration) -> String {
+    let test = one.command(&["webhooks", "test", &one.id]);
+    let test = format!("`{test}` sends a sample that is signed with such a key");
+    let mut flags = one.flags.iter().skip_while(|flag| **flag != "--api");
+    let api = flags.nth(1).and_then(|api| api.parse().ok());
+    if !api.is_some_and(|api| is_loopback(&api)) {
+        return test;
+    }
+    let fire = one.command(&["sandbox", "fire", &one.event]);
+    format!("{test}, and `{fire}` has the sandbox send one")
 }
 
 #[cfg(test)]

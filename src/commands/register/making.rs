@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 use super::error::RegisterError;
 use super::ledger::Ledger;
+use super::ledger::steps::Owner;
 use super::reuse::again;
 use super::stop::Stop;
 use crate::account::{AccountError, Api, Limit, Trouble};
@@ -38,8 +39,9 @@ pub(super) struct Made {
 }
 
 impl Made {
-    pub(super) fn registration(&self, url: &str) -> Registration {
+    pub(super) fn registration(&self, url: &str, owner: &Owner) -> Registration {
         Registration {
+            flags: owner.flags(),
             event: self.event.as_str().into(),
             id: self.id.as_str().into(),
             url: url.into(),

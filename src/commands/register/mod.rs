@@ -26,7 +26,7 @@ use crate::config::{AccountSettings, Settings};
 use crate::delivery::Warning;
 use crate::store::Store;
 use clean::Cleaning;
-pub(super) use commands::keys_command;
+pub(super) use commands::{keys_command, registered_for, signed_sample, webhooks_of};
 pub use error::RegisterError;
 use ledger::Ledger;
 use ledger::look::look;
@@ -126,7 +126,7 @@ pub(super) async fn register(
     warnings.extend(twice(&ledger));
     let secrets = secrets(&made.made, &settings.secrets);
     for one in &made.made {
-        store.tell_registered(one.registration(&url));
+        store.tell_registered(one.registration(&url, ledger.owner()));
     }
     Ok(Some(Registered {
         registration: Registration::new(api, ledger, store.clone(), stop.at()),
@@ -182,7 +182,10 @@ async fn clear(api: &Api, ledger: &Ledger) -> Result<Cleared, RegisterError> {
                 "`{}` may tell of webhooks that are to be archived, and cannot be read: {why}",
                 path.display()
             ),
-            hint: "look into it and at `cmhook webhooks list`, then delete it".into(),
+            hint: format!(
+                "look into it and at `{}`, then delete it",
+                ledger.owner().command(&["webhooks", "list"])
+            ),
         });
     }
     let held: Vec<Ledger> = found.over.iter().chain([ledger]).cloned().collect();

@@ -221,7 +221,8 @@ impl At {
                     1 => format!("the webhook for {} is", events[0]),
                     _ => format!("the webhooks for {} are", some(&events)),
                 };
-                Err(failed(which, error.to_string(), error.trouble.hint()))
+                let hint = self.ledger.owner().completed(&error.trouble.hint());
+                Err(failed(which, error.to_string(), hint))
             }
         }
     }

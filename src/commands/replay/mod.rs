@@ -12,7 +12,6 @@ mod summary;
 
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
@@ -30,6 +29,7 @@ use super::audience::of_others;
 use super::hand::Hand;
 use super::ink::Ink;
 use super::json_output::JsonOutput;
+use super::register::registered_for;
 use super::setup::{Setup, color, runtime, with_secrets};
 use crate::cakemail::diagnosis::Keys;
 use crate::capture::again::AgainError;
@@ -75,7 +75,7 @@ pub(super) fn run(args: &ReplayArgs, config: Option<&Path>) -> anyhow::Result<Ou
         .collect();
     let jobs = plan.jobs(&came);
     let ink = Ink::new(colour, io::stdout().is_terminal());
-    let keys = Keys::of(&setup.settings.secrets, Arc::default());
+    let keys = Keys::of(&setup.settings.secrets, registered_for(&setup));
     let face = Face::new(
         ink,
         json,

@@ -14,7 +14,7 @@ use crate::commands::Outcome;
 use crate::commands::json_output::JsonOutput;
 use crate::commands::setup::{Setup, color, runtime};
 use crate::commands::table::{Cell, Column, write_all};
-use crate::config::Color;
+use crate::config::{Color, command};
 use crate::delivery::escape_for_terminal;
 use crate::lines::coloured;
 
@@ -98,8 +98,15 @@ fn list(args: &SandboxDeliveriesArgs, sandbox: &Sandbox, paint: Color) -> anyhow
     if let Some(output) = output {
         output.write_all(&items)?;
     } else if items.is_empty() {
-        let fire = "`cmhook sandbox fire EVENT` makes some";
-        writeln!(io::stderr(), "There are no such deliveries: {fire}.")?;
+        let mut fire = vec!["sandbox", "fire", "EVENT"];
+        if let Some(api) = &args.api.api {
+            fire.extend(["--api", api]);
+        }
+        let fire = command(&fire);
+        writeln!(
+            io::stderr(),
+            "There are no such deliveries: `{fire}` makes some."
+        )?;
     } else {
         table(&items, paint)?;
     }

@@ -22,6 +22,11 @@ pub(super) fn run(args: &SandboxArgs, config: Option<&Path>) -> anyhow::Result<O
     }
 }
 
+/// The URL of a sandbox that runs here and is not a test's.
+pub(super) fn running() -> Option<String> {
+    place::find()
+}
+
 /// Whether the flags ask for JSON; `None` where they say nothing.
 pub(super) fn asks_for_json(args: &SandboxArgs) -> Option<bool> {
     match &args.command {

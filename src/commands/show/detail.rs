@@ -6,7 +6,6 @@
 //! ```
 
 use std::io::{self, Write};
-use std::sync::Arc;
 
 use super::body;
 use crate::cakemail::diagnosis::{self, AppRefusal, Keys};
@@ -22,7 +21,8 @@ const INDENT: &str = "  ";
 const MOST_ATTEMPTS: usize = 10;
 
 /// Writes it; of its attempts the newest that are given, the last with its response. The
-/// secrets that are known now help to say what is wrong with a signature.
+/// secrets that are known now help to say what is wrong with a signature, and what is known of
+/// them what is wrong with the app.
 ///
 /// # Errors
 /// Those of `out`.
@@ -31,7 +31,7 @@ pub(super) fn write(
     ink: &Ink,
     kept: &Kept,
     attempts: &[&Attempt],
-    secrets: &[Secret],
+    (secrets, keys): (&[Secret], &Keys),
 ) -> io::Result<()> {
     head(out, ink, kept)?;
     signature(out, ink, kept, secrets)?;
@@ -59,8 +59,7 @@ pub(super) fn write(
     if let Outcome::Answered(answer) = &last.outcome {
         section(out, ink, &format!("Response (attempt {})", last.n))?;
         response(out, ink, last, answer, INDENT)?;
-        let keys = Keys::of(secrets, Arc::default());
-        refusal(out, ink, kept, answer, &keys)?;
+        refusal(out, ink, kept, answer, keys)?;
     }
     Ok(())
 }

@@ -5,16 +5,19 @@ mod detail;
 
 use std::io::{self, BufWriter, IsTerminal as _, Write};
 use std::path::Path;
+use std::sync::Arc;
 
 use super::Outcome;
 use super::ink::{Ink, value};
 use super::json_output::{DELIVERY_FIELDS, JsonOutput};
+use super::register::registered_for;
 use super::select::{Needed, select};
 use super::setup::{Setup, color};
+use crate::cakemail::diagnosis::Keys;
 use crate::cakemail::signature::Secret;
 use crate::cli::{SelectArgs, ShowArgs};
 use crate::config::ConfigError;
-use crate::delivery::{self, Answer, Attempt, Headers, Kept};
+use crate::delivery::{self, Answer, Attempt, Headers, Kept, Registration};
 use crate::payload::body::as_text;
 use crate::wire::Object;
 
@@ -43,6 +46,7 @@ pub(super) fn run(args: &ShowArgs, config: Option<&Path>) -> anyhow::Result<Outc
         ink: Ink::new(setup.settings.output.color, terminal),
         terminal,
         secrets: &setup.settings.secrets,
+        webhooks: registered_for(&setup),
     };
     let mut outcome = Outcome::Fine;
     for (at, kept) in chosen.iter().enumerate() {
@@ -71,6 +75,8 @@ struct Show<'a> {
     ink: Ink,
     terminal: bool,
     secrets: &'a [Secret],
+    /// Those that the store's running listener has registered.
+    webhooks: Arc<[Arc<Registration>]>,
 }
 
 impl Show<'_> {
@@ -89,7 +95,9 @@ impl Show<'_> {
             } else if self.args.headers {
                 fields(out, &request.headers)?;
             } else {
-                detail::write(out, &self.ink, kept, &attempts, self.secrets)?;
+                let webhooks = Arc::clone(&self.webhooks);
+                let keys = Keys::of(self.secrets, webhooks);
+                detail::write(out, &self.ink, kept, &attempts, (self.secrets, &keys))?;
             }
             return Ok(Outcome::Fine);
         }

@@ -8,6 +8,7 @@ mod told;
 use std::io::{self, IsTerminal as _, Write as _};
 use std::path::Path;
 use std::pin::pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt as _;
@@ -15,14 +16,16 @@ use serde::Serialize;
 
 use super::json_output::JsonOutput;
 use super::listener_client::{ApiError, ListenerClient};
+use super::register::{signed_sample, webhooks_of};
 use super::setup::{Setup, color, meant, runtime, with_secrets};
 use super::{Outcome, api, ink};
-use crate::cakemail::event::NAMES;
+use crate::cakemail::event::{EventPattern, NAMES};
 use crate::cakemail::sample::{self, Sample};
 use crate::capture::trigger::request::Requests;
 use crate::capture::trigger::send::Sender;
 use crate::cli::TriggerArgs;
 use crate::config::{Color, ConfigError, OneOrMany, Target};
+use crate::delivery::{Registration, escape_for_terminal};
 use payloads::Payloads;
 use request::written;
 use send::send_all;
@@ -57,7 +60,7 @@ pub(super) fn run(args: &TriggerArgs, config: Option<&Path>) -> anyhow::Result<O
     };
     if args.print {
         if goes_unsigned(args, &requests) {
-            say_unsigned(false);
+            say_unsigned("");
         }
         return print(&payloads, &requests, to.as_ref());
     }
@@ -79,16 +82,18 @@ async fn send(
     let interval = interval.transpose()?;
     let settings = &setup.settings;
     let json = told::json(&args.json, settings.output.color)?;
-    let (target, is_listener, timeout) = match to {
-        Some(target) => (target, false, settings.forward.timeout),
-        None => (
-            listener(setup, args).await?,
-            true,
-            settings.forward.timeout + FOR_ITS_504,
-        ),
+    let (target, webhooks, timeout) = if let Some(target) = to {
+        (target, None, settings.forward.timeout)
+    } else {
+        let (target, webhooks) = listener(setup, args).await?;
+        let timeout = settings.forward.timeout + FOR_ITS_504;
+        (target, Some(webhooks), timeout)
     };
     if goes_unsigned(args, &requests) {
-        say_unsigned(is_listener);
+        say_unsigned(&match &webhooks {
+            None => String::new(),
+            Some(webhooks) => of_listener(webhooks, payloads)?,
+        });
     }
     let shown = target.to_string();
     let mut told = Told::new(json, settings.output.color, shown, payloads.width());
@@ -113,8 +118,11 @@ fn target(text: &str) -> Result<Target, ConfigError> {
 }
 
 /// Where the running listener takes deliveries in: the store's, or where none is named the
-/// one that keeps everything in memory.
-async fn listener(setup: &Setup, args: &TriggerArgs) -> anyhow::Result<Target> {
+/// one that keeps everything in memory. With the webhooks that it has registered.
+async fn listener(
+    setup: &Setup,
+    args: &TriggerArgs,
+) -> anyhow::Result<(Target, Arc<[Arc<Registration>]>)> {
     let store = setup.settings.store.path.as_deref();
     let mut files = vec![store];
     if store.is_some() && args.store.store.is_none() {
@@ -125,10 +133,11 @@ async fn listener(setup: &Setup, args: &TriggerArgs) -> anyhow::Result<Target> {
             continue;
         };
         let url = running.url.parse::<Target>();
+        let webhooks = webhooks_of(&running);
         if ListenerClient::connect(running).await?.is_some()
             && let Ok(url) = url
         {
-            return Ok(url);
+            return Ok((url, webhooks));
         }
     }
     Err(ApiError {
@@ -147,17 +156,31 @@ fn goes_unsigned(args: &TriggerArgs, requests: &Requests) -> bool {
     requests.secrets.is_empty() && !args.request.unsigned && !requests.are_signed_by_hand()
 }
 
-fn say_unsigned(is_listener: bool) {
-    let more = if is_listener {
-        " A secret that the listener was given as a flag is not known here."
-    } else {
-        ""
+/// Which secrets a listener may have that are not known here, and what signs with those of
+/// webhooks: that of the event that is sent, or any.
+fn of_listener(webhooks: &[Arc<Registration>], payloads: &Payloads) -> anyhow::Result<String> {
+    let event = payloads.made(0)?.event;
+    let pattern = event.and_then(|event| event.parse::<EventPattern>().ok());
+    let is_its = |one: &&Arc<Registration>| {
+        let pattern = pattern.as_ref();
+        pattern.is_some_and(|pattern| pattern.matches(&one.event))
     };
-    // Standard error may be closed; what is sent is sent all the same.
-    let _ = writeln!(
-        io::stderr(),
+    let one = webhooks.iter().find(is_its).or_else(|| webhooks.first());
+    Ok(match one {
+        Some(one) => format!(
+            " The listener knows the keys of the webhooks that it has registered: {}.",
+            signed_sample(one)
+        ),
+        None => " A secret that the listener was given as a flag is not known here.".to_owned(),
+    })
+}
+
+fn say_unsigned(more: &str) {
+    let text = format!(
         "No secret is known, so nothing is signed.{more} Give it with `--secret` or CMHOOK_SECRET, or say `--unsigned`."
     );
+    // Standard error may be closed; what is sent is sent all the same.
+    let _ = writeln!(io::stderr(), "{}", escape_for_terminal(&text));
 }
 
 fn print(payloads: &Payloads, requests: &Requests, to: Option<&Target>) -> anyhow::Result<Outcome> {

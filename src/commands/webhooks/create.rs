@@ -68,12 +68,26 @@ pub(super) fn run(args: &WebhooksCreateArgs, config: Option<&Path>) -> anyhow::R
     let made = items.iter().map(|item| &item.webhook);
     written(told, &[("created", made.collect())])?;
     if account.out.is_for_people() && !args.show_secrets {
-        say(&format!(
-            "\n`cmhook webhooks get ID --show-secrets{}` shows the key that deliveries are signed with.",
-            account.flags
-        ));
+        say(&show_keys(&account, &items, name));
     }
     Ok(Outcome::Fine)
+}
+
+/// How the keys are shown later: of one webhook, or of all that have a name.
+fn show_keys(account: &Account, items: &[Item], name: Option<&str>) -> String {
+    let word = match (items, name) {
+        ([one], _) => Some(&*one.webhook.id),
+        (_, name) => name,
+    };
+    let command = account.command(&match word {
+        Some(word) => vec!["webhooks", "get", word, "--show-secrets"],
+        None => vec!["webhooks", "list", "--show-secrets"],
+    });
+    if items.len() == 1 {
+        format!("\n`{command}` shows the key that deliveries are signed with.")
+    } else {
+        format!("\n`{command}` shows the keys that deliveries are signed with, one for each event.")
+    }
 }
 
 fn item(webhook: &Webhook, name: Option<&str>) -> Item {

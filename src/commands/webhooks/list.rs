@@ -51,10 +51,14 @@ pub(super) fn run(args: &WebhooksListArgs, config: Option<&Path>) -> anyhow::Res
     if let Some(count) = some_more {
         say(&format!("These are {} of {count}.", items.len()));
     } else if items.is_empty() {
-        say(if args.with_archived {
-            "There are no webhooks yet: `cmhook webhooks create -u URL -e EVENTS` makes one."
+        let create = account.command(&["webhooks", "create", "-u", "URL", "-e", "EVENTS"]);
+        say(&if args.with_archived {
+            format!("There are no webhooks yet: `{create}` makes one.")
         } else {
-            "There are no active webhooks: `cmhook webhooks create -u URL -e EVENTS` makes one, `--with-archived` lists archived ones too."
+            let list = account.command(&["webhooks", "list", "--with-archived"]);
+            format!(
+                "There are no active webhooks: `{create}` makes one, `{list}` lists archived ones too."
+            )
         });
     }
     Ok(if items.is_empty() {

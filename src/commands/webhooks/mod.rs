@@ -26,7 +26,7 @@ use crate::account::groups::Groups;
 use crate::account::{AccountError, Api};
 use crate::cakemail::webhook::Webhook;
 use crate::cli::{AccountArgs, ColorArgs, JsonArgs, WebhooksCommand};
-use crate::config::{AccountSettings, shell_words};
+use crate::config::{AccountSettings, command, shell_words};
 use crate::delivery::escape_for_terminal;
 use crate::files::FileError;
 use shown::{Item, Output};
@@ -57,12 +57,27 @@ pub(super) const fn json_args(command: &WebhooksCommand) -> &JsonArgs {
     }
 }
 
+/// The flags of a command that say which account is meant.
+pub(super) const fn account_args(command: &WebhooksCommand) -> &AccountArgs {
+    match command {
+        WebhooksCommand::List(args) => &args.account,
+        WebhooksCommand::Get(args) => &args.account,
+        WebhooksCommand::Create(args) => &args.account,
+        WebhooksCommand::Update(args) => &args.account,
+        WebhooksCommand::Archive(args) | WebhooksCommand::Unarchive(args) => &args.account,
+        WebhooksCommand::Delete(args) => &args.of.account,
+        WebhooksCommand::Test(args) => &args.account,
+    }
+}
+
 /// The account that a command works on, and how it writes.
 struct Account {
     api: Api,
     groups: Groups,
     out: Output,
-    /// Flags that a further command on the same account needs, a space before each.
+    /// Flags that a further command on the same account needs.
+    words: Box<[String]>,
+    /// The same as a shell takes them, a space before each.
     flags: String,
 }
 
@@ -121,12 +136,21 @@ impl Account {
         config: Option<&Path>,
     ) -> anyhow::Result<Self> {
         let api = account::api(args, config)?;
+        let words = flags(args, config, |variable| std::env::var(variable).ok());
         Ok(Self {
             groups: groups.of_user(api.user()),
             api,
             out,
-            flags: flags(args, |variable| std::env::var(variable).ok()),
+            flags: words.iter().fold(String::new(), |flags, word| {
+                flags + " " + &shell_words(&[word])
+            }),
+            words: words.into(),
         })
+    }
+
+    /// A further command on the same account, as it can be pasted.
+    fn command(&self, words: &[&str]) -> String {
+        format!("{}{}", command(words), self.flags)
     }
 
     /// All webhooks. Those that make no sense are said.
@@ -185,18 +209,24 @@ fn unreadable(error: FileError) -> ApiError {
     }
 }
 
-/// Those flags that are not in the environment anyway, as a shell takes them.
-fn flags(args: &AccountArgs, variable: impl Fn(&str) -> Option<String>) -> String {
+/// Those flags that are not in the environment anyway.
+fn flags(
+    args: &AccountArgs,
+    config: Option<&Path>,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Vec<String> {
     let account = args.account.map(|account| account.to_string());
+    let config = config.map(|path| path.display().to_string());
     let all = [
-        ("--api", args.api.as_ref(), "CAKEMAIL_API_BASE"),
-        ("--account", account.as_ref(), "CAKEMAIL_CURRENT_ACCOUNT_ID"),
+        ("--api", args.api.clone(), "CAKEMAIL_API_BASE"),
+        ("--account", account, "CAKEMAIL_CURRENT_ACCOUNT_ID"),
+        ("--config", config, "CMHOOK_CONFIG"),
     ];
-    let mut flags = String::new();
+    let mut flags = Vec::new();
     for (flag, value, name) in all {
-        if let Some(value) = value.filter(|value| variable(name).as_ref() != Some(*value)) {
-            flags.push(' ');
-            flags.push_str(&shell_words(&[flag, value]));
+        let is_said = |value: &String| value.is_empty() || variable(name).as_ref() == Some(value);
+        if let Some(value) = value.filter(|value| !is_said(value)) {
+            flags.extend([flag.to_owned(), value]);
         }
     }
     flags
@@ -237,17 +267,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn flags_are_as_a_shell_takes_them() {
+    fn flags_are_those_that_nothing_else_says() {
         let args = AccountArgs {
             api: Some("http://[::1]:4500".into()),
             account: Some(17),
         };
+        let config = Some(Path::new("my own.toml"));
         let none = |_: &str| None;
         assert_eq!(
-            flags(&args, none),
-            " --api 'http://[::1]:4500' --account 17"
+            shell_words(&flags(&args, config, none)),
+            "--api 'http://[::1]:4500' --account 17 --config 'my own.toml'"
         );
         let set = |name: &str| (name == "CAKEMAIL_CURRENT_ACCOUNT_ID").then(|| "17".to_owned());
-        assert_eq!(flags(&args, set), " --api 'http://[::1]:4500'");
+        assert_eq!(
+            shell_words(&flags(&args, None, set)),
+            "--api 'http://[::1]:4500'"
+        );
     }
 }

@@ -25,7 +25,7 @@ use crate::cli::WebhooksTestArgs;
 use crate::commands::Outcome;
 use crate::commands::listener_client::ApiError;
 use crate::commands::setup::{Setup, color, runtime};
-use crate::config::{ConfigError, Target, command, duration};
+use crate::config::{ConfigError, Target, duration};
 use crate::delivery::{Received, Registration, Scheme, Verdict};
 use crate::http::headers::to_kept;
 
@@ -52,7 +52,7 @@ pub(super) fn run(args: &WebhooksTestArgs, config: Option<&Path>) -> anyhow::Res
             let trying = async {
                 let key = with_key(&account, &webhook, key)?;
                 let named = args.store.store.is_some();
-                try_it(&setup, named, &webhook, &key, scheme, timeout).await
+                try_it(&setup, named, &account, &webhook, &key, (scheme, timeout)).await
             };
             let told = match trying.await {
                 // The others are tried all the same.
@@ -98,9 +98,8 @@ fn with_key(
     })?;
     if webhook.status == WebhookStatus::Archived {
         warn(&format!(
-            "the webhook {id} is archived, so Cakemail sends it nothing: `{}{}` brings it back",
-            command(&["webhooks", "unarchive", id]),
-            account.flags
+            "the webhook {id} is archived, so Cakemail sends it nothing: `{}` brings it back",
+            account.command(&["webhooks", "unarchive", id])
         ));
     }
     Ok(key)
@@ -109,12 +108,16 @@ fn with_key(
 async fn try_it(
     setup: &Setup,
     named: bool,
+    account: &Account,
     webhook: &Webhook,
     key: &SecretString,
-    scheme: Scheme,
-    timeout: Duration,
+    (scheme, timeout): (Scheme, Duration),
 ) -> Result<Told, ApiError> {
-    let (target, path) = target(&webhook.url)?;
+    let of_it = |words: &[&str]| {
+        let words = [&["webhooks", "update", &webhook.id], words].concat();
+        account.command(&words)
+    };
+    let (target, path) = target(&webhook.url, &of_it(&["--url", "URL"]))?;
     let sample = sample_of(&webhook.event)?;
     let seed = random_seed().map_err(|error| ApiError {
         code: "internal".into(),
@@ -154,8 +157,10 @@ async fn try_it(
                 id: webhook.id.as_str().into(),
                 url: webhook.url.as_str().into(),
                 is_reused: false,
+                flags: account.words.clone(),
             };
-            hints(answer, &received, sent.took, registration)
+            let slower = of_it(&["--rate-limit", "N"]);
+            hints(answer, &received, sent.took, registration, &slower)
         }
     };
     Ok(Told {
@@ -185,12 +190,13 @@ fn received(body: Bytes, sample: &Sample, path: &str, scheme: Scheme, id: &str) 
     }
 }
 
-/// The webhook's URL as a target, and its path and query, which are sent as they are.
-fn target(url: &str) -> Result<(Target, String), ApiError> {
+/// The webhook's URL as a target, and its path and query, which are sent as they are. `change`
+/// is the command that gives it another.
+fn target(url: &str, change: &str) -> Result<(Target, String), ApiError> {
     let bad = |why: String| ApiError {
         code: "bad_url".into(),
         message: format!("nothing can be sent to the webhook's URL: {why}"),
-        hint: "change it with `cmhook webhooks update ID --url URL`".into(),
+        hint: format!("change it with `{change}`"),
     };
     let whole = url.split('#').next().unwrap_or_default();
     let uri: http::Uri = whole.parse().map_err(|_| bad("it is no URL".into()))?;
@@ -221,6 +227,7 @@ fn hints(
     received: &Received,
     took: Duration,
     registration: Registration,
+    slower: &str,
 ) -> Vec<String> {
     let one = |text: &str| vec![text.to_owned()];
     let reply = Reply {
@@ -256,9 +263,9 @@ fn hints(
         405 => one("the app takes no POST at this path"),
         413 => one("the app takes no bodies of this size"),
         415 => one("the app does not take application/json"),
-        429 => one(
-            "the app is asked too often: `cmhook webhooks update ID --rate-limit N` slows Cakemail down",
-        ),
+        429 => vec![format!(
+            "the app is asked too often: `{slower}` slows Cakemail down"
+        )],
         502..=504 => one(
             "what stands in front of the app, a proxy or a tunnel, does not reach it: is the app running?",
         ),
@@ -282,13 +289,13 @@ mod tests {
             ),
             ("http://127.0.0.1:1/x?y", "http://127.0.0.1:1", "/x?y"),
         ] {
-            let (found, at) = super::target(url).unwrap();
+            let (found, at) = super::target(url, "").unwrap();
             assert_eq!((found.to_string().as_str(), &*at), (target, path));
             let whole = found.url_for(&at).unwrap().to_string();
             let sent = url.split('#').next().unwrap();
             assert_eq!(whole.trim_end_matches('/'), sent.trim_end_matches('/'));
         }
-        assert!(super::target("nonsense").is_err());
+        assert!(super::target("nonsense", "").is_err());
     }
 
     #[test]

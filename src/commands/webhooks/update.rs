@@ -19,7 +19,7 @@ use crate::commands::Outcome;
 use crate::commands::ink;
 use crate::commands::setup::runtime;
 use crate::commands::signals::Signals;
-use crate::config::{ConfigError, command};
+use crate::config::ConfigError;
 
 /// What the flags want.
 struct Asked<'a> {
@@ -248,9 +248,8 @@ async fn settle(
         });
         if !is_certain.await {
             record.unsure.push(format!(
-                "{id} may be changed all the same, `{}{}` tells",
-                command(&["webhooks", "get", id]),
-                account.flags
+                "{id} may be changed all the same, `{}` tells",
+                account.command(&["webhooks", "get", id])
             ));
         }
     }

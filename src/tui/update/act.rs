@@ -92,13 +92,13 @@ fn url(model: &Model) -> Effect {
 /// What is done to the selected delivery at once.
 fn on_selected(model: &mut Model, action: Action) -> Option<Effect> {
     let Some(row) = model.list.selected_row() else {
-        model.say(Said::bad("there is no delivery to do that with"));
+        model.say(Said::bad("There is no delivery to do that with"));
         return None;
     };
     let (id, marked) = (row.id, row.marked);
     match action {
         Action::Replay | Action::Edit if model.status.targets.is_empty() => {
-            model.say(Said::bad("there is no target to send to: T sets one"));
+            model.say(Said::bad("There is no target to send to: T sets one"));
             None
         }
         Action::Replay => Some(Effect::Replay(id)),
@@ -128,8 +128,8 @@ fn page(model: &mut Model, by: isize) {
 fn next_failure(model: &mut Model, way: Way) {
     if !model.list.next_failure(way) {
         model.say(Said::fine(match way {
-            Way::Newer => "nothing newer failed",
-            Way::Older => "nothing older failed",
+            Way::Newer => "Nothing newer failed",
+            Way::Older => "Nothing older failed",
         }));
     }
 }

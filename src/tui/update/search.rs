@@ -95,7 +95,7 @@ pub(super) fn found(model: &mut Model, found: Found) -> Option<Effect> {
         && let Some((term, meant)) = found.filter.likely_typo()
     {
         model.say(Said::bad(format!(
-            "no event is called `{term}`; did you mean `{meant}`?"
+            "No event is called `{term}`; did you mean `{meant}`?"
         )));
     }
     model.list.filter(Some((

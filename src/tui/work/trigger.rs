@@ -17,7 +17,7 @@ impl Worker {
                     if let Some(id) = id {
                         this.tell(Msg::Select(id));
                     }
-                    this.say(remark(event, id, &sent));
+                    this.say(remark(sent.event.as_deref().unwrap_or(event), id, &sent));
                 }
             }
         });

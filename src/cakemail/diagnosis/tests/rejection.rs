@@ -141,6 +141,7 @@ fn among_several_secrets_another_one_is_the_likeliest() {
             id: "X1qRXqz1upM9".into(),
             url: "https://x".into(),
             is_reused: false,
+            flags: Box::default(),
         })]
         .into(),
     };
@@ -175,11 +176,32 @@ fn registered(events: &[&str]) -> Keys {
             id: "X1qRXqz1upM9".into(),
             url: "https://x".into(),
             is_reused: false,
+            flags: Box::default(),
         })
     };
     Keys {
         several: events.len() > 1,
         webhooks: events.iter().map(webhook).collect(),
+    }
+}
+
+#[test]
+fn the_command_that_shows_a_secret_asks_the_same_account() {
+    let mut keys = registered(&["Email.Opened", "Email.Clicked"]);
+    let flags = ["--api", "http://[::1]:4500", "--account", "7"];
+    let with_flags = |one: &Arc<Registration>| {
+        Arc::new(Registration {
+            flags: flags.map(str::to_owned).into(),
+            ..(**one).clone()
+        })
+    };
+    keys.webhooks = keys.webhooks.iter().map(with_flags).collect();
+    for (label, shows) in [("Email.Clicked", "get X1qRXqz1upM9"), ("main", "list")] {
+        let (_, text) = told(valid(Scheme::CakemailHex, label), 401, "", &keys);
+        let command = format!(
+            "`cmhook webhooks {shows} --show-secrets --api 'http://[::1]:4500' --account 7`"
+        );
+        assert!(text.contains(&command), "{text}");
     }
 }
 

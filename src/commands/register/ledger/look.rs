@@ -7,9 +7,12 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::file::RunFile;
-use super::steps::{Entry, Owner, read, whole};
-use super::{EXTENSION, Ledger};
+use super::steps::{Entry, Owner, process, read, whole};
+use super::{EXTENSION, FOLDER, Ledger};
 use crate::check::public::plain;
+use crate::commands::register::book::{Book, Kept};
+use crate::config::user_data_folder;
+use crate::delivery::Registration;
 
 /// What is known of webhooks that are cmhook's, as files are now.
 #[derive(Debug, Default)]
@@ -117,9 +120,66 @@ fn look_at(path: &Path, owner: &Owner, found: &mut Found) -> io::Result<()> {
 /// The files of all other runs.
 fn others(own: &Path) -> impl Iterator<Item = PathBuf> {
     let folder = own.parent().unwrap_or(Path::new(""));
+    all(folder).filter(move |path| path != own)
+}
+
+/// The files of all runs.
+fn all(folder: &Path) -> impl Iterator<Item = PathBuf> {
     let all = fs::read_dir(folder).into_iter().flatten().flatten();
     all.map(|entry| entry.path())
-        .filter(move |path| path.extension() == Some(OsStr::new(EXTENSION)) && path != own)
+        .filter(|path| path.extension() == Some(OsStr::new(EXTENSION)))
+}
+
+/// The webhooks of the run of that process, as far as its file says.
+pub(in crate::commands::register) fn of_process(pid: u32) -> Vec<Registration> {
+    let folder = user_data_folder().map(|folder| folder.join(FOLDER));
+    let texts = folder
+        .into_iter()
+        .flat_map(|folder| all(&folder).collect::<Vec<_>>());
+    let mut texts = texts.filter_map(|path| fs::read(path).ok());
+    let own = texts.find(|text| process(text) == Some(pid));
+    let Some(Ok((owner, entries))) = own.map(|text| read(&text)) else {
+        return Vec::new();
+    };
+    let there = entries.into_iter().filter(|entry| !entry.is_done);
+    let there = there.filter_map(|entry| {
+        Some(Registration {
+            id: entry.id?.into(),
+            event: entry.event.into(),
+            url: entry.url.into(),
+            is_reused: entry.left.is_some(),
+            flags: owner.flags(),
+        })
+    });
+    there.collect()
+}
+
+/// The webhooks that earlier runs have archived, one for each event. Nothing where they are of
+/// several accounts: which of them a delivery came from is not known.
+pub(in crate::commands::register) fn archived() -> Vec<Registration> {
+    let Some(folder) = user_data_folder() else {
+        return Vec::new();
+    };
+    let kept = Book::beside(&folder.join(FOLDER).join("any")).all();
+    let Some(owner) = kept.first().map(|kept| kept.owner.clone()) else {
+        return Vec::new();
+    };
+    if kept.iter().any(|kept| kept.owner != owner) {
+        return Vec::new();
+    }
+    let mut newest: Vec<Registration> = Vec::new();
+    for Kept { event, id, url, .. } in kept.into_iter().rev() {
+        if newest.iter().all(|one| *one.event != *event) {
+            newest.push(Registration {
+                event: event.into(),
+                id: id.into(),
+                url: url.into(),
+                is_reused: true,
+                flags: owner.flags(),
+            });
+        }
+    }
+    newest
 }
 
 /// Ids of webhooks that other runs have, or had when they were killed.

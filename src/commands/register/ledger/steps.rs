@@ -5,7 +5,8 @@ use std::io;
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
-use crate::config::command;
+use crate::check::Commands;
+use crate::config::{DEFAULT_API, account_flags, command};
 
 /// An API that has not said whether it made a webhook may still be at it for so long.
 const MAY_STILL_COME: SignedDuration = SignedDuration::from_mins(1);
@@ -31,6 +32,21 @@ impl Owner {
             words.extend(["--account", account]);
         }
         command(&words)
+    }
+
+    /// A hint with these flags at the commands that it names.
+    pub(in crate::commands::register) fn completed(&self, hint: &str) -> String {
+        let commands = Commands {
+            api: account_flags(&self.api, None),
+            account: account_flags(DEFAULT_API, self.account),
+            ..Commands::default()
+        };
+        commands.completed(hint)
+    }
+
+    /// Flags for what is not usual of that account.
+    pub(in crate::commands::register) fn flags(&self) -> Box<[String]> {
+        account_flags(&self.api, self.account).into()
     }
 
     /// Whether the other one's webhooks are of the same account, as far as that is known.
@@ -190,6 +206,15 @@ pub(super) fn apply(entries: &mut Vec<Entry>, step: Step) {
 pub(super) fn whole(text: &[u8]) -> usize {
     let last = text.iter().rposition(|byte| *byte == b'\n');
     last.map_or(0, |at| at + 1)
+}
+
+/// The process whose file it is.
+pub(super) fn process(text: &[u8]) -> Option<u32> {
+    let first = text.split(|byte| *byte == b'\n').next()?;
+    match serde_json::from_slice(first) {
+        Ok(Step::Run { pid, .. }) => Some(pid),
+        _ => None,
+    }
 }
 
 pub(super) fn read(text: &[u8]) -> io::Result<(Owner, Vec<Entry>)> {

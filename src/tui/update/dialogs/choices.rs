@@ -1,6 +1,7 @@
 //! What there is to choose from.
 
-use crate::cakemail::sample;
+use crate::cakemail::event::is_of_the_api;
+use crate::cakemail::sample::{self, Sample};
 use crate::delivery::words::size;
 use crate::delivery::{Kept, Outcome};
 use crate::tui::dialog::{Ask, Dialog, Item, Pick, Then, Wanted};
@@ -10,9 +11,20 @@ use crate::tui::msg::{CopyWhat, Effect, ExportAs};
 /// Characters of a value that are shown where one chooses; no terminal has room for more.
 const LONGEST: usize = 200;
 
-/// Every sample there is, with the event of the selected delivery ready.
+/// Every sample there is, with the event of the selected delivery ready. Where webhooks are
+/// registered, those that the API sends, theirs first.
 pub(super) fn trigger(model: &Model) -> Dialog {
-    let items = sample::all().iter().map(|sample| Item {
+    let registered = &model.status.registered;
+    let is_registered = |sample: &Sample| {
+        let mut events = registered.iter().map(|one| &*one.event);
+        events.any(|event| event == sample.name())
+    };
+    let samples = sample::all().iter();
+    let mut samples: Vec<&Sample> = samples
+        .filter(|sample| registered.is_empty() || is_of_the_api(sample.name()))
+        .collect();
+    samples.sort_by_key(|sample| !is_registered(sample));
+    let items = samples.into_iter().map(|sample| Item {
         letter: None,
         name: sample.name().into(),
         about: sample.description().into(),

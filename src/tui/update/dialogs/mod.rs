@@ -22,7 +22,7 @@ pub(super) fn open(model: &mut Model, action: Action) -> Option<Effect> {
         Action::Copy => model.ask(choices::copy(model)),
         Action::Export => match choices::export(model) {
             Some(dialog) => model.ask(dialog),
-            None => model.say(Said::bad("there is no delivery to do that with")),
+            None => model.say(Said::bad("There is no delivery to do that with")),
         },
         Action::Target => {
             let targets = model.status.targets.join(" ");
@@ -78,7 +78,7 @@ fn quit(model: &mut Model) -> Option<Effect> {
 
 fn delete(model: &mut Model) {
     let Some(row) = model.list.selected_row() else {
-        model.say(Said::bad("there is no delivery to do that with"));
+        model.say(Said::bad("There is no delivery to do that with"));
         return;
     };
     let id = row.id;
@@ -94,7 +94,7 @@ fn delete(model: &mut Model) {
 fn clear(model: &mut Model) {
     let which = match model.list.total() {
         0 => {
-            model.say(Said::bad("there is nothing to delete"));
+            model.say(Said::bad("There is nothing to delete"));
             return;
         }
         1 => "the only delivery".to_owned(),
@@ -114,12 +114,12 @@ fn replay_all(model: &mut Model) -> Option<Effect> {
     }
     let ids = model.list.shown();
     let Some(target) = model.status.targets.first() else {
-        model.say(Said::bad("there is no target to send to: T sets one"));
+        model.say(Said::bad("There is no target to send to: T sets one"));
         return None;
     };
     let count = match ids.len() {
         0 => {
-            model.say(Said::bad("there is nothing to replay"));
+            model.say(Said::bad("There is nothing to replay"));
             return None;
         }
         1 => "the one delivery".to_owned(),
@@ -144,7 +144,7 @@ fn replay_all(model: &mut Model) -> Option<Effect> {
 /// the nearest newer one.
 fn compare(model: &mut Model) -> Option<Effect> {
     let Some(selected) = model.list.selected() else {
-        model.say(Said::bad("there is no delivery to do that with"));
+        model.say(Said::bad("There is no delivery to do that with"));
         return None;
     };
     let marked = || model.list.marked();
@@ -152,7 +152,7 @@ fn compare(model: &mut Model) -> Option<Effect> {
     let newer = || marked().find(|id| *id > selected);
     let Some(other) = older.or_else(newer) else {
         model.say(Said::bad(format!(
-            "there is nothing to compare #{selected} with: mark another one with m first"
+            "There is nothing to compare #{selected} with: mark another one with m first"
         )));
         return None;
     };

@@ -15,6 +15,7 @@ fn register(stage: &mut Stage, events: &[&str]) {
         id: format!("X1qR{}", event.len()).into(),
         url: "https://shop.hooks.example.com".into(),
         is_reused: false,
+        flags: Box::default(),
     };
     status.registered = events.iter().map(one).map(Into::into).collect();
     stage.tell(Msg::Status(Box::new(status)));
