@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::behind::Behind;
 use super::shown::Output;
 use super::tested::{FIELDS, Told, say_untried, untried};
+use super::unanswered::advised;
 use super::{Account, keys, warn};
 use crate::account::Keyed;
 use crate::cakemail::diagnosis::{Keys, Reply, why_refused};
@@ -52,7 +53,7 @@ pub(super) fn run(args: &WebhooksTestArgs, config: Option<&Path>) -> anyhow::Res
             let trying = async {
                 let key = with_key(&account, &webhook, key)?;
                 let named = args.store.store.is_some();
-                try_it(&setup, named, &webhook, &key, scheme, timeout).await
+                try_it(&setup, named, (&account, &webhook), &key, scheme, timeout).await
             };
             let told = match trying.await {
                 // The others are tried all the same.
@@ -109,12 +110,14 @@ fn with_key(
 async fn try_it(
     setup: &Setup,
     named: bool,
-    webhook: &Webhook,
+    (account, webhook): (&Account, &Webhook),
     key: &SecretString,
     scheme: Scheme,
     timeout: Duration,
 ) -> Result<Told, ApiError> {
-    let (target, path) = target(&webhook.url)?;
+    let change = command(&["webhooks", "update", &webhook.id, "--url", "URL"]);
+    let change = format!("{change}{}", account.flags);
+    let (target, path) = target(&webhook.url, &change)?;
     let sample = sample_of(&webhook.event)?;
     let seed = random_seed().map_err(|error| ApiError {
         code: "internal".into(),
@@ -139,7 +142,8 @@ async fn try_it(
     let place = place.unwrap_or_else(|| target.clone());
     let behind = Behind::find(setup, named, &place).await;
     let sender = Sender::new(target, requests, timeout, false).at(&path);
-    let sent = sender.send(payload).await;
+    let mut sent = sender.send(payload).await;
+    sent.answer = sent.answer.map_err(|failure| advised(failure, &change));
     let arrived = match &behind {
         None => None,
         Some(behind) => behind.arrived(&body).await,
@@ -186,11 +190,12 @@ fn received(body: Bytes, sample: &Sample, path: &str, scheme: Scheme, id: &str) 
 }
 
 /// The webhook's URL as a target, and its path and query, which are sent as they are.
-fn target(url: &str) -> Result<(Target, String), ApiError> {
+/// `change` is the command that gives it another.
+fn target(url: &str, change: &str) -> Result<(Target, String), ApiError> {
     let bad = |why: String| ApiError {
         code: "bad_url".into(),
         message: format!("nothing can be sent to the webhook's URL: {why}"),
-        hint: "change it with `cmhook webhooks update ID --url URL`".into(),
+        hint: format!("change it with `{change}`"),
     };
     let whole = url.split('#').next().unwrap_or_default();
     let uri: http::Uri = whole.parse().map_err(|_| bad("it is no URL".into()))?;
@@ -282,13 +287,13 @@ mod tests {
             ),
             ("http://127.0.0.1:1/x?y", "http://127.0.0.1:1", "/x?y"),
         ] {
-            let (found, at) = super::target(url).unwrap();
+            let (found, at) = super::target(url, "").unwrap();
             assert_eq!((found.to_string().as_str(), &*at), (target, path));
             let whole = found.url_for(&at).unwrap().to_string();
             let sent = url.split('#').next().unwrap();
             assert_eq!(whole.trim_end_matches('/'), sent.trim_end_matches('/'));
         }
-        assert!(super::target("nonsense").is_err());
+        assert!(super::target("nonsense", "").is_err());
     }
 
     #[test]
