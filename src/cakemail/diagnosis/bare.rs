@@ -35,13 +35,11 @@ pub(super) fn says_nothing(text: &str) -> bool {
     if text.is_empty() {
         return true;
     }
-    match serde_json::from_str::<Value>(text) {
-        Ok(value) => is_bare(&value),
-        Err(_) => {
-            let is_said = |part: &&str| text.contains(*part);
-            PLATITUDES.iter().any(is_said) && !DETAILS.iter().any(is_said)
-        }
+    if let Ok(value) = serde_json::from_str::<Value>(text) {
+        return is_bare(&value);
     }
+    let is_said = |part: &&str| text.contains(*part);
+    PLATITUDES.iter().any(is_said) && !DETAILS.iter().any(is_said)
 }
 
 fn is_bare(value: &Value) -> bool {
