@@ -1126,7 +1126,7 @@ function drawTunnel(tunnel) {
 function drawRegistered(registered) {
   top.registered.hidden = !registered.length;
   setText(top.registered, registered.length === 1 ? '1 event registered' : `${registered.length} events registered`);
-  top.registered.title = ['Registered at Cakemail, and archived when cmhook stops:', ...registered.map(({ event, id }) => `${plain(event)} (${plain(id)})`)].join('\n');
+  top.registered.title = ['Registered, and archived when cmhook stops:', ...registered.map(({ event, id }) => `${plain(event)} (${plain(id)})`)].join('\n');
 }
 
 const REACH = {
@@ -1680,7 +1680,7 @@ function emptyList() {
 
 function pointing(registered) {
   if (!registered) return 'Point your webhook at';
-  return registered === 1 ? '1 webhook at Cakemail points here' : `${registered} webhooks at Cakemail point here`;
+  return registered === 1 ? '1 webhook points here' : `${registered} webhooks point here`;
 }
 
 function copyLine(text, what) {

@@ -155,6 +155,8 @@ pub enum Trouble {
         status: u16,
         /// What the API says.
         said: String,
+        /// Whether it is on this machine.
+        is_here: bool,
     },
     /// Something that does not speak JSON answered.
     #[error("{api} answers {status} with {kind} where JSON was due")]
@@ -229,7 +231,7 @@ fn tail(said: &str) -> String {
 const NO_SANDBOX: &str = "that is no sandbox: is it the URL of the API, and not of your app? `--api` and CAKEMAIL_API_BASE say which one is asked, `cmhook sandbox` starts one";
 
 /// Whether an API is on this machine.
-fn is_here(api: &str) -> bool {
+pub(super) fn is_here(api: &str) -> bool {
     api.parse().is_ok_and(|url| is_loopback(&url))
 }
 
@@ -357,6 +359,9 @@ impl Trouble {
                 format!("try again in {}", span((*after).max(Duration::from_secs(1))))
             }
             Self::TooMany { retry_after: None } => "try again in a minute".into(),
+            Self::Server { is_here: true, .. } => {
+                "it is on this machine, so see what it says there; a sandbox answers so where a fault was set (docs/sandbox.md)".into()
+            }
             Self::Server { .. } => "that is Cakemail's to mend: try again in a while".into(),
             Self::Shape { .. } => "is this cmhook up to date?".into(),
         }

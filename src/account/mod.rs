@@ -16,4 +16,4 @@ pub mod tokens;
 pub use api::{Api, Keyed, Limit, ListQuery, Page};
 pub use credentials::Credentials;
 pub use error::{AccountError, Trouble};
-pub use renewing::settle;
+pub use renewing::{ends_behind_renewal, settle};

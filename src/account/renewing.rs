@@ -4,6 +4,7 @@
 //! that could not keep what it gets, and what was begun is ended, though whoever waited for
 //! it may be gone.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Condvar, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -51,7 +52,12 @@ impl Renewal {
         std::thread::Builder::new()
             .name("renewal".into())
             .spawn(move || {
-                let _ = done.send(self.work());
+                let renewed = self.work();
+                // Whoever waits for it is to do nothing more.
+                while is_ending() {
+                    std::thread::park();
+                }
+                let _ = done.send(renewed);
             })
             .map_err(|error| failed(error.to_string()))?;
         ended.await.map_err(|error| failed(error.to_string()))?
@@ -150,4 +156,19 @@ pub fn settle(patience: Duration) {
     let _ = RUNNING
         .1
         .wait_timeout_while(running, patience, |running| *running > 0);
+}
+
+/// Whether the process ends when renewals have.
+static ENDING: AtomicBool = AtomicBool::new(false);
+
+fn is_ending() -> bool {
+    ENDING.load(Ordering::SeqCst)
+}
+
+/// Whether a renewal is under way. If so, nobody is told what comes of it: the caller is to
+/// [`settle`], and to end the process.
+pub fn ends_behind_renewal() -> bool {
+    ENDING.store(true, Ordering::SeqCst);
+    let running = RUNNING.0.lock().unwrap_or_else(PoisonError::into_inner);
+    *running > 0
 }

@@ -7,7 +7,7 @@ use http::{HeaderMap, StatusCode};
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::error::Trouble;
+use super::error::{Trouble, is_here};
 use crate::cakemail::sandbox;
 
 /// More of what it says is not repeated.
@@ -92,6 +92,7 @@ impl Answer {
                 return Trouble::Server {
                     status,
                     said: String::new(),
+                    is_here: is_here(api),
                 };
             }
             Err(trouble) => return trouble,
@@ -105,7 +106,11 @@ impl Answer {
                 said,
                 fields,
             },
-            500.. => Trouble::Server { status, said },
+            500.. => Trouble::Server {
+                status,
+                said,
+                is_here: is_here(api),
+            },
             _ => Trouble::Shape {
                 status,
                 what: if said.is_empty() {
@@ -184,6 +189,13 @@ mod tests {
         assert!(trouble.hint().contains("public https"), "{trouble:?}");
         let trouble = answer(400, "application/json", r#"{"detail":"no"}"#).trouble("https://a");
         assert_eq!(trouble.to_string(), "the API refuses it (400): no");
+    }
+
+    #[test]
+    fn who_is_to_mend_it_depends_on_where_it_is() {
+        let hint = |api: &str| answer(500, "application/json", "{}").trouble(api).hint();
+        assert!(hint("https://api.cakemail.dev").contains("Cakemail's to mend"));
+        assert!(hint("http://127.0.0.1:4500").contains("on this machine"));
     }
 
     #[test]

@@ -77,6 +77,10 @@ pub enum PeriodArg {
     Second,
     /// A minute
     Minute,
+    /// An hour, which the reference does not have and the official SDK's types do
+    Hour,
+    /// A day, as an hour
+    Day,
 }
 
 /// A webhook's limit.

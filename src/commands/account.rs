@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::sandbox;
 use super::setup::color;
+use super::signals;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cli::{AccountArgs, ColorArgs};
 use crate::config::{self, AccountSettings, Color, ConfigError, Raw};
@@ -69,6 +70,9 @@ pub(super) fn api(args: &AccountArgs, config: Option<&Path>) -> anyhow::Result<A
 
 /// A client that says on standard error what should be known.
 pub(super) fn client(settings: &AccountSettings, credentials: Credentials) -> Api {
+    if matches!(credentials, Credentials::Login(_)) {
+        signals::wait_for_renewals();
+    }
     Api::new(settings, credentials).telling(|text| {
         // It may be closed.
         let _ = writeln!(io::stderr(), "warning: {}", escape_for_terminal(text));

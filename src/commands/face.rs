@@ -9,6 +9,7 @@ use anyhow::Context as _;
 use jiff::tz::TimeZone;
 use tokio_util::sync::CancellationToken;
 
+use super::reader_left::when_reader_left;
 use super::register::keys_command;
 use super::start_error::StartError;
 use crate::cakemail::signature::Secret;
@@ -117,6 +118,11 @@ impl Greeting {
         } = parts;
         match self {
             Self::Lines(output, secrets, tunnel) => {
+                // Webhooks would stay active until the next line finds that out.
+                if !output.quiet && !again.store().registrations().is_empty() {
+                    let closed = closed.clone();
+                    when_reader_left(move || closed.cancel());
+                }
                 let lines = lines::start(again.store(), output, secrets, tunnel, closed)
                     .context("cannot start the thread that writes lines")?;
                 Ok(Face::Lines(lines, output))

@@ -31,6 +31,37 @@ pub(super) fn reader_left(wait: Duration) -> bool {
     }
 }
 
+/// Does something as soon as whoever reads standard output has closed its end. A file has none,
+/// and where the system cannot watch, nothing is done.
+#[cfg(unix)]
+pub(super) fn when_reader_left(then: impl FnOnce() + Send + 'static) {
+    use rustix::event::{PollFd, PollFlags, poll};
+    use rustix::io::Errno;
+    let watching = move || {
+        let stdout = std::io::stdout();
+        // As above.
+        let mut watched = [PollFd::new(&stdout, PollFlags::empty())];
+        loop {
+            match poll(&mut watched, None) {
+                Err(Errno::INTR) => {}
+                Err(_) => return,
+                Ok(_) => break,
+            }
+        }
+        let told = watched[0].revents();
+        if told.intersects(PollFlags::ERR | PollFlags::HUP) {
+            then();
+        }
+    };
+    // It waits as long as the process runs. Without a thread the next line tells.
+    let _ = std::thread::Builder::new()
+        .name("reader".into())
+        .spawn(watching);
+}
+
+#[cfg(not(unix))]
+pub(super) fn when_reader_left(_then: impl FnOnce() + Send + 'static) {}
+
 #[cfg(not(unix))]
 pub(super) fn reader_left(wait: Duration) -> bool {
     std::thread::sleep(wait);

@@ -1,5 +1,9 @@
 //! The signals that ask for a stop.
 
+#[cfg(unix)]
+mod renewal;
+
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 #[cfg(unix)]
@@ -8,6 +12,16 @@ use crate::tui;
 /// Equal signals within this time are one: `timeout` sends its child one, and then one to all
 /// of its group, and nobody who is in a hurry is that quick.
 const ONE: Duration = Duration::from_millis(200);
+
+/// Whether somebody here listens to them.
+static HEARD: AtomicBool = AtomicBool::new(false);
+
+/// Has signals that nobody here listens to, and which end the process, wait for a login that is
+/// being renewed.
+pub(super) fn wait_for_renewals() {
+    #[cfg(unix)]
+    renewal::watch();
+}
 
 /// SIGINT, SIGTERM, SIGHUP, and SIGQUIT while there is a screen; Ctrl-C elsewhere.
 pub(super) struct Signals {
@@ -23,11 +37,12 @@ pub(super) struct Signals {
 
 impl Signals {
     pub(super) fn new() -> std::io::Result<Self> {
+        HEARD.store(true, Ordering::Relaxed);
         #[cfg(unix)]
         {
             use tokio::signal::unix::{SignalKind, signal};
             // Read before the handlers below are there.
-            let ignore_hangup = ignores_hangup();
+            let ignore_hangup = is_ignored(signal_hook::consts::SIGHUP);
             Ok(Self {
                 last: Last::default(),
                 quit: None,
@@ -126,14 +141,14 @@ impl Last {
     }
 }
 
-/// Whether this process was started with SIGHUP ignored, as far as the system tells: the
+/// Whether this process was started with that signal ignored, as far as the system tells: the
 /// mask is in hex, and signal 1 its lowest bit.
 #[cfg(unix)]
-fn ignores_hangup() -> bool {
+fn is_ignored(signal: i32) -> bool {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok())
-        .is_some_and(|mask| mask & 1 == 1)
+        .is_some_and(|mask| mask >> (signal - 1) & 1 == 1)
 }
 
 #[cfg(test)]

@@ -53,12 +53,12 @@ pub fn no_such_path(status: u16, method: &str, url: &str, flag: &str) -> Option<
     ))
 }
 
-/// `3 webhooks at Cakemail point here`; `None` where there are none.
+/// `3 webhooks point here`; `None` where there are none.
 pub fn registered(webhooks: usize) -> Option<String> {
     match webhooks {
         0 => None,
-        1 => Some("1 webhook at Cakemail points here".into()),
-        many => Some(format!("{many} webhooks at Cakemail point here")),
+        1 => Some("1 webhook points here".into()),
+        many => Some(format!("{many} webhooks point here")),
     }
 }
 

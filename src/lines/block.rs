@@ -164,7 +164,7 @@ mod tests {
         let text = text(&block, false);
         let lines: Vec<&str> = text.lines().collect();
         let expected = [
-            "  events  2 webhooks at Cakemail point here",
+            "  events  2 webhooks point here",
             "          Email.Opened  X1qR",
             "          Email.Sent  X1qR",
             "  keys    for your app: cmhook webhooks list --show-secrets",

@@ -61,6 +61,7 @@ pub(super) struct Kept {
     pub(super) created_at: i64,
     pub(super) status: Status,
     pub(super) next_at: Option<i64>,
+    /// The webhook's of now.
     pub(super) url: String,
 }
 
@@ -232,7 +233,12 @@ impl Inner {
         };
         let sql = "SELECT body FROM deliveries WHERE n = ?1";
         let body = self.db.query_row(sql, [kept.n], |row| row.get(0))?;
-        Ok(Some((self.tries(kept.n, false)?, body)).map(|(tries, body)| (kept, tries, body)))
+        let mut tries = self.tries(kept.n, false)?;
+        if let Some(last) = tries.last_mut() {
+            // Archiving its webhook takes that back.
+            last.next_at = kept.next_at;
+        }
+        Ok(Some((kept, tries, body)))
     }
 
     /// Its tries in their order, or the last alone.

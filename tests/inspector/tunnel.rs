@@ -194,7 +194,7 @@ fn the_page_shows_what_is_registered_while_it_is() {
         });
     }
     page.shows("registered", "2 events registered");
-    page.shows("empty", "2 webhooks at Cakemail point here");
+    page.shows("empty", "2 webhooks point here");
     page.wait(
         "document.querySelector('[data-testid=registered]').title.includes('Email.Opened (12)')",
     );

@@ -132,7 +132,7 @@ fn people_are_told_each_event_and_at_the_end_how_many_were_archived() {
             .stderr
             .find(text, |line| line.contains(text).then(|| line.to_owned()))
     };
-    line(&mut process, "events  2 webhooks at Cakemail point here");
+    line(&mut process, "events  2 webhooks point here");
     let opened = line(&mut process, "        Email.Opened  ");
     let made = active(&sandbox);
     assert!(opened.ends_with(&made[0].1), "{opened}");

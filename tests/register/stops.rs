@@ -1,5 +1,8 @@
 //! The ways out.
 
+use std::io::{BufRead as _, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -7,6 +10,7 @@ use serde_json::{Value, json};
 use crate::kit::{
     active, answer_never, files, new_home, registered, run_hint, starting, until, warnings,
 };
+use crate::support::listener::cmhook;
 use crate::support::sandbox::Sandbox;
 
 /// The last warning among the objects.
@@ -37,6 +41,56 @@ fn each_signal_archives() {
         );
         assert!(active(&sandbox).is_empty(), "{signal}");
         assert!(files(home.path()).is_empty(), "{signal}");
+    }
+}
+
+/// As `cmhook listen --register --json | head -2` does it.
+#[cfg(unix)]
+#[test]
+fn a_reader_that_leaves_ends_it_though_nothing_comes() {
+    let sandbox = Sandbox::start(&["--seed", "1"]);
+    let home = new_home();
+    let child = listening(home.path(), &sandbox).spawn();
+    let mut child = Killed(child.expect("cmhook starts"));
+    let stdout = child.0.stdout.take().expect("it is piped");
+    let mut lines = BufReader::new(stdout).lines();
+    for kind in ["ready", "registered"] {
+        let line = lines.next().expect("a line").expect("text");
+        assert_eq!(crate::support::listener::object(&line)["type"], kind);
+    }
+    assert_eq!(active(&sandbox).len(), 1);
+    drop(lines);
+    until("archived", || active(&sandbox).is_empty());
+    let status = child.0.wait().expect("it is ours");
+    assert_eq!(status.code(), Some(0));
+    assert!(files(home.path()).is_empty());
+}
+
+/// A listener that registers one event, and whose standard output is the test's.
+fn listening(home: &Path, sandbox: &Sandbox) -> Command {
+    let mut command = cmhook();
+    command
+        .args(["listen", "--json", "--listen", "127.0.0.1:0", "--ephemeral"])
+        .args(["--register", "--events", "email.sent"])
+        .args(["--api", &sandbox.url()])
+        .current_dir(home)
+        .env("HOME", home)
+        .env("CMHOOK_INSPECTOR", "0")
+        .env("XDG_CONFIG_HOME", home.join("config"))
+        .env("XDG_DATA_HOME", home.join("data"))
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null());
+    command
+}
+
+/// A child that does not outlive the test.
+struct Killed(Child);
+
+impl Drop for Killed {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
     }
 }
 

@@ -3,8 +3,9 @@
 use std::net::TcpListener;
 use std::process::Output;
 
-use serde_json::json;
+use serde_json::{Value, json};
 
+use crate::kit::{URL, answering, url};
 use crate::support::listener::object;
 use crate::support::sandbox::Sandbox;
 use crate::support::upstream::Upstream;
@@ -121,6 +122,30 @@ fn deliveries_are_listed_and_shown() {
         assert_eq!(none.status.code(), Some(1));
         assert_eq!(stderr(&none), format!("There is no delivery `{id}`.\n"));
     }
+}
+
+#[test]
+fn a_delivery_keeps_the_url_that_it_went_to() {
+    let sandbox = Sandbox::start(&["--retries", "1h"]);
+    let app = answering(&[500]);
+    let (webhook, _) = sandbox.register("Email.Opened", &url(&app));
+    let id = sandbox.fire("Email.Opened").remove(0);
+    sandbox.wait(&id, "tried", |one| one["tried"] == 1);
+    let shown = || stdout(&sandbox.command(&["deliveries", &id]));
+    assert!(shown().contains("next at "), "{}", shown());
+    let path = format!("/webhooks/{webhook}");
+    sandbox.fine("PATCH", &path, &json!({"url": URL}));
+    for args in [&["deliveries"][..], &["deliveries", "--json"]] {
+        let listed = stdout(&sandbox.command(args));
+        assert!(listed.contains(&url(&app)), "{listed}");
+        assert!(!listed.contains(URL), "{listed}");
+    }
+    assert_eq!(sandbox.delivery(&id)["url"], url(&app));
+    sandbox.fine("POST", &format!("{path}/archive"), &Value::Null);
+    assert!(shown().contains("archived\n"), "{}", shown());
+    assert!(!shown().contains("next at"), "{}", shown());
+    let whole = sandbox.delivery(&id);
+    assert_eq!(whole["tries"][0]["next_at"], Value::Null);
 }
 
 #[test]

@@ -77,7 +77,7 @@ fn every_answer_that_is_no_json_is_told() {
             with(502, HTML, PAGE),
             "server_error",
             "the API is in trouble (502)",
-            "try again in a while",
+            "it is on this machine",
         ),
         (
             with(301, "Location: https://login.example.com/\r\n", ""),
@@ -113,7 +113,7 @@ fn every_answer_that_says_no_is_told() {
             answer(500, &json!({"detail": "boom"})),
             "server_error",
             "the API is in trouble (500): boom",
-            "try again in a while",
+            "it is on this machine",
         ),
         (
             answer(200, &json!({"data": 3})),
@@ -207,6 +207,19 @@ fn an_api_that_always_says_wait_is_not_waited_for_for_ever() {
     }
     assert_eq!(asked, 4);
     ran.says("try again in 1 s");
+}
+
+#[test]
+fn what_is_on_this_machine_is_not_for_others_to_mend() {
+    let sandbox = Sandbox::start(&[]);
+    let place = Place::new(sandbox.url());
+    for body in [json!({"detail": "boom"}), json!("<html>")] {
+        sandbox.fault(&json!({"path": "/webhooks*", "status": 500, "body": body}));
+        let ran = place.webhooks(&["list"]).coded(1);
+        let ran = ran.says("the API is in trouble (500)");
+        assert!(!ran.stderr.contains("Cakemail's"), "{}", ran.stderr);
+        ran.says("it is on this machine, so see what it says there");
+    }
 }
 
 #[test]

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use serde_json::json;
 
 use crate::errors::answer;
+#[cfg(target_os = "linux")]
+use crate::fake::api;
 use crate::kit::{Place, Ran, URL, end};
 use crate::support::process::Process;
 use crate::support::raw::RawApp;
@@ -193,4 +195,66 @@ fn an_end_waits_for_nobody_who_has_the_turn() {
     let said = process.stderr.text();
     assert!(said.contains("waiting for "), "{said}");
     assert!(said.contains("logins.lock`"), "{said}");
+}
+
+/// An API that has begun to renew a login of a command that lists webhooks, and goes on where
+/// it is let.
+#[cfg(target_os = "linux")]
+#[track_caller]
+fn held_renewal() -> (RawApp, std::sync::mpsc::Sender<()>, Place, Process) {
+    let (go_on, gate) = std::sync::mpsc::channel();
+    let gate = std::sync::Mutex::new(gate);
+    let api = api(move |request| {
+        let form = request.text();
+        let grant = |n: u8| {
+            answer(
+                200,
+                &json!({"access_token": format!("a{n}"), "refresh_token": format!("r{n}"), "expires_in": 3600}),
+            )
+        };
+        if form.contains("grant_type=password") {
+            return Some(grant(1));
+        }
+        if form.contains("refresh_token=r1") {
+            let gate = gate.lock().expect("nobody panics with it");
+            let _ = gate.recv();
+            return Some(grant(2));
+        }
+        Some(answer(200, &json!({"data": []})))
+    });
+    let place = Place::new(format!("http://{}", api.address()));
+    log_in(&place);
+    ending(&place, LONG_AGO);
+    let args = ["webhooks", "list"];
+    let process = Process::start(&mut place.command(&args), place.path());
+    while !api.next().text().contains("refresh_token=r1") {}
+    (api, go_on, place, process)
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_command_that_is_interrupted_keeps_the_login_that_it_renews() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let (api, go_on, place, mut process) = held_renewal();
+    process.signal("INT");
+    let waits = |line: &str| line.contains("waiting for the login").then_some(());
+    process.stderr.find("that it waits", waits);
+    go_on.send(()).expect("it is held");
+    assert_eq!(process.wait().signal(), Some(2));
+    let kept = place.logins();
+    assert!(kept.contains("\"r2\""), "{kept}");
+    assert!(api.is_idle(), "nothing more is asked");
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn who_is_in_a_hurry_waits_for_no_renewal() {
+    use std::os::unix::process::ExitStatusExt as _;
+    let (_api, _go_on, place, mut process) = held_renewal();
+    process.signal("INT");
+    let waits = |line: &str| line.contains("waiting for the login").then_some(());
+    process.stderr.find("that it waits", waits);
+    process.signal("TERM");
+    assert_eq!(process.wait().signal(), Some(15));
+    assert!(place.logins().contains("\"r1\""));
 }

@@ -117,13 +117,33 @@ fn an_app_that_does_not_answer_is_told_of() {
     let json = json.coded(1).json();
     assert_eq!(json["status"], Value::Null);
     assert_eq!(json["error"]["code"], "timeout");
-    let (id, _) = sandbox.register("Email.Sent", "http://127.0.0.1:1/");
-    let ran = place.webhooks(&["test", &id]).coded(1);
-    assert!(
-        ran.stdout.contains("nothing listens on 127.0.0.1:1"),
-        "{}",
-        ran.stdout
-    );
+    let plain = app(200, "OK");
+    for (url, said, what) in [
+        (
+            "http://127.0.0.1:1/".to_owned(),
+            "nothing listens on 127.0.0.1:1",
+            "start it, or give the webhook a URL that reaches it from here",
+        ),
+        (
+            format!("https://{}/", plain.target()),
+            "does not speak TLS",
+            "the webhook's URL says https",
+        ),
+    ] {
+        let (id, _) = sandbox.register("Email.Sent", &url);
+        let api = sandbox.url();
+        let ran = place.webhooks(&["test", &id, "--api", &api, "--account", "17"]);
+        let ran = ran.coded(1).says(what);
+        assert!(ran.stdout.contains(said), "{}", ran.stdout);
+        // Nothing is forwarded, and nothing is kept.
+        let is_elsewhere = ["forward", "kept"]
+            .iter()
+            .any(|word| ran.stderr.contains(word));
+        assert!(!is_elsewhere, "{}", ran.stderr);
+        ran.says(&format!(
+            "`cmhook webhooks update {id} --url URL --account 17`"
+        ));
+    }
 }
 
 #[test]

@@ -95,6 +95,25 @@ fn the_command_that_undoes_it_works_as_it_stands() {
 }
 
 #[test]
+fn a_period_of_any_length_can_be_set_again() {
+    let webhooks = two("https://shop.example.com/");
+    for one in webhooks.all().iter_mut() {
+        one["rate_limit_period"] = "hour".into();
+    }
+    let api = failing(&webhooks, 3);
+    let place = user(&api);
+    name(&place, &webhooks);
+    let args = ["update", "shop", "--rate-limit-period", "day"];
+    let ran = place.webhooks(&args).coded(1);
+    ran.says("`cmhook webhooks update 'w'\\''1' --rate-limit-period hour`");
+    assert_eq!(webhooks.each("rate_limit_period"), ["day", "hour"]);
+    place
+        .webhooks(&["update", "w'1", "--rate-limit-period", "hour"])
+        .coded(0);
+    assert_eq!(webhooks.each("rate_limit_period"), ["hour", "hour"]);
+}
+
+#[test]
 fn a_password_in_it_is_to_be_filled_in() {
     let webhooks = two("https://me:sentinel@shop.example.com/");
     let api = failing(&webhooks, 99);

@@ -1,5 +1,6 @@
 //! What the body of an app's answer tells of what went wrong there.
 
+use super::bare::says_nothing;
 use crate::cakemail::serializer::Serializer;
 use crate::delivery::Scheme;
 
@@ -30,6 +31,8 @@ pub(super) struct Evidence {
     pub(super) named: Option<Scheme>,
     /// Whether it is about signatures at all.
     pub(super) of_signatures: bool,
+    /// Whether it says no more than its status does, as servers do for an app that threw.
+    pub(super) says_nothing: bool,
     /// The language that it is written in.
     pub(super) language: Option<Serializer>,
 }
@@ -37,6 +40,7 @@ pub(super) struct Evidence {
 impl Evidence {
     pub(super) fn of(body: &[u8]) -> Self {
         let text = String::from_utf8_lossy(&body[..body.len().min(READ)]).to_ascii_lowercase();
+        let says_nothing = says_nothing(&text);
         // As error pages write quotes.
         let text = ["&quot;", "&#34;", "&#x22;", "\\\""]
             .iter()
@@ -51,6 +55,7 @@ impl Evidence {
             is_thrown: thrown.is_some(),
             named: named(&text),
             of_signatures: has_any(&text, &["signature", "hmac", "digest"]),
+            says_nothing,
             language: thrown.map(|(_, language)| language),
         }
     }

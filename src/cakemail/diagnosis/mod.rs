@@ -4,6 +4,7 @@
 //! "nearly right" is a help to somebody who guesses. A secret is never part of it, only
 //! its label.
 
+mod bare;
 mod body;
 mod causes;
 mod evidence;

@@ -95,8 +95,8 @@ pub struct AppRefusal {
 }
 
 /// What can be said of an app that answers this to a request: of its 401 or 403, of its 400
-/// where that is about signatures, and of its 5xx where its body tells that it stumbled over
-/// the signature. Nothing of an invalid signature, which the app is right to refuse: its
+/// where that is about signatures, of its 5xx where its body tells that it stumbled over
+/// the signature, and of a 400 or 500 whose body tells nothing. Nothing of an invalid signature, which the app is right to refuse: its
 /// verdict says why it is invalid.
 pub fn why_refused(request: &Received, reply: Reply<'_>, keys: &Keys) -> Option<AppRefusal> {
     let evidence = Evidence::of(reply.body);
@@ -104,13 +104,11 @@ pub fn why_refused(request: &Received, reply: Reply<'_>, keys: &Keys) -> Option<
         401 | 403 => false,
         400 if evidence.of_signatures || evidence.trouble.is_some() => false,
         500..600 if evidence.is_thrown => true,
+        400 | 500 if evidence.says_nothing => return unexplained(request, reply, evidence),
         _ => return None,
     };
     let titles = match &request.verdict {
-        Verdict::Valid { .. } => [
-            "Your app refused a delivery whose signature is right",
-            "Your app failed at a delivery whose signature is right",
-        ],
+        Verdict::Valid { .. } => RIGHT,
         Verdict::Unsigned => [
             "Your app refused a delivery without a signature",
             "Your app failed at a delivery without a signature",
@@ -139,6 +137,41 @@ pub fn why_refused(request: &Received, reply: Reply<'_>, keys: &Keys) -> Option<
         title: titles[usize::from(has_failed)],
         why,
     })
+}
+
+/// Titles of refusing and of failing at a right signature.
+const RIGHT: [&str; 2] = [
+    "Your app refused a delivery whose signature is right",
+    "Your app failed at a delivery whose signature is right",
+];
+
+/// Of a right one that an app fails at without a word: made after the manual, it reads a header
+/// that the API does not send. Python then throws, which Flask makes a 400 of, and so does PHP.
+fn unexplained(request: &Received, reply: Reply<'_>, evidence: Evidence) -> Option<AppRefusal> {
+    let Verdict::Valid { scheme, secret } = &request.verdict else {
+        return None;
+    };
+    if *scheme != Scheme::ApiBase64 {
+        return None;
+    }
+    let framework = Serializer::of(reply.headers);
+    let finding = causes::other_header(*scheme, evidence, &request.headers, framework)?;
+    let right = right(secret, &request.body);
+    Some(AppRefusal {
+        title: RIGHT[usize::from(reply.status >= 500)],
+        why: Some(Rejection {
+            statement: format!(
+                "{right}: the app's answer does not tell what went wrong there; its log may"
+            ),
+            findings: vec![finding],
+        }),
+    })
+}
+
+/// That a signature is right.
+fn right(label: &str, body: &[u8]) -> String {
+    let length = body.len();
+    format!("the signature is right for the {length} raw bytes (secret `{label}`)")
 }
 
 /// What an app throws at where it answers like this, and what to change.
@@ -227,10 +260,7 @@ fn why_rejected(sent: &Sent<'_>, reply: Reply<'_>, evidence: Evidence, keys: &Ke
     let body = &request.body;
     let framework = Serializer::of(reply.headers).or(evidence.language);
     let header = causes::other_header(scheme, evidence, &request.headers, framework);
-    let right = format!(
-        "the signature is right for the {} raw bytes (secret `{label}`)",
-        body.len()
-    );
+    let right = right(label, body);
     if let Some(trouble) = evidence.trouble.filter(|_| evidence.is_thrown) {
         // An error that was thrown leaves no doubt of what comes first.
         let finding = match trouble {

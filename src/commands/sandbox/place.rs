@@ -1,4 +1,4 @@
-//! Where a sandbox runs, for the commands that ask it.
+//! Where sandboxes run, for the commands that ask one.
 
 use std::io;
 use std::net::{SocketAddr, TcpStream};
@@ -10,8 +10,8 @@ use crate::files;
 
 /// How long one that was killed is looked for.
 const PATIENCE: Duration = Duration::from_millis(500);
-/// No URL of a sandbox is longer.
-const LONGEST: u64 = 100;
+/// No URLs of sandboxes are longer.
+const LONGEST: u64 = 2000;
 
 /// Says where a sandbox runs as long as it does. Only one that keeps its state does: those of
 /// tests are nobody's usual one.
@@ -24,8 +24,12 @@ impl Place {
     /// Nobody needs it, so where it cannot be written that is how it is.
     pub(super) fn tell(url: &str) -> Option<Self> {
         let path = path()?;
-        let written = files::create_parent(&path).map_err(io::Error::other);
-        written.and_then(|()| std::fs::write(&path, url)).ok()?;
+        files::create_parent(&path).ok()?;
+        let mut urls = read(&path);
+        // Others may run, and those that were killed have left theirs.
+        urls.retain(|other| other != url && runs(other));
+        urls.push(url.to_owned());
+        write(&path, &urls).ok()?;
         Some(Self {
             path,
             url: url.to_owned(),
@@ -35,29 +39,42 @@ impl Place {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        // Another may have started since.
-        if read(&self.path).is_some_and(|url| url == self.url) {
-            let _ = std::fs::remove_file(&self.path);
-        }
+        let mut urls = read(&self.path);
+        urls.retain(|url| *url != self.url);
+        let _ = write(&self.path, &urls);
     }
 }
 
-/// The URL of one that runs.
+/// The URL of the one that was started last, of those that run.
 pub(super) fn find() -> Option<String> {
-    let url = read(&path()?)?;
-    let address: SocketAddr = url.strip_prefix("http://")?.parse().ok()?;
-    TcpStream::connect_timeout(&address, PATIENCE).ok()?;
-    Some(url)
+    let urls = read(&path()?);
+    urls.into_iter().rev().find(|url| runs(url))
+}
+
+/// Whether something is there that takes connections.
+fn runs(url: &str) -> bool {
+    let address = url.strip_prefix("http://").and_then(|at| at.parse().ok());
+    address
+        .is_some_and(|address: SocketAddr| TcpStream::connect_timeout(&address, PATIENCE).is_ok())
 }
 
 fn path() -> Option<PathBuf> {
     Some(config::user_data_folder()?.join("sandbox.url"))
 }
 
-fn read(path: &Path) -> Option<String> {
-    let meta = std::fs::metadata(path).ok()?;
-    if !meta.is_file() || meta.len() > LONGEST {
-        return None;
+/// A URL a line, in the order in which they were started.
+fn read(path: &Path) -> Vec<String> {
+    let is_short = |meta: std::fs::Metadata| meta.is_file() && meta.len() <= LONGEST;
+    if !std::fs::metadata(path).is_ok_and(is_short) {
+        return Vec::new();
     }
-    std::fs::read_to_string(path).ok()
+    let text = std::fs::read_to_string(path).unwrap_or_default();
+    text.lines().map(str::to_owned).collect()
+}
+
+fn write(path: &Path, urls: &[String]) -> io::Result<()> {
+    if urls.is_empty() {
+        return std::fs::remove_file(path);
+    }
+    std::fs::write(path, urls.join("\n"))
 }

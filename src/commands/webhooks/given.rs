@@ -58,6 +58,8 @@ pub(super) fn limit(rate: Option<NonZeroU32>, period: Option<PeriodArg>) -> Limi
         period: period.map(|period| match period {
             PeriodArg::Second => RatePeriod::Second,
             PeriodArg::Minute => RatePeriod::Minute,
+            PeriodArg::Hour => RatePeriod::Hour,
+            PeriodArg::Day => RatePeriod::Day,
         }),
     }
 }

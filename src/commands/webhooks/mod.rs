@@ -14,6 +14,7 @@ mod shown;
 mod sorted;
 mod test;
 mod tested;
+mod unanswered;
 mod undo;
 mod update;
 

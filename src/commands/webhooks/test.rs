@@ -11,6 +11,7 @@ use secrecy::{ExposeSecret as _, SecretString};
 use super::behind::Behind;
 use super::shown::Output;
 use super::tested::{FIELDS, Told, say_untried, untried};
+use super::unanswered::advised;
 use super::{Account, keys, warn};
 use crate::account::Keyed;
 use crate::cakemail::diagnosis::{Keys, Reply, why_refused};
@@ -117,7 +118,8 @@ async fn try_it(
         let words = [&["webhooks", "update", &webhook.id], words].concat();
         account.command(&words)
     };
-    let (target, path) = target(&webhook.url, &of_it(&["--url", "URL"]))?;
+    let change = of_it(&["--url", "URL"]);
+    let (target, path) = target(&webhook.url, &change)?;
     let sample = sample_of(&webhook.event)?;
     let seed = random_seed().map_err(|error| ApiError {
         code: "internal".into(),
@@ -142,7 +144,8 @@ async fn try_it(
     let place = place.unwrap_or_else(|| target.clone());
     let behind = Behind::find(setup, named, &place).await;
     let sender = Sender::new(target, requests, timeout, false).at(&path);
-    let sent = sender.send(payload).await;
+    let mut sent = sender.send(payload).await;
+    sent.answer = sent.answer.map_err(|failure| advised(failure, &change));
     let arrived = match &behind {
         None => None,
         Some(behind) => behind.arrived(&body).await,

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use super::Account;
 use super::patience::{interrupted, or_signal};
 use crate::account::{AccountError, Limit, Trouble};
-use crate::cakemail::webhook::{RatePeriod, Webhook, WebhookStatus, shown_url};
+use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url};
 use crate::commands::signals::Signals;
 use crate::config::command;
 
@@ -74,9 +74,6 @@ impl Step {
         };
         let url = shown_url(&webhook.url);
         let rate = webhook.rate_limit.map(|rate| rate.to_string());
-        // The flag knows those that the reference does.
-        let period = webhook.rate_limit_period;
-        let period = period.filter(|it| matches!(it, RatePeriod::Second | RatePeriod::Minute));
         let mut words = vec!["webhooks", "update", id];
         if change.url {
             words.extend(["-u", &*url]);
@@ -84,7 +81,7 @@ impl Step {
         if let Some(rate) = rate.as_deref().filter(|_| change.rate) {
             words.extend(["--rate-limit", rate]);
         }
-        if let Some(period) = period.filter(|_| change.period) {
+        if let Some(period) = webhook.rate_limit_period.filter(|_| change.period) {
             words.extend(["--rate-limit-period", period.name()]);
         }
         command(&words)

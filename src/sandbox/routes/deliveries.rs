@@ -75,7 +75,7 @@ fn object(kept: &Kept, last: Option<&Try>) -> Value {
         "event": kept.event,
         "webhook": kept.webhook,
         "account_id": kept.account,
-        "url": kept.url,
+        "url": url(kept, last),
         "scheme": kept.scheme,
         "created_at": time(kept.created_at),
         "outcome": kept.status.name(),
@@ -85,6 +85,12 @@ fn object(kept: &Kept, last: Option<&Try>) -> Value {
         "took_ms": last.map(|last| milliseconds(last.took)),
         "next_at": kept.next_at.map(time),
     })
+}
+
+/// Where it was sent last, or before its first try where that goes: the webhook may lead
+/// elsewhere by now.
+fn url<'a>(kept: &'a Kept, last: Option<&'a Try>) -> &'a str {
+    last.map_or(&kept.url, |last| &last.url)
 }
 
 fn try_object(tried: &Try) -> Value {
@@ -115,7 +121,7 @@ fn request(kept: &Kept, last: Option<&Try>, body: &[u8]) -> Value {
     }
     json!({
         "method": "POST",
-        "url": last.map_or(kept.url.as_str(), |last| &last.url),
+        "url": url(kept, last),
         "headers": headers,
         // It was JSON when it came, so it is text.
         "body": String::from_utf8_lossy(body),

@@ -99,6 +99,45 @@ fn an_app_that_reads_the_other_header_is_told_so() {
 }
 
 #[test]
+fn of_an_app_that_fails_without_a_word_the_other_header_is_the_likeliest() {
+    let none = Keys::default();
+    let api = || valid(Scheme::ApiBase64, "main");
+    for (status, body) in [
+        (500, ""),
+        (500, "Internal Server Error"),
+        (400, "Bad Request"),
+    ] {
+        let (codes, text) = told(api(), status, body, &none);
+        assert_eq!(codes, ["app_reads_other_header"], "{status} {body}");
+        for part in [
+            "the app's answer does not tell what went wrong there",
+            "the app may read `X-Cakemail-Signature` (hex, as in the CLI manual); this delivery is signed in `X-Signature`",
+            "answer 401 where it is missing",
+        ] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+    for (verdict, status, body) in [
+        (api(), 500, "connect ECONNREFUSED 127.0.0.1:5432"),
+        (api(), 400, "no such list"),
+        (api(), 502, ""),
+        (api(), 404, ""),
+        (valid(Scheme::CakemailHex, "main"), 500, ""),
+        (Verdict::Unsigned, 500, ""),
+        (Verdict::Unchecked, 500, ""),
+    ] {
+        assert_eq!(told(verdict, status, body, &none).1, "", "{status} {body}");
+    }
+    // It may have come in both.
+    let mut request = received(api(), "/", b"{}");
+    request.headers = [("x-signature", "a"), ("x-cakemail-signature", "b")]
+        .into_iter()
+        .collect();
+    let empty = Headers::default();
+    assert_eq!(why_refused(&request, reply(500, &empty, ""), &none), None);
+}
+
+#[test]
 fn what_an_app_throws_at_is_told_apart() {
     let none = Keys::default();
     let main = || valid(Scheme::CakemailHex, "main");

@@ -27,7 +27,7 @@ pub(super) fn lines(model: &Model) -> Vec<Line> {
         lines.push(Line::empty());
         lines.push(Line::of(
             Role::Accent,
-            "Registered at Cakemail, and archived when cmhook stops",
+            "Registered, and archived when cmhook stops",
         ));
         lines.push(Line::of(Role::Dim, &first.url));
         let width = registered.iter().map(|one| one.event.len()).max();

@@ -70,12 +70,9 @@ fn nobody_is_asked_to_point_a_webhook_where_some_are_registered() {
     let mut stage = Stage::new(100, 30);
     register(&mut stage, &["Email.Opened", "Email.Bounced"]);
     let frame = stage.frame();
-    assert!(
-        frame.contains("2 webhooks at Cakemail point here"),
-        "{frame}"
-    );
+    assert!(frame.contains("2 webhooks point here"), "{frame}");
     assert!(frame.contains("https://shop.hooks.example.com"), "{frame}");
     assert!(!frame.contains("Point your"), "{frame}");
     register(&mut stage, &["Email.Opened"]);
-    assert!(stage.frame().contains("1 webhook at Cakemail points here"));
+    assert!(stage.frame().contains("1 webhook points here"));
 }
