@@ -219,6 +219,13 @@ impl Terminal {
     #[track_caller]
     pub fn quits(mut self) {
         self.press("q");
+        // What was answered a moment ago may be in flight still, and is asked about.
+        self.until("the end, or a question", |screen| {
+            !screen.alternate_screen() || screen.contents().contains("Quit?")
+        });
+        if self.text().contains("Quit?") {
+            self.press("y");
+        }
         assert!(self.end().success(), "{}", self.text());
         self.is_given_back();
     }
