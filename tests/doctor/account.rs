@@ -31,6 +31,7 @@ fn a_set_up_that_works_is_well_from_end_to_end() {
     let delivery = listener.delivery();
     assert_eq!(delivery["verdict"]["status"], "valid", "{delivery}");
     listener.attempt(&delivery);
+    place.until_answered(1);
     let args = [
         "-f",
         &app.target(),

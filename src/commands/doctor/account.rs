@@ -11,6 +11,7 @@ use super::facts::Heard;
 use super::keys::Keys;
 use crate::account::http::Seen;
 use crate::account::{Api, Credentials, Trouble};
+use crate::cakemail::sample::Envelope;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url, without_user};
 use crate::check::Check;
@@ -18,7 +19,6 @@ use crate::check::account::{Account, Known, Life, Secrets, clock, urls};
 use crate::check::app::Signs;
 use crate::check::public::{leads_to, plain};
 use crate::commands::account::client;
-use crate::config::Target;
 use crate::delivery::Scheme;
 use crate::delivery::words::took;
 use crate::http::line::is_loopback;
@@ -44,20 +44,35 @@ pub(super) struct Opened {
     api: Check,
     seen: Seen,
     shown: String,
-    /// The scheme that it signs in.
-    scheme: Scheme,
+    /// How it sends.
+    sends: Sends,
     /// `None` where the API gave none.
-    got: Option<Got>,
+    pub(super) got: Option<Got>,
 }
 
-struct Got {
-    webhooks: Vec<Webhook>,
+/// How an account's deliveries look.
+#[derive(Clone, Copy)]
+struct Sends {
+    scheme: Scheme,
+    envelope: Envelope,
+}
+
+impl Sends {
+    /// As the API's guide has it.
+    const DOCUMENTED: Self = Self {
+        scheme: Scheme::ApiBase64,
+        envelope: Envelope::Api,
+    };
+}
+
+pub(super) struct Got {
+    pub(super) webhooks: Vec<Webhook>,
     keys: Keys,
 }
 
 impl Got {
     /// A webhook's key, where it is known.
-    fn key(&self, webhook: &Webhook) -> Option<Secret> {
+    pub(super) fn key(&self, webhook: &Webhook) -> Option<Secret> {
         self.keys.of(webhook).cloned()
     }
 }
@@ -70,7 +85,7 @@ impl Opened {
     /// How deliveries of the account are signed, where there is one.
     pub(super) fn signs(&self) -> Option<Signs> {
         self.got.as_ref().map(|_| Signs {
-            scheme: self.scheme,
+            scheme: self.sends.scheme,
             is_certain: self.seen.sandbox,
         })
     }
@@ -82,12 +97,22 @@ impl Opened {
         near.find_map(|webhook| got.key(webhook))
     }
 
+    /// Whether that secret is a key of an active webhook; `None` where not all keys were told.
+    pub(super) fn has_key(&self, secret: &Secret) -> Option<bool> {
+        let got = self.got.as_ref()?;
+        if got.keys.shown().iter().any(|key| key.is_same(secret)) {
+            return Some(true);
+        }
+        let are_all = got.keys.shown().len() == active(&got.webhooks).count();
+        are_all.then_some(false)
+    }
+
     fn closed(shown: String, api: Check) -> Self {
         Self {
             api,
             seen: Seen::default(),
             shown,
-            scheme: Scheme::ApiBase64,
+            sends: Sends::DOCUMENTED,
             got: None,
         }
     }
@@ -146,12 +171,12 @@ impl Doctor<'_> {
         let left_out = left_out.map_or_else(String::new, |text| format!("; {text}"));
         let found =
             format!("{shown}{sandbox} answers{time} (credentials from {from}{account}){left_out}");
-        let (near, scheme) = (self.near().await, self.scheme_of(&api, seen.sandbox).await);
+        let (near, sends) = (self.near().await, self.sends(&api, seen.sandbox).await);
         Opened {
             api: Check::ok(ID, found),
             seen,
             shown,
-            scheme,
+            sends,
             got: Some(Got {
                 keys: Keys::ask(&api, &webhooks, &near).await,
                 webhooks,
@@ -159,18 +184,35 @@ impl Doctor<'_> {
         }
     }
 
-    /// A sandbox signs as it was told to; Cakemail as its API's guide says.
-    async fn scheme_of(&self, api: &Api, is_sandbox: bool) -> Scheme {
+    /// A sandbox sends as it was told to; Cakemail as its API's guide says.
+    async fn sends(&self, api: &Api, is_sandbox: bool) -> Sends {
+        let documented = Sends::DOCUMENTED;
         if !is_sandbox {
-            return Scheme::ApiBase64;
+            return documented;
         }
         let url = format!("{}/sandbox", api.shown().trim_end_matches('/'));
         let web = self.web();
         let asked = web.ask(Method::GET, &url, HeaderMap::new(), Bytes::new());
         let about = asked.await.ok();
         let about: Option<Value> = about.and_then(|page| serde_json::from_slice(&page.body).ok());
-        let scheme = about.and_then(|about| Scheme::from_name(about["scheme"].as_str()?));
-        scheme.unwrap_or(Scheme::ApiBase64)
+        let about = about.unwrap_or_default();
+        let scheme = about["scheme"].as_str().and_then(Scheme::from_name);
+        let envelope = about["envelope"]
+            .as_str()
+            .and_then(|name| name.parse().ok());
+        Sends {
+            scheme: scheme.unwrap_or(documented.scheme),
+            envelope: envelope.unwrap_or(documented.envelope),
+        }
+    }
+
+    /// What stands around the data of deliveries, where they come from the API: of the account,
+    /// or of the webhooks that the listener has registered.
+    pub(super) async fn envelope(&self) -> Option<Envelope> {
+        let opened = self.opened().await;
+        let heard = self.listening().await.heard();
+        let is_registered = heard.is_some_and(|heard| !heard.registered().is_empty());
+        (opened.got.is_some() || is_registered).then_some(opened.sends.envelope)
     }
 
     /// The URLs by which this machine is reached, as far as flags and listener say.
@@ -193,7 +235,7 @@ impl Doctor<'_> {
     }
 
     /// All of them.
-    async fn here(&self) -> Vec<String> {
+    pub(super) async fn here(&self) -> Vec<String> {
         let mut urls: Vec<String> = self.way().await.url.iter().cloned().collect();
         for url in self.near().await {
             if !urls.contains(&url) {
@@ -201,19 +243,6 @@ impl Doctor<'_> {
             }
         }
         urls
-    }
-
-    /// The keys of the active webhooks that point here, or with a sandbox to the app itself.
-    pub(super) async fn keys_here(&self, app: &Target) -> Vec<Secret> {
-        let Some(got) = &self.opened().await.got else {
-            return Vec::new();
-        };
-        let mut urls = self.here().await;
-        if is_loopback(&self.configured.settings.account.api) {
-            urls.push(app.to_string());
-        }
-        let ours = active(&got.webhooks).filter(|webhook| leads_to_any(webhook, &urls));
-        ours.filter_map(|webhook| got.key(webhook)).collect()
     }
 
     pub(super) async fn account_checks(&self) -> Vec<Check> {

@@ -9,7 +9,9 @@ mod canary;
 mod cures;
 mod facts;
 mod keys;
+mod lately;
 mod machine;
+mod mail;
 mod print;
 mod public;
 mod web;
@@ -29,18 +31,14 @@ use super::setup::runtime;
 use crate::check::{Check, Commands};
 use crate::cli::DoctorArgs;
 use crate::config;
-use crate::delivery::{Scheme, Verdict};
-use crate::store::{Limits, Reader};
 use account::Opened;
 use facts::{Configured, Listening};
+use lately::Lately;
 use print::Told;
 use public::Way;
 
 /// The whole takes no longer.
 const AT_MOST: Duration = Duration::from_secs(30);
-
-/// So many of the newest deliveries are looked at for the schemes that they are signed in.
-const NEWEST: usize = 200;
 
 /// One run.
 struct Doctor<'a> {
@@ -55,7 +53,7 @@ struct Doctor<'a> {
     listening: OnceCell<Listening>,
     account: OnceCell<Opened>,
     way: OnceCell<Way>,
-    seen: OnceCell<Vec<Scheme>>,
+    lately: OnceCell<Lately>,
 }
 
 pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
@@ -68,7 +66,7 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
         listening: OnceCell::new(),
         account: OnceCell::new(),
         way: OnceCell::new(),
-        seen: OnceCell::new(),
+        lately: OnceCell::new(),
     };
     let color = doctor.configured.settings.output.color;
     let mut told = Told::new(&args.json, color)?;
@@ -134,40 +132,4 @@ impl Doctor<'_> {
         let find = || Listening::find(&self.configured.settings, is_named);
         self.listening.get_or_init(find).await
     }
-
-    /// The schemes in which deliveries have come that cmhook did not make itself, that of the
-    /// newest first.
-    async fn seen(&self) -> &[Scheme] {
-        let find = || async {
-            let Some(path) = self.configured.settings.store.path.clone() else {
-                return Vec::new();
-            };
-            let look = move || schemes_in(&path);
-            tokio::task::spawn_blocking(look).await.unwrap_or_default()
-        };
-        self.seen.get_or_init(find).await
-    }
-}
-
-fn schemes_in(store: &Path) -> Vec<Scheme> {
-    let newest = Limits {
-        count: NEWEST,
-        ..Limits::NONE
-    };
-    let reader = Reader::open(store).ok();
-    let found = reader.and_then(|reader| reader.read(0..=u64::MAX, newest).ok());
-    let mut schemes = Vec::new();
-    for kept in found.iter().flat_map(|found| found.kept.iter().rev()) {
-        let request = &kept.delivery.request;
-        let agent = request.headers.get("user-agent").unwrap_or_default();
-        let is_own = agent.windows(7).any(|part| part == b"(cmhook");
-        if let Verdict::Valid { scheme, .. } = request.verdict
-            && !is_own
-            && request.original.is_none()
-            && !schemes.contains(&scheme)
-        {
-            schemes.push(scheme);
-        }
-    }
-    schemes
 }
