@@ -4,11 +4,12 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
+use tokio::time::timeout_at;
 
-use super::Doctor;
 use super::canary::{life, probe};
 use super::facts::Heard;
 use super::keys::Keys;
+use super::{Doctor, late};
 use crate::account::http::Seen;
 use crate::account::{Api, Credentials, Trouble};
 use crate::cakemail::sample::Envelope;
@@ -19,6 +20,7 @@ use crate::check::account::{Account, Known, Life, Secrets, clock, urls};
 use crate::check::app::Signs;
 use crate::check::public::{leads_to, plain};
 use crate::commands::account::client;
+use crate::commands::register::kept_for_reuse;
 use crate::delivery::Scheme;
 use crate::delivery::words::took;
 use crate::http::line::is_loopback;
@@ -261,29 +263,57 @@ impl Doctor<'_> {
         let (way, here) = (self.way().await, self.here().await);
         let heard = self.listening().await.heard();
         let registered = heard.map(Heard::registered).unwrap_or_default();
+        let kept = self.kept_for_reuse(opened).await;
         let account = Account {
             webhooks: &got.webhooks,
             here: &here,
             lasting: way.url.as_deref().filter(|_| way.is_lasting),
             is_listening: heard.is_some(),
             registered: &registered,
+            kept: &kept,
             events: &self.configured.events,
             commands: &self.commands,
         };
         checks.push(account.webhooks());
         checks.push(account.events());
-        checks.push(account.duplicates());
-        let (urls, secrets) = tokio::join!(
+        let (urls, known) = tokio::join!(
             self.bounded(&["urls"], async {
                 vec![self.urls(opened, got, &account).await]
             }),
-            self.bounded(&["secrets"], async {
-                vec![self.secrets(got, &account).await]
-            }),
+            timeout_at(self.until, self.known(got, &account)),
         );
+        let known = known.ok();
+        checks.push(account.duplicates(&self.with_known_keys(got, known.as_deref())));
         checks.extend(urls);
-        checks.extend(secrets);
+        checks.push(match known {
+            Some(known) => self.secrets(got, &account, known),
+            None => Check::fail("secrets", late()),
+        });
         checks
+    }
+
+    /// What `--register` keeps of that API's.
+    async fn kept_for_reuse(&self, opened: &Opened) -> Vec<String> {
+        let api = opened.shown.clone();
+        let look = move || kept_for_reuse(&api);
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+    }
+
+    /// The ids of the webhooks whose keys are known here or, as far as that was asked, to the
+    /// listener.
+    fn with_known_keys<'g>(&self, got: &'g Got, known: Option<&[Known<'g>]>) -> Vec<&'g str> {
+        let own = &self.configured.settings.secrets;
+        let is_own = |webhook: &&Webhook| {
+            let key = got.keys.of(webhook);
+            key.is_some_and(|key| own.iter().any(|own| own.is_same(key)))
+        };
+        let by_listener = known
+            .into_iter()
+            .flatten()
+            .filter(|known| known.by_listener);
+        let by_listener = by_listener.map(|known| known.webhook);
+        let own = active(&got.webhooks).filter(is_own);
+        own.chain(by_listener).map(|webhook| &*webhook.id).collect()
     }
 
     /// Whether somebody is at the URLs of webhooks that do not lead here.
@@ -315,7 +345,8 @@ impl Doctor<'_> {
         urls(&join_all(tried).await, more, &self.commands)
     }
 
-    async fn secrets(&self, got: &Got, account: &Account<'_>) -> Check {
+    /// The webhooks that point here whose keys were told, and whether those are known.
+    async fn known<'g>(&self, got: &'g Got, account: &Account<'g>) -> Vec<Known<'g>> {
         let own = &self.configured.settings.secrets;
         let heard = self.listening().await.heard();
         let mut ours = Vec::new();
@@ -332,8 +363,12 @@ impl Doctor<'_> {
                 by_listener,
             });
         }
+        ours
+    }
+
+    fn secrets(&self, got: &Got, account: &Account<'_>, ours: Vec<Known<'_>>) -> Check {
         let secrets = Secrets {
-            own,
+            own: &self.configured.settings.secrets,
             ours: (!account.here.is_empty()).then_some(ours),
             all: got.keys.shown(),
             unasked: active(&got.webhooks).count().saturating_sub(got.keys.len()),

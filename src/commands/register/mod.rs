@@ -25,6 +25,7 @@ use crate::check::some;
 use crate::config::{AccountSettings, Settings};
 use crate::delivery::Warning;
 use crate::store::Store;
+pub(super) use book::kept_for_reuse;
 use clean::Cleaning;
 pub(super) use commands::keys_command;
 pub use error::RegisterError;
