@@ -116,6 +116,28 @@ fn what_register_keeps_is_brought_back_by_it_alone() {
 }
 
 #[test]
+fn the_api_is_the_one_that_the_listener_has_registered_at() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let api = sandbox.url();
+    let register = ["--register", "--events", "email.opened", "--api", &*api];
+    let listener = place.listener(&register);
+    let url = format!("http://{}/", listener.address());
+    let (newer, _) = sandbox.register("Email.Opened", &url);
+    let checks = place.checks(&["--no-send"], 1);
+    checks
+        .is("api", "ok", &format!("{api}, a sandbox,"))
+        .is("webhooks", "ok", "2 point to");
+    let delete = format!("`cmhook webhooks delete {newer} --api {api}`");
+    assert_eq!(checks.one("duplicates")["cure"], delete);
+    // One that is named is meant.
+    place
+        .checks(&["--no-send", "--api", "http://127.0.0.1:9"], 1)
+        .is("api", "fail", "refuses connections");
+    listener.stop();
+    place.checks(&["--no-send"], 0).is("api", "skip", "");
+}
+
+#[test]
 fn keys_that_the_api_does_not_tell_are_not_taken_for_known() {
     let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
     let alive = Upstream::start();

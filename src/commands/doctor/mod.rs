@@ -27,6 +27,7 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
+use super::register::asked_by;
 use super::setup::runtime;
 use crate::check::{Check, Commands};
 use crate::cli::DoctorArgs;
@@ -57,7 +58,7 @@ struct Doctor<'a> {
 }
 
 pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    let doctor = Doctor {
+    let mut doctor = Doctor {
         args,
         configured: Configured::read(args, config)?,
         commands: cures::commands(args, config),
@@ -72,6 +73,7 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
     let mut told = Told::new(&args.json, color)?;
     let runtime = runtime()?;
     let told = runtime.block_on(async {
+        doctor.ask_whom_the_listener_asks().await;
         let mut checks = doctor.checks();
         while let Some(mut group) = checks.next().await {
             for cure in group.iter_mut().filter_map(|check| check.cure.as_mut()) {
@@ -96,6 +98,35 @@ fn late() -> String {
 }
 
 impl Doctor<'_> {
+    /// Takes the API and the account of the listener that has registered webhooks, where none
+    /// was named: they are there, and nowhere else.
+    async fn ask_whom_the_listener_asks(&mut self) {
+        let given = &self.args.account;
+        if given
+            .api
+            .as_deref()
+            .is_some_and(|api| !api.trim().is_empty())
+        {
+            return;
+        }
+        let asked = self.listening().await.heard().and_then(|heard| {
+            let (api, account) = asked_by(heard.pid()?, &heard.registered())?;
+            Some((config::api_url(&api).ok()?, api, account))
+        });
+        let Some((url, api, account)) = asked else {
+            return;
+        };
+        let settings = &mut self.configured.settings.account;
+        if settings.api != url {
+            settings.api = url;
+            self.commands.api = vec!["--api".into(), api];
+        }
+        if let Some(number) = account.filter(|_| settings.account.is_none()) {
+            settings.account = Some(number);
+            self.commands.account = vec!["--account".into(), number.to_string()];
+        }
+    }
+
     /// All of them, in their order.
     fn checks(&self) -> FuturesOrdered<Checking<'_>> {
         let groups: [Checking<'_>; 4] = [

@@ -30,7 +30,7 @@ use clean::Cleaning;
 pub(super) use commands::keys_command;
 pub use error::RegisterError;
 use ledger::Ledger;
-use ledger::look::look;
+use ledger::look::{look, owner_of};
 use ledger::steps::Owner;
 use making::{Made, Making};
 pub(super) use running::{LastWords, Registration};
@@ -42,6 +42,13 @@ const UNDO_WITHIN: Duration = Duration::from_secs(20);
 
 /// The same, from when a stop is asked for meanwhile.
 const HURRIED_WITHIN: Duration = Duration::from_secs(3);
+
+/// The API that a listener has asked, and for which account, from the process and the ids of the
+/// webhooks that it has registered.
+pub(super) fn asked_by(pid: u64, ids: &[&str]) -> Option<(String, Option<u64>)> {
+    let owner = owner_of(pid, ids)?;
+    Some((owner.api, owner.account))
+}
 
 /// What came of it.
 pub(super) struct Registered {

@@ -7,8 +7,8 @@ use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
 
 use super::file::RunFile;
-use super::steps::{Entry, Owner, read, whole};
-use super::{EXTENSION, Ledger};
+use super::steps::{Entry, Owner, pid_in, read, whole};
+use super::{EXTENSION, Ledger, folder_or_error};
 use crate::check::public::plain;
 
 /// What is known of webhooks that are cmhook's, as files are now.
@@ -120,6 +120,18 @@ fn others(own: &Path) -> impl Iterator<Item = PathBuf> {
     let all = fs::read_dir(folder).into_iter().flatten().flatten();
     all.map(|entry| entry.path())
         .filter(move |path| path.extension() == Some(OsStr::new(EXTENSION)) && path != own)
+}
+
+/// Whose webhooks these are, which the run of that process has made.
+pub(in crate::commands::register) fn owner_of(pid: u64, ids: &[&str]) -> Option<Owner> {
+    let own = folder_or_error().ok()?.join("none");
+    others(&own).find_map(|path| {
+        let text = fs::read(path).ok()?;
+        let (owner, entries) = read(&text).ok()?;
+        let mut made = entries.iter().filter_map(|entry| entry.id.as_deref());
+        // A process that is gone may have had the same number.
+        (pid_in(&text) == Some(pid) && made.any(|id| ids.contains(&id))).then_some(owner)
+    })
 }
 
 /// Ids of webhooks that other runs have, or had when they were killed.

@@ -213,3 +213,12 @@ pub(super) fn read(text: &[u8]) -> io::Result<(Owner, Vec<Entry>)> {
     let owner = owner.ok_or_else(|| bad("it does not say whose it is".into()))?;
     Ok((owner, entries))
 }
+
+/// The process whose file it is.
+pub(super) fn pid_in(text: &[u8]) -> Option<u64> {
+    let first = text.split(|byte| *byte == b'\n').next()?;
+    match serde_json::from_slice(first) {
+        Ok(Step::Run { pid, .. }) => Some(pid.into()),
+        _ => None,
+    }
+}
