@@ -9,5 +9,6 @@ pub mod sample;
 pub mod sandbox;
 mod serializer;
 pub mod signature;
+pub mod traps;
 pub mod verify;
 pub mod webhook;

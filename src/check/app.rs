@@ -1,5 +1,9 @@
 //! What an app makes of samples: a signed one, one without a signature, one with a wrong one.
 
+mod forged;
+mod lately;
+mod other_key;
+
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -9,6 +13,10 @@ use crate::cakemail::diagnosis::{Keys, Reply, why_failed, why_refused};
 use crate::config::Target;
 use crate::delivery::words::took;
 use crate::delivery::{Failure, FailureCode, Headers, Received, Scheme, Verdict, value_text};
+
+pub use forged::{forged, unsigned};
+pub use lately::{Newest, lately};
+pub use other_key::{OtherKey, with_other_key};
 
 /// How long Cakemail waits for an answer. Source: its CLI manual.
 pub const CAKEMAIL_WAITS: Duration = Duration::from_secs(5);
@@ -140,7 +148,7 @@ pub fn signed(sample: &Sample<'_>, tried: &[Asked]) -> Check {
         return of_schemes(sample, tried, &taken);
     }
     if first.is_refused() || first.has_thrown() {
-        return refused(sample, first, answer);
+        return refused(sample, tried, first, answer);
     }
     misdirected(sample, first, answer).unwrap_or_else(|| {
         let found = format!("`{target}` answers {status} to a signed {event}");
@@ -302,10 +310,17 @@ fn of_schemes(sample: &Sample<'_>, tried: &[Asked], taken: &[&Asked]) -> Check {
 }
 
 /// It refuses a right signature, whatever its scheme.
-fn refused(sample: &Sample<'_>, first: &Asked, answer: &Answer) -> Check {
+fn refused(sample: &Sample<'_>, tried: &[Asked], first: &Asked, answer: &Answer) -> Check {
     const ID: &str = "signed";
+    // Whoever refuses all of them does not look for another header, which is the likeliest of
+    // one in `X-Signature` alone.
+    let is_any = tried.len() == Scheme::ALL.len() && !first.has_thrown();
     let verdict = Verdict::Valid {
-        scheme: first.scheme,
+        scheme: if is_any {
+            Scheme::CakemailHex
+        } else {
+            first.scheme
+        },
         secret: sample.secret.into(),
     };
     let request = Received {
@@ -342,54 +357,6 @@ fn refused(sample: &Sample<'_>, first: &Asked, answer: &Answer) -> Check {
         "{}; see that it knows this very secret",
         finding.fix
     ))
-}
-
-/// What the answer to an unsigned sample means.
-pub fn unsigned(target: &Target, asked: &Asked) -> Check {
-    let broken = "its code goes on where the header is missing";
-    ought_to_refuse(
-        "unsigned",
-        target,
-        asked,
-        "a delivery without a signature",
-        broken,
-    )
-}
-
-/// What the answer to a wrongly signed sample means.
-pub fn forged(target: &Target, asked: &Asked) -> Check {
-    let broken = "crypto.timingSafeEqual throws where the lengths differ";
-    ought_to_refuse(
-        "forged",
-        target,
-        asked,
-        "a delivery with a wrong signature",
-        broken,
-    )
-}
-
-fn ought_to_refuse(
-    id: &'static str,
-    target: &Target,
-    asked: &Asked,
-    what: &str,
-    broken: &str,
-) -> Check {
-    let (status, thrown) = match &asked.answer {
-        Ok(answer) => (answer.status, answer.thrown()),
-        Err(failure) => return Check::skip(id, format!("`{target}`: {}", failure.message)),
-    };
-    match status {
-        200..300 => Check::warn(id, format!("`{target}` answers {status} to {what}: it accepts forged deliveries"))
-            .cure("anybody who knows the URL can send it anything: check the signature over the raw body, and answer 401 where it is wrong (docs/signatures.md)"),
-        400..500 if !matches!(status, 404 | 405) => Check::ok(id, format!("`{target}` answers {status}")),
-        500.. => Check::warn(id, format!("`{target}` answers {status} to {what}, as if it were broken"))
-            .cure(match thrown {
-                Some(thrown) => format!("answer 401, since after a 5xx Cakemail sends it again; {thrown}"),
-                None => format!("answer 401, since after a 5xx Cakemail sends it again; perhaps {broken}"),
-            }),
-        _ => Check::skip(id, format!("`{target}` answers {status}, which says nothing of signatures")),
-    }
 }
 
 #[cfg(test)]

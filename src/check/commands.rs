@@ -42,6 +42,14 @@ impl Commands {
         format!("`{}`", shell_words(&words.collect::<Vec<_>>()))
     }
 
+    /// The one that sends a kept delivery once more.
+    pub fn replay(&self, id: u64) -> String {
+        let id = id.to_string();
+        let words = ["replay", &*id].into_iter();
+        let words = words.chain(texts(&self.store)).chain(texts(&self.all));
+        format!("`{}`", command(&words.collect::<Vec<_>>()))
+    }
+
     /// A hint of somebody who does not know the flags, with them.
     pub fn completed(&self, hint: &str) -> String {
         let bare: [(&str, &[&[String]]); 8] = [
@@ -104,6 +112,10 @@ mod tests {
         assert_eq!(
             commands.completed("run `cmhook login`; `cmhook listen --register` and `cmhook clear`"),
             "run `cmhook login --api http://127.0.0.1:4500 --config 'my own.toml'`; `cmhook listen --register` and `cmhook clear --store a.db --config 'my own.toml'`"
+        );
+        assert_eq!(
+            commands.replay(42),
+            "`cmhook replay 42 --store a.db --config 'my own.toml'`"
         );
         assert_eq!(
             Commands::default().webhooks(&["list"]),

@@ -86,6 +86,7 @@ const TITLES: &[(&str, Group, &str)] = &[
     ("signed", Group::App, "Takes a signed sample"),
     ("unsigned", Group::App, "Refuses an unsigned one"),
     ("forged", Group::App, "Refuses a wrong signature"),
+    ("deliveries", Group::App, "Takes what is delivered"),
     ("relay", Group::Public, "Relay"),
     ("canary", Group::Public, "From outside in"),
     ("api", Group::Account, "API"),

@@ -20,7 +20,8 @@ Examples:
   cmhook doctor --no-send --json                for scripts, with nothing sent to the app
 
 It sends the app up to five samples: signed in each of Cakemail's schemes, unsigned, and wrongly
-signed; --no-send sends none. A canary that it sends to the public URL is answered by the
+signed; and where it refuses the secret that was given, up to six that are signed with keys of the
+account. --no-send sends none. A canary that it sends to the public URL is answered by the
 listener, and the app does not see it. Nothing is changed, here or at Cakemail.
 
 Exit codes: 0 when no check failed (warnings are fine), 1 when one did, 2 for a mistake in flags."
@@ -38,6 +39,7 @@ Checks, by their ids in --json:
   config, store, listener       files are read, deliveries are kept, a listener runs
   target                        the app takes connections
   signed, unsigned, forged      it takes a signed sample, and refuses others
+  deliveries                    it took the newest delivery whose signature is right
   relay, canary                 what is sent to the public URL arrives
   api, clock                    Cakemail's API answers and accepts the credentials
   webhooks, events, duplicates  the events are sent here, and once

@@ -31,6 +31,7 @@ fn a_set_up_that_works_is_well_from_end_to_end() {
     let delivery = listener.delivery();
     assert_eq!(delivery["verdict"]["status"], "valid", "{delivery}");
     listener.attempt(&delivery);
+    place.until_answered(1);
     let args = [
         "-f",
         &app.target(),
@@ -256,10 +257,11 @@ fn cures_carry_the_flags_that_were_given() {
             "events",
             &format!("`cmhook listen -f 3000 --register --events email.opened {account}`"),
         )
-        .cure(
-            "webhooks",
-            &format!("`cmhook listen -f 3000 --register --events email.opened {account}`"),
-        );
+        .cure("webhooks", "the cure of Events is this one's, too");
+    place.checks(&[&args[..], &events[2..]].concat(), 1).cure(
+        "webhooks",
+        &format!("start `cmhook listen -f 3000 --register --events email.opened {account}`"),
+    );
     // What the environment says, it says to the next command too.
     let variables = [("CAKEMAIL_API_BASE", &*api), ("CMHOOK_FORWARD", "3000")];
     place

@@ -3,8 +3,10 @@
 use std::path::Path;
 use std::process::Stdio;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use cmhook::store::Reader;
 use http::request::Parts;
 use http::{Response, StatusCode};
 use http_body_util::Full;
@@ -15,6 +17,9 @@ use crate::support::listener::{Listener, cmhook, home};
 use crate::support::raw::RawApp;
 use crate::support::sender::{Scheme, sign};
 use crate::support::upstream::{Answer, Upstream};
+
+/// How long anything may take.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What no output may hold.
 pub const SECRET: &str = "sentinel-secret";
@@ -55,6 +60,22 @@ impl Place {
     #[track_caller]
     pub fn listener(&self, args: &[&str]) -> Listener {
         Listener::start_in(&self.home, args)
+    }
+
+    /// Waits until the store says that the delivery was answered: the listener says so first.
+    #[track_caller]
+    pub fn until_answered(&self, id: u64) {
+        let path = self.path().join("data/cmhook/deliveries.db");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let read = Reader::open(&path).and_then(|reader| reader.all());
+            let mut kept = read.iter().flat_map(|read| &read.kept);
+            if kept.any(|one| one.delivery.id == id && !one.attempts.is_empty()) {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{id} is not answered: {read:?}");
+            std::thread::sleep(Duration::from_millis(10));
+        }
     }
 
     /// The doctor with these arguments.

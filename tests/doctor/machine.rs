@@ -19,7 +19,7 @@ fn nothing_at_all_is_well() {
         text.contains("skip  Webhooks, Events, Duplicates, URLs, Secrets: the API has not told"),
         "{text}"
     );
-    assert!(text.ends_with("2 ok, 14 skipped\n"), "{text}");
+    assert!(text.ends_with("2 ok, 15 skipped\n"), "{text}");
     assert_eq!(report.stderr, "");
 }
 
@@ -156,7 +156,7 @@ fn json_has_the_fields_that_are_asked_for() {
     let report = place.run(&["--json", "id,status"]);
     let first = report.stdout.lines().next().unwrap();
     assert_eq!(first, r#"{"id":"config","status":"ok"}"#);
-    assert_eq!(report.stdout.lines().count(), 16);
+    assert_eq!(report.stdout.lines().count(), 17);
     let report = place.run(&["--jq", "select(.status == \"ok\").id"]);
     assert!(
         report.stdout.starts_with("config\nstore\n"),

@@ -5,6 +5,7 @@
 
 mod account;
 mod app;
+mod deliveries;
 mod kit;
 mod machine;
 mod public;

@@ -98,7 +98,7 @@ fn a_webhook_is_made_for_a_url_only_that_the_next_listener_has_too() {
     );
     checks.is("canary", "ok", "open for this only");
     assert_eq!(checks.one("events")["cure"], *listen);
-    assert_eq!(checks.one("webhooks")["cure"], *listen);
+    checks.cure("webhooks", "the cure of Events is this one's, too");
     // Nor while one runs, since the next one has another.
     let listener = open.agent_in(&place.home, None, &[]);
     let checks = run(&relay, &[]);

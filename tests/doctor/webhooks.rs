@@ -68,6 +68,76 @@ fn the_listeners_own_webhook_is_not_one_too_many() {
 }
 
 #[test]
+fn of_webhooks_that_are_the_same_the_one_whose_key_is_known_stays() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let alive = Upstream::start();
+    let (public, api) = (format!("http://{}/", alive.address()), sandbox.url());
+    let (older, _) = sandbox.register("Email.Opened", &public);
+    let (newer, key) = sandbox.register("Email.Opened", &public);
+    let secret = format!("opened={key}");
+    let delete = format!("`cmhook webhooks delete {older} --api {api}`");
+    let args = ["--api", &*api, "--no-send", "--public-url", &*public];
+    let here = place.checks(&[&args[..], &["--secret", &secret]].concat(), 1);
+    assert_eq!(here.one("duplicates")["cure"], delete);
+    // It may be the listener alone that knows it.
+    let listener = place.listener(&["--secret", &secret]);
+    let local = format!("http://{}/", listener.address());
+    for id in [&older, &newer] {
+        let change = json!({ "url": local });
+        sandbox.fine("PATCH", &format!("/webhooks/{id}"), &change);
+    }
+    let checks = place.checks(&["--api", &api, "--no-send"], 1);
+    assert_eq!(checks.one("duplicates")["cure"], delete);
+}
+
+#[test]
+fn what_register_keeps_is_brought_back_by_it_alone() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let alive = Upstream::start();
+    let (public, api) = (format!("http://{}/", alive.address()), sandbox.url());
+    let here = ["--public-url", &*public];
+    let register = ["--register", "--events", "email.opened", "--api", &*api];
+    place.listener(&[&here[..], &register].concat()).stop();
+    let _listener = place.listener(&here);
+    let with = |events: &str, code| {
+        let args = ["--api", &*api, "--no-send", "--events", events];
+        place.checks(&args, code)
+    };
+    let checks = with("email.opened", 1);
+    let again = |events: &str| {
+        format!("start the listener again with `--register --events {events} --api {api}`")
+    };
+    assert_eq!(checks.one("events")["cure"], again("email.opened"));
+    checks.cure("webhooks", "the cure of Events is this one's, too");
+    // What another one sends already would come twice.
+    sandbox.register("Email.Sent", &public);
+    let checks = with("email.opened,email.sent", 1);
+    assert_eq!(checks.one("events")["cure"], again("Email.Opened"));
+}
+
+#[test]
+fn the_api_is_the_one_that_the_listener_has_registered_at() {
+    let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
+    let api = sandbox.url();
+    let register = ["--register", "--events", "email.opened", "--api", &*api];
+    let listener = place.listener(&register);
+    let url = format!("http://{}/", listener.address());
+    let (newer, _) = sandbox.register("Email.Opened", &url);
+    let checks = place.checks(&["--no-send"], 1);
+    checks
+        .is("api", "ok", &format!("{api}, a sandbox,"))
+        .is("webhooks", "ok", "2 point to");
+    let delete = format!("`cmhook webhooks delete {newer} --api {api}`");
+    assert_eq!(checks.one("duplicates")["cure"], delete);
+    // One that is named is meant.
+    place
+        .checks(&["--no-send", "--api", "http://127.0.0.1:9"], 1)
+        .is("api", "fail", "refuses connections");
+    listener.stop();
+    place.checks(&["--no-send"], 0).is("api", "skip", "");
+}
+
+#[test]
 fn keys_that_the_api_does_not_tell_are_not_taken_for_known() {
     let (place, sandbox) = (Place::new(), Sandbox::start(&[]));
     let alive = Upstream::start();

@@ -52,6 +52,8 @@ pub struct Account<'a> {
     pub is_listening: bool,
     /// The ids of those that it has registered itself.
     pub registered: &'a [&'a str],
+    /// The ids of archived ones that `cmhook listen --register` keeps, to use them again.
+    pub kept: &'a [String],
     /// The events that should arrive.
     pub events: &'a [EventPattern],
     /// How cures are written.
@@ -80,37 +82,70 @@ impl<'a> Account<'a> {
     /// How these events come here: a webhook is made for them, where its URL will lead here
     /// tomorrow, or the listener makes it itself.
     fn make(&self, events: &[&str]) -> String {
-        let wanted: Vec<_> = self.events.iter().map(ToString::to_string).collect();
-        let all = if wanted.is_empty() {
+        let listen = self.listen(events);
+        match self.create(events) {
+            Some(create) => format!("{create}, or {listen}"),
+            None => listen,
+        }
+    }
+
+    fn create(&self, events: &[&str]) -> Option<String> {
+        let create = ["create", "-u", self.lasting?, "-e", &events.join(",")];
+        Some(self.commands.webhooks(&create))
+    }
+
+    /// The listener makes webhooks for all that is wanted, but for what another one sends here
+    /// already.
+    fn listen(&self, events: &[&str]) -> String {
+        let is_others = |webhook: &Webhook| !self.registered.contains(&&*webhook.id);
+        let others: Vec<_> = self.ours().filter(|webhook| is_others(webhook)).collect();
+        let is_sent = |name: &str| others.iter().any(|one| same_event(&one.event, name));
+        let wanted = self.events.iter();
+        let names: Vec<&str> = wanted.clone().flat_map(EventPattern::api_names).collect();
+        let all = if names.iter().any(|name| is_sent(name)) {
+            let unsent = names.into_iter().filter(|name| !is_sent(name));
+            unsent.collect::<Vec<_>>().join(",")
+        } else if self.events.is_empty() {
             events.join(",")
         } else {
-            wanted.join(",")
+            wanted
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(",")
         };
-        let listen = if self.is_listening {
+        if self.is_listening {
             format!(
                 "start the listener again with {}",
                 self.commands.register(&all)
             )
         } else {
             format!("start {}", self.commands.listen(&all))
-        };
-        match self.lasting {
-            Some(url) => {
-                let create = ["create", "-u", url, "-e", &events.join(",")];
-                format!("{}, or {listen}", self.commands.webhooks(&create))
-            }
-            None => listen,
         }
     }
 
-    /// How something comes here at all.
+    /// How something comes here at all. Where events were asked for and do not come, the check of
+    /// those says it: whoever does what two cures say would get it twice.
     fn make_any(&self) -> String {
+        if !self.missing().is_empty() {
+            return "the cure of Events is this one's, too".into();
+        }
         let names = self.events.iter().flat_map(EventPattern::api_names);
         let mut names: Vec<&str> = names.collect();
         if names.is_empty() {
             names.push("email.opened");
         }
-        self.make(&names)
+        self.cure_of(&names)
+    }
+
+    /// Those of the wanted events that are not sent.
+    fn missing(&self) -> Vec<&'static str> {
+        let mut missing = Vec::new();
+        for name in self.events.iter().flat_map(EventPattern::api_names) {
+            if !self.is_sent(name) && !missing.contains(&name) {
+                missing.push(name);
+            }
+        }
+        missing
     }
 
     /// Which there are, and whether one points here.
@@ -167,7 +202,7 @@ impl<'a> Account<'a> {
         if self.events.is_empty() {
             return Check::skip(ID, "no events were asked for; `--events email.opened` does");
         }
-        let mut missing: Vec<&'static str> = Vec::new();
+        let missing = self.missing();
         let mut sent: Vec<&'static str> = Vec::new();
         let mut unknown: Vec<String> = Vec::new();
         let mut meant: Option<String> = None;
@@ -179,13 +214,8 @@ impl<'a> Account<'a> {
                 meant = meant.or(name);
             }
             for name in names {
-                let list = if self.is_sent(name) {
-                    &mut sent
-                } else {
-                    &mut missing
-                };
-                if !list.contains(&name) {
-                    list.push(name);
+                if !missing.contains(&name) && !sent.contains(&name) {
+                    sent.push(name);
                 }
             }
         }
@@ -205,7 +235,8 @@ impl<'a> Account<'a> {
         Check::ok(ID, format!("{} sent{here}", is_or_are(&sent)))
     }
 
-    /// Archived ones are brought back where their URL leads here for good, others made.
+    /// Archived ones are brought back where their URL leads here for good, others made; what
+    /// `--register` keeps is brought back by it alone. No two of the commands make the same.
     fn cure_of(&self, missing: &[&str]) -> String {
         let archived = |name: &str| {
             let lasting = self.lasting?;
@@ -219,22 +250,24 @@ impl<'a> Account<'a> {
         let (mut back, mut make) = (vec!["unarchive"], Vec::new());
         for name in missing {
             match archived(name) {
+                Some(webhook) if self.kept.contains(&webhook.id) => return self.listen(missing),
                 Some(webhook) => back.push(&*webhook.id),
                 None => make.push(*name),
             }
         }
-        let mut cures = Vec::new();
-        if back.len() > 1 {
-            cures.push(self.commands.webhooks(&back));
+        if back.len() == 1 {
+            return self.make(&make);
         }
-        if !make.is_empty() {
-            cures.push(self.make(&make));
+        let back = self.commands.webhooks(&back);
+        let create = (!make.is_empty()).then(|| self.create(&make)).flatten();
+        match create {
+            Some(create) => format!("{back}; {create}"),
+            None => back,
         }
-        cures.join("; ")
     }
 
-    /// Whether something is sent twice.
-    pub fn duplicates(&self) -> Check {
+    /// Whether something is sent twice; of those ids the keys are known here.
+    pub fn duplicates(&self, known: &[&str]) -> Check {
         const ID: &str = "duplicates";
         let mut by: BTreeMap<(String, String), Vec<&str>> = BTreeMap::new();
         for webhook in self.active() {
@@ -251,7 +284,7 @@ impl<'a> Account<'a> {
             0 => String::new(),
             more => format!("; {more} more are, too"),
         };
-        let surplus = twice.iter().flat_map(|(_, ids)| self.surplus(ids));
+        let surplus = twice.iter().flat_map(|(_, ids)| self.surplus(ids, known));
         let delete: Vec<_> = std::iter::once("delete").chain(surplus).collect();
         let found = format!(
             "{event} is sent to {} {} times, by {}{more}",
@@ -267,11 +300,15 @@ impl<'a> Account<'a> {
     }
 
     /// Those that can go, of webhooks that are the same: not the listener's own, which it needs
-    /// for as long as it runs, or else not the oldest.
-    fn surplus<'b>(&self, ids: &[&'b str]) -> Vec<&'b str> {
-        let is_kept = |id: &&str| self.registered.contains(id);
-        let kept = usize::from(!ids.iter().any(is_kept));
-        let others = ids.iter().filter(|id| !is_kept(id)).skip(kept);
+    /// for as long as it runs, or else not the oldest whose key is known, or else not the oldest.
+    fn surplus<'b>(&self, ids: &[&'b str], known: &[&str]) -> Vec<&'b str> {
+        let mut kept: Vec<&str> = ids.to_vec();
+        kept.retain(|id| self.registered.contains(id));
+        if kept.is_empty() {
+            let first = ids.iter().find(|id| known.contains(id));
+            kept.extend(first.or(ids.first()));
+        }
+        let others = ids.iter().filter(|id| !kept.contains(id));
         others.copied().collect()
     }
 }

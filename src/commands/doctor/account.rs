@@ -4,13 +4,15 @@ use bytes::Bytes;
 use futures_util::future::join_all;
 use http::{HeaderMap, Method, Uri};
 use serde_json::Value;
+use tokio::time::timeout_at;
 
-use super::Doctor;
 use super::canary::{life, probe};
 use super::facts::Heard;
 use super::keys::Keys;
+use super::{Doctor, late};
 use crate::account::http::Seen;
 use crate::account::{Api, Credentials, Trouble};
+use crate::cakemail::sample::Envelope;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::{Webhook, WebhookStatus, shown_url, without_user};
 use crate::check::Check;
@@ -18,7 +20,7 @@ use crate::check::account::{Account, Known, Life, Secrets, clock, urls};
 use crate::check::app::Signs;
 use crate::check::public::{leads_to, plain};
 use crate::commands::account::{client, hint_of};
-use crate::config::Target;
+use crate::commands::register::kept_for_reuse;
 use crate::delivery::Scheme;
 use crate::delivery::words::took;
 use crate::http::line::is_loopback;
@@ -44,20 +46,35 @@ pub(super) struct Opened {
     api: Check,
     seen: Seen,
     shown: String,
-    /// The scheme that it signs in.
-    scheme: Scheme,
+    /// How it sends.
+    sends: Sends,
     /// `None` where the API gave none.
-    got: Option<Got>,
+    pub(super) got: Option<Got>,
 }
 
-struct Got {
-    webhooks: Vec<Webhook>,
+/// How an account's deliveries look.
+#[derive(Clone, Copy)]
+struct Sends {
+    scheme: Scheme,
+    envelope: Envelope,
+}
+
+impl Sends {
+    /// As the API's guide has it.
+    const DOCUMENTED: Self = Self {
+        scheme: Scheme::ApiBase64,
+        envelope: Envelope::Api,
+    };
+}
+
+pub(super) struct Got {
+    pub(super) webhooks: Vec<Webhook>,
     keys: Keys,
 }
 
 impl Got {
     /// A webhook's key, where it is known.
-    fn key(&self, webhook: &Webhook) -> Option<Secret> {
+    pub(super) fn key(&self, webhook: &Webhook) -> Option<Secret> {
         self.keys.of(webhook).cloned()
     }
 }
@@ -70,7 +87,7 @@ impl Opened {
     /// How deliveries of the account are signed, where there is one.
     pub(super) fn signs(&self) -> Option<Signs> {
         self.got.as_ref().map(|_| Signs {
-            scheme: self.scheme,
+            scheme: self.sends.scheme,
             is_certain: self.seen.sandbox,
         })
     }
@@ -82,12 +99,22 @@ impl Opened {
         near.find_map(|webhook| got.key(webhook))
     }
 
+    /// Whether that secret is a key of an active webhook; `None` where not all keys were told.
+    pub(super) fn has_key(&self, secret: &Secret) -> Option<bool> {
+        let got = self.got.as_ref()?;
+        if got.keys.shown().iter().any(|key| key.is_same(secret)) {
+            return Some(true);
+        }
+        let are_all = got.keys.shown().len() == active(&got.webhooks).count();
+        are_all.then_some(false)
+    }
+
     fn closed(shown: String, api: Check) -> Self {
         Self {
             api,
             seen: Seen::default(),
             shown,
-            scheme: Scheme::ApiBase64,
+            sends: Sends::DOCUMENTED,
             got: None,
         }
     }
@@ -146,12 +173,12 @@ impl Doctor<'_> {
         let left_out = left_out.map_or_else(String::new, |text| format!("; {text}"));
         let found =
             format!("{shown}{sandbox} answers{time} (credentials from {from}{account}){left_out}");
-        let (near, scheme) = (self.near().await, self.scheme_of(&api, seen.sandbox).await);
+        let (near, sends) = (self.near().await, self.sends(&api, seen.sandbox).await);
         Opened {
             api: Check::ok(ID, found),
             seen,
             shown,
-            scheme,
+            sends,
             got: Some(Got {
                 keys: Keys::ask(&api, &webhooks, &near).await,
                 webhooks,
@@ -159,18 +186,35 @@ impl Doctor<'_> {
         }
     }
 
-    /// A sandbox signs as it was told to; Cakemail as its API's guide says.
-    async fn scheme_of(&self, api: &Api, is_sandbox: bool) -> Scheme {
+    /// A sandbox sends as it was told to; Cakemail as its API's guide says.
+    async fn sends(&self, api: &Api, is_sandbox: bool) -> Sends {
+        let documented = Sends::DOCUMENTED;
         if !is_sandbox {
-            return Scheme::ApiBase64;
+            return documented;
         }
         let url = format!("{}/sandbox", api.shown().trim_end_matches('/'));
         let web = self.web();
         let asked = web.ask(Method::GET, &url, HeaderMap::new(), Bytes::new());
         let about = asked.await.ok();
         let about: Option<Value> = about.and_then(|page| serde_json::from_slice(&page.body).ok());
-        let scheme = about.and_then(|about| Scheme::from_name(about["scheme"].as_str()?));
-        scheme.unwrap_or(Scheme::ApiBase64)
+        let about = about.unwrap_or_default();
+        let scheme = about["scheme"].as_str().and_then(Scheme::from_name);
+        let envelope = about["envelope"]
+            .as_str()
+            .and_then(|name| name.parse().ok());
+        Sends {
+            scheme: scheme.unwrap_or(documented.scheme),
+            envelope: envelope.unwrap_or(documented.envelope),
+        }
+    }
+
+    /// What stands around the data of deliveries, where they come from the API: of the account,
+    /// or of the webhooks that the listener has registered.
+    pub(super) async fn envelope(&self) -> Option<Envelope> {
+        let opened = self.opened().await;
+        let heard = self.listening().await.heard();
+        let is_registered = heard.is_some_and(|heard| !heard.registered().is_empty());
+        (opened.got.is_some() || is_registered).then_some(opened.sends.envelope)
     }
 
     /// The URLs by which this machine is reached, as far as flags and listener say.
@@ -193,7 +237,7 @@ impl Doctor<'_> {
     }
 
     /// All of them.
-    async fn here(&self) -> Vec<String> {
+    pub(super) async fn here(&self) -> Vec<String> {
         let mut urls: Vec<String> = self.way().await.url.iter().cloned().collect();
         for url in self.near().await {
             if !urls.contains(&url) {
@@ -201,19 +245,6 @@ impl Doctor<'_> {
             }
         }
         urls
-    }
-
-    /// The keys of the active webhooks that point here, or with a sandbox to the app itself.
-    pub(super) async fn keys_here(&self, app: &Target) -> Vec<Secret> {
-        let Some(got) = &self.opened().await.got else {
-            return Vec::new();
-        };
-        let mut urls = self.here().await;
-        if is_loopback(&self.configured.settings.account.api) {
-            urls.push(app.to_string());
-        }
-        let ours = active(&got.webhooks).filter(|webhook| leads_to_any(webhook, &urls));
-        ours.filter_map(|webhook| got.key(webhook)).collect()
     }
 
     pub(super) async fn account_checks(&self) -> Vec<Check> {
@@ -232,29 +263,57 @@ impl Doctor<'_> {
         let (way, here) = (self.way().await, self.here().await);
         let heard = self.listening().await.heard();
         let registered = heard.map(Heard::registered).unwrap_or_default();
+        let kept = self.kept_for_reuse(opened).await;
         let account = Account {
             webhooks: &got.webhooks,
             here: &here,
             lasting: way.url.as_deref().filter(|_| way.is_lasting),
             is_listening: heard.is_some(),
             registered: &registered,
+            kept: &kept,
             events: &self.configured.events,
             commands: &self.commands,
         };
         checks.push(account.webhooks());
         checks.push(account.events());
-        checks.push(account.duplicates());
-        let (urls, secrets) = tokio::join!(
+        let (urls, known) = tokio::join!(
             self.bounded(&["urls"], async {
                 vec![self.urls(opened, got, &account).await]
             }),
-            self.bounded(&["secrets"], async {
-                vec![self.secrets(got, &account).await]
-            }),
+            timeout_at(self.until, self.known(got, &account)),
         );
+        let known = known.ok();
+        checks.push(account.duplicates(&self.with_known_keys(got, known.as_deref())));
         checks.extend(urls);
-        checks.extend(secrets);
+        checks.push(match known {
+            Some(known) => self.secrets(got, &account, known),
+            None => Check::fail("secrets", late()),
+        });
         checks
+    }
+
+    /// What `--register` keeps of that API's.
+    async fn kept_for_reuse(&self, opened: &Opened) -> Vec<String> {
+        let api = opened.shown.clone();
+        let look = move || kept_for_reuse(&api);
+        tokio::task::spawn_blocking(look).await.unwrap_or_default()
+    }
+
+    /// The ids of the webhooks whose keys are known here or, as far as that was asked, to the
+    /// listener.
+    fn with_known_keys<'g>(&self, got: &'g Got, known: Option<&[Known<'g>]>) -> Vec<&'g str> {
+        let own = &self.configured.settings.secrets;
+        let is_own = |webhook: &&Webhook| {
+            let key = got.keys.of(webhook);
+            key.is_some_and(|key| own.iter().any(|own| own.is_same(key)))
+        };
+        let by_listener = known
+            .into_iter()
+            .flatten()
+            .filter(|known| known.by_listener);
+        let by_listener = by_listener.map(|known| known.webhook);
+        let own = active(&got.webhooks).filter(is_own);
+        own.chain(by_listener).map(|webhook| &*webhook.id).collect()
     }
 
     /// Whether somebody is at the URLs of webhooks that do not lead here.
@@ -286,7 +345,8 @@ impl Doctor<'_> {
         urls(&join_all(tried).await, more, &self.commands)
     }
 
-    async fn secrets(&self, got: &Got, account: &Account<'_>) -> Check {
+    /// The webhooks that point here whose keys were told, and whether those are known.
+    async fn known<'g>(&self, got: &'g Got, account: &Account<'g>) -> Vec<Known<'g>> {
         let own = &self.configured.settings.secrets;
         let heard = self.listening().await.heard();
         let mut ours = Vec::new();
@@ -303,8 +363,12 @@ impl Doctor<'_> {
                 by_listener,
             });
         }
+        ours
+    }
+
+    fn secrets(&self, got: &Got, account: &Account<'_>, ours: Vec<Known<'_>>) -> Check {
         let secrets = Secrets {
-            own,
+            own: &self.configured.settings.secrets,
             ours: (!account.here.is_empty()).then_some(ours),
             all: got.keys.shown(),
             unasked: active(&got.webhooks).count().saturating_sub(got.keys.len()),

@@ -1,57 +1,64 @@
 //! The checks of the app: whether it is reached, and what it makes of samples.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use bytes::Bytes;
 use futures_util::future::join_all;
-use http::{HeaderName, HeaderValue, Method, Request, header};
-use http_body_util::{BodyExt as _, Collected, Full, Limited};
-use jiff::Timestamp;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tower_service::Service as _;
 
 use super::Doctor;
 use super::facts::Heard;
-use super::web::AGENT;
-use crate::cakemail::sample::{self, Sample};
+use super::mail::Mail;
+use crate::cakemail::event::EventPattern;
+use crate::cakemail::sample::Envelope;
 use crate::cakemail::signature::Secret;
 use crate::capture::again::secret_for;
 use crate::capture::failure;
 use crate::capture::own_port::own_target;
-use crate::capture::trigger::random_seed;
-use crate::check::app::{self, Answer, Asked};
+use crate::check::app::{self, Asked, OtherKey};
 use crate::check::surroundings::Surroundings;
 use crate::check::target::{self, Reach};
 use crate::check::{Check, Status};
 use crate::config::Target;
 use crate::delivery::{Failure, Scheme};
 use crate::http::client::{Trust, connector, resolve};
-use crate::http::headers::to_kept;
-use crate::http::pool::{AskError, Client};
+use crate::http::pool::AskError;
 use crate::http::port_owner;
 
 /// How long one address may take.
 const CONNECTS_WITHIN: Duration = Duration::from_secs(2);
 
-/// Bytes of an answer that are read.
-const LONGEST: usize = 1 << 20;
-
 /// An app that takes longer is sent no more samples than one.
 const SLOW: Duration = Duration::from_secs(2);
+
+/// So many keys of the account are tried on an app that refuses the secret that was given.
+const OTHER_KEYS: usize = 2;
 
 /// An event that every app has a handler for, where no other was asked for.
 const EVENT: &str = "email.opened";
 
 /// The ids of its checks, and of those that samples make.
-pub(super) const IDS: [&str; 4] = ["target", "signed", "unsigned", "forged"];
+pub(super) const IDS: [&str; 5] = ["target", "signed", "unsigned", "forged", "deliveries"];
 const SAMPLED: [&str; 3] = ["signed", "unsigned", "forged"];
 
 /// A target, and the event whose sample it gets.
 pub(super) struct App {
     pub(super) target: Target,
     pub(super) event: &'static str,
+    /// What stands around its data, where it is known what will.
+    pub(super) envelope: Option<Envelope>,
+}
+
+impl App {
+    const fn new(target: Target, event: &'static str) -> Self {
+        Self {
+            target,
+            event,
+            envelope: None,
+        }
+    }
 }
 
 impl Doctor<'_> {
@@ -63,11 +70,15 @@ impl Doctor<'_> {
             .events
             .first()
             .and_then(|pattern| pattern.names().first().copied());
-        let event = asked.unwrap_or(EVENT);
+        let registered = self.listening().await.heard().and_then(|heard| {
+            let event = heard.registered_events().next()?;
+            event.parse::<EventPattern>().ok()?.names().first().copied()
+        });
+        let event = asked.or(registered).unwrap_or(EVENT);
         let mut apps: Vec<App> = Vec::new();
         let mut add = |target: Target, event| {
             if apps.iter().all(|app| app.target != target) {
-                apps.push(App { target, event });
+                apps.push(App::new(target, event));
             }
         };
         for target in &policy.forward {
@@ -88,7 +99,7 @@ impl Doctor<'_> {
                 .filter_map(|text| text.parse().ok())
             {
                 if apps.iter().all(|app| app.target != target) {
-                    apps.push(App { target, event });
+                    apps.push(App::new(target, event));
                 }
             }
         }
@@ -119,6 +130,10 @@ impl Doctor<'_> {
             let sampled = Box::pin(self.bounded(&SAMPLED, self.samples(app)));
             checks.extend(sampled.await);
         }
+        let delivered = Box::pin(self.bounded(&["deliveries"], async {
+            vec![self.delivered(target).await]
+        }));
+        checks.extend(delivered.await);
         checks
     }
 
@@ -175,7 +190,7 @@ impl Doctor<'_> {
         reach
     }
 
-    fn trust(&self, target: &Target) -> Trust {
+    pub(super) fn trust(&self, target: &Target) -> Trust {
         let anything = self.configured.settings.forward.insecure_target && target.is_loopback();
         match (target.is_https(), anything) {
             (false, _) => Trust::NoTls,
@@ -196,6 +211,7 @@ impl Doctor<'_> {
     }
 
     async fn samples(&self, app: &App) -> Vec<Check> {
+        let app = &self.as_it_comes(app).await;
         let target = &app.target;
         let Some(mail) = Mail::new(self, app) else {
             let why = format!("there is no sample of {}", app.event);
@@ -230,11 +246,29 @@ impl Doctor<'_> {
         ]
     }
 
+    /// The same with its sample as the account would send it: the API has names and an envelope
+    /// of its own.
+    async fn as_it_comes(&self, app: &App) -> App {
+        let envelope = self.envelope().await;
+        let mut event = app.event;
+        if envelope == Some(Envelope::Api)
+            && let Ok(pattern) = event.parse::<EventPattern>()
+            && let Some(name) = pattern.api_names().first()
+        {
+            event = name;
+        }
+        App {
+            target: app.target.clone(),
+            event,
+            envelope,
+        }
+    }
+
     /// All schemes, the likeliest first: the account's, or else that of the newest delivery.
     pub(super) async fn schemes(&self) -> Vec<Scheme> {
         let signs = self.opened().await.signs();
         let signs = signs.map(|signs| signs.scheme);
-        let seen = self.seen().await.first().copied();
+        let seen = self.lately().await.schemes.first().copied();
         let mut schemes = Scheme::ALL.to_vec();
         schemes.sort_by_key(|scheme| Some(*scheme) != signs.or(seen));
         schemes
@@ -245,7 +279,7 @@ impl Doctor<'_> {
             target: &app.target,
             event: app.event,
             secret,
-            seen: self.seen().await,
+            seen: &self.lately().await.schemes,
             signs: self.opened().await.signs(),
             several: self.has_several(&app.target).await,
         }
@@ -258,23 +292,45 @@ impl Doctor<'_> {
         secret: &Secret,
         schemes: &[Scheme],
     ) -> Check {
-        let mut tried = Vec::new();
-        for scheme in schemes {
-            let asked = mail.send(Some(secret), *scheme).await;
-            // What else it says tells nothing of signatures, and a slow app is not asked thrice.
-            let is_telling = asked.is_taken() || asked.is_refused() || asked.has_thrown();
-            let is_first = tried.is_empty();
-            let is_enough = asked.is_late() || is_first && !(is_telling && asked.took < SLOW);
-            tried.push(asked);
-            if is_enough {
-                break;
-            }
+        let tried = in_all(mail, secret, schemes).await;
+        let doubts = |asked: &Asked| asked.is_refused() || asked.has_thrown();
+        if tried.first().is_some_and(doubts)
+            && let Some(check) = self.with_other_key(app, mail, secret, schemes).await
+        {
+            return check;
         }
         app::signed(&self.sample(app, secret.label()).await, &tried)
     }
 
+    /// What is to be said of an app that takes what is signed with a key of the account, where
+    /// the secret that was given is another one: it is not the app that is wrong.
+    async fn with_other_key(
+        &self,
+        app: &App,
+        mail: &Mail<'_>,
+        given: &Secret,
+        schemes: &[Scheme],
+    ) -> Option<Check> {
+        let keys = self.keys_for(app).await;
+        let others = keys.iter().filter(|(_, key)| !key.is_same(given));
+        for (webhook, key) in others.take(OTHER_KEYS) {
+            let tried = in_all(mail, key, schemes).await;
+            let other = OtherKey {
+                given: given.label(),
+                is_a_key: self.opened().await.has_key(given),
+                webhook,
+            };
+            let sample = self.sample(app, key.label()).await;
+            let check = app::with_other_key(&sample, &tried, &other, &self.commands);
+            if check.is_some() {
+                return check;
+            }
+        }
+        None
+    }
+
     /// Whether an app may well check with another secret.
-    async fn has_several(&self, app: &Target) -> bool {
+    pub(super) async fn has_several(&self, app: &Target) -> bool {
         self.configured.settings.secrets.len() > 1 || self.keys_here(app).await.len() > 1
     }
 
@@ -290,89 +346,19 @@ impl Doctor<'_> {
     }
 }
 
-/// Sends one body to one target.
-struct Mail<'a> {
-    target: &'a Target,
-    client: Client,
-    timeout: Duration,
-    headers: &'a [(HeaderName, HeaderValue)],
-    body: Bytes,
-}
-
-impl<'a> Mail<'a> {
-    fn new(doctor: &'a Doctor<'_>, app: &'a App) -> Option<Self> {
-        let sample: &Sample = sample::find(app.event)?;
-        let seed = random_seed().ok()?;
-        let body = sample.body(sample.envelope(), seed, Timestamp::now());
-        Some(Self {
-            target: &app.target,
-            client: Client::new(connector(doctor.trust(&app.target)), None::<SocketAddr>),
-            timeout: doctor.timeout,
-            headers: &doctor.configured.settings.forward.headers,
-            body: body.into(),
-        })
-    }
-
-    fn is_silent(&self, check: &Check) -> bool {
-        let after = failure::timed_out(self.target, self.timeout);
-        check.found.contains(&*after.message)
-    }
-
-    async fn send(&self, secret: Option<&Secret>, scheme: Scheme) -> Asked {
-        let url = self.target.url_for("/");
-        let path = url.as_ref().map_or("/", |url| url.path()).to_owned();
-        let begun = Instant::now();
-        let answer = match url {
-            None => Err(failure::unsendable(self.target)),
-            Some(url) => timeout(self.timeout, self.ask(url, secret, scheme))
-                .await
-                .unwrap_or_else(|_| Err(failure::timed_out(self.target, self.timeout))),
-        };
-        Asked {
-            scheme,
-            path,
-            body: self.body.clone(),
-            took: begun.elapsed(),
-            answer,
+/// A sample in each scheme.
+async fn in_all(mail: &Mail<'_>, secret: &Secret, schemes: &[Scheme]) -> Vec<Asked> {
+    let mut tried = Vec::new();
+    for scheme in schemes {
+        let asked = mail.send(Some(secret), *scheme).await;
+        // What else it says tells nothing of signatures, and a slow app is not asked thrice.
+        let is_telling = asked.is_taken() || asked.is_refused() || asked.has_thrown();
+        let is_first = tried.is_empty();
+        let is_enough = asked.is_late() || is_first && !(is_telling && asked.took < SLOW);
+        tried.push(asked);
+        if is_enough {
+            break;
         }
     }
-
-    async fn ask(
-        &self,
-        url: http::Uri,
-        secret: Option<&Secret>,
-        scheme: Scheme,
-    ) -> Result<Answer, Failure> {
-        let mut request = Request::new(Full::new(self.body.clone()));
-        *request.method_mut() = Method::POST;
-        *request.uri_mut() = url;
-        let fields = request.headers_mut();
-        if let Ok(host) = HeaderValue::from_str(self.target.authority().as_str()) {
-            fields.insert(header::HOST, host);
-        }
-        fields.insert(header::USER_AGENT, AGENT);
-        fields.insert(
-            header::CONTENT_TYPE,
-            HeaderValue::from_static("application/json"),
-        );
-        if let Some(secret) = secret
-            && let Ok(name) = HeaderName::from_bytes(scheme.header().as_bytes())
-            && let Ok(value) = HeaderValue::from_str(&secret.sign(scheme, &self.body))
-        {
-            fields.insert(name, value);
-        }
-        for (name, value) in self.headers {
-            fields.insert(name.clone(), value.clone());
-        }
-        let answer = self.client.request(request).await;
-        let answer = answer.map_err(|error| failure::of(self.target, &error))?;
-        let (parts, body) = answer.into_parts();
-        // How it ends matters as little to Cakemail.
-        let body = Limited::new(body, LONGEST).collect().await;
-        Ok(Answer {
-            status: parts.status.as_u16(),
-            headers: to_kept(&parts.headers),
-            body: body.map(Collected::to_bytes).unwrap_or_default(),
-        })
-    }
+    tried
 }

@@ -197,6 +197,13 @@ impl Heard {
         ids.filter_map(|one| one["id"].as_str()).collect()
     }
 
+    /// The events of those.
+    pub(super) fn registered_events(&self) -> impl Iterator<Item = &str> {
+        let list = self.status["registered"].as_array();
+        let ids = list.into_iter().flatten();
+        ids.filter_map(|one| one["event"].as_str())
+    }
+
     pub(super) fn pid(&self) -> Option<u64> {
         self.status["pid"].as_u64()
     }

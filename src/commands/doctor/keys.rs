@@ -6,11 +6,15 @@ use futures_util::{StreamExt as _, stream};
 use secrecy::ExposeSecret as _;
 use tokio::time::{Instant, timeout_at};
 
+use super::Doctor;
 use super::account::{active, leads_to_any};
+use super::app::App;
 use crate::account::Api;
 use crate::cakemail::signature::Secret;
 use crate::cakemail::webhook::Webhook;
 use crate::check::account::Unread;
+use crate::config::Target;
+use crate::http::line::is_loopback;
 
 /// Keys are asked for so many at once, of so many webhooks, and for so long: what does not
 /// need them is to have its time, too.
@@ -103,5 +107,44 @@ async fn one(api: &Api, webhook: &Webhook, until: Instant) -> Key {
         })),
         Ok(Err(error)) => Key::Unread(error.trouble.to_string(), error.trouble.hint()),
         Err(_) => late(),
+    }
+}
+
+impl Doctor<'_> {
+    /// The keys of the active webhooks that point here, or with a sandbox to the app itself.
+    pub(super) async fn keys_here(&self, app: &Target) -> Vec<Secret> {
+        let Some(got) = &self.opened().await.got else {
+            return Vec::new();
+        };
+        let mut urls = self.here().await;
+        if is_loopback(&self.configured.settings.account.api) {
+            urls.push(app.to_string());
+        }
+        let ours = active(&got.webhooks).filter(|webhook| leads_to_any(webhook, &urls));
+        ours.filter_map(|webhook| got.key(webhook)).collect()
+    }
+
+    /// The keys that an app may check with, with their webhooks' ids: those of webhooks that
+    /// point here, or else those of the sample's event. The event's come first.
+    pub(super) async fn keys_for(&self, app: &App) -> Vec<(String, Secret)> {
+        let Some(got) = &self.opened().await.got else {
+            return Vec::new();
+        };
+        let here = self.keys_here(&app.target).await;
+        let is_event = |webhook: &Webhook| webhook.event.eq_ignore_ascii_case(app.event);
+        let mut keys: Vec<(&Webhook, Secret)> = active(&got.webhooks)
+            .filter_map(|webhook| Some((webhook, got.key(webhook)?)))
+            .filter(|(webhook, key)| {
+                if here.is_empty() {
+                    is_event(webhook)
+                } else {
+                    here.iter().any(|one| one.is_same(key))
+                }
+            })
+            .collect();
+        keys.sort_by_key(|(webhook, _)| !is_event(webhook));
+        let keys = keys.into_iter();
+        keys.map(|(webhook, key)| (webhook.id.clone(), key))
+            .collect()
     }
 }

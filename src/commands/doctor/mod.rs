@@ -9,7 +9,9 @@ mod canary;
 mod cures;
 mod facts;
 mod keys;
+mod lately;
 mod machine;
+mod mail;
 mod print;
 mod public;
 mod web;
@@ -25,23 +27,20 @@ use tokio::sync::OnceCell;
 use tokio::time::{Instant, timeout_at};
 
 use super::Outcome;
+use super::register::asked_by;
 use super::setup::runtime;
 use crate::check::{Check, Commands};
 use crate::cli::DoctorArgs;
 use crate::config;
-use crate::delivery::{Scheme, Verdict};
-use crate::store::{Limits, Reader};
 use account::Opened;
 pub(super) use cures::given;
 use facts::{Configured, Listening};
+use lately::Lately;
 use print::Told;
 use public::Way;
 
 /// The whole takes no longer.
 const AT_MOST: Duration = Duration::from_secs(30);
-
-/// So many of the newest deliveries are looked at for the schemes that they are signed in.
-const NEWEST: usize = 200;
 
 /// One run.
 struct Doctor<'a> {
@@ -56,11 +55,11 @@ struct Doctor<'a> {
     listening: OnceCell<Listening>,
     account: OnceCell<Opened>,
     way: OnceCell<Way>,
-    seen: OnceCell<Vec<Scheme>>,
+    lately: OnceCell<Lately>,
 }
 
 pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Outcome> {
-    let doctor = Doctor {
+    let mut doctor = Doctor {
         args,
         configured: Configured::read(args, config)?,
         commands: cures::commands(args, config),
@@ -69,12 +68,13 @@ pub(super) fn run(args: &DoctorArgs, config: Option<&Path>) -> anyhow::Result<Ou
         listening: OnceCell::new(),
         account: OnceCell::new(),
         way: OnceCell::new(),
-        seen: OnceCell::new(),
+        lately: OnceCell::new(),
     };
     let color = doctor.configured.settings.output.color;
     let mut told = Told::new(&args.json, color)?;
     let runtime = runtime()?;
     let told = runtime.block_on(async {
+        doctor.ask_whom_the_listener_asks().await;
         let mut checks = doctor.checks();
         while let Some(mut group) = checks.next().await {
             for cure in group.iter_mut().filter_map(|check| check.cure.as_mut()) {
@@ -99,6 +99,36 @@ fn late() -> String {
 }
 
 impl Doctor<'_> {
+    /// Takes the API and the account of the listener that has registered webhooks, where none
+    /// was named: they are there, and nowhere else.
+    async fn ask_whom_the_listener_asks(&mut self) {
+        let given = &self.args.account;
+        if given
+            .api
+            .as_deref()
+            .is_some_and(|api| !api.trim().is_empty())
+        {
+            return;
+        }
+        let asked = self.listening().await.heard().and_then(|heard| {
+            let pid = u32::try_from(heard.pid()?).ok()?;
+            let (api, account) = asked_by(pid, &heard.registered())?;
+            Some((config::api_url(&api).ok()?, api, account))
+        });
+        let Some((url, api, account)) = asked else {
+            return;
+        };
+        let settings = &mut self.configured.settings.account;
+        if settings.api != url {
+            settings.api = url;
+            self.commands.api = vec!["--api".into(), api];
+        }
+        if let Some(number) = account.filter(|_| settings.account.is_none()) {
+            settings.account = Some(number);
+            self.commands.account = vec!["--account".into(), number.to_string()];
+        }
+    }
+
     /// All of them, in their order.
     fn checks(&self) -> FuturesOrdered<Checking<'_>> {
         let groups: [Checking<'_>; 4] = [
@@ -135,40 +165,4 @@ impl Doctor<'_> {
         let find = || Listening::find(&self.configured.settings, is_named);
         self.listening.get_or_init(find).await
     }
-
-    /// The schemes in which deliveries have come that cmhook did not make itself, that of the
-    /// newest first.
-    async fn seen(&self) -> &[Scheme] {
-        let find = || async {
-            let Some(path) = self.configured.settings.store.path.clone() else {
-                return Vec::new();
-            };
-            let look = move || schemes_in(&path);
-            tokio::task::spawn_blocking(look).await.unwrap_or_default()
-        };
-        self.seen.get_or_init(find).await
-    }
-}
-
-fn schemes_in(store: &Path) -> Vec<Scheme> {
-    let newest = Limits {
-        count: NEWEST,
-        ..Limits::NONE
-    };
-    let reader = Reader::open(store).ok();
-    let found = reader.and_then(|reader| reader.read(0..=u64::MAX, newest).ok());
-    let mut schemes = Vec::new();
-    for kept in found.iter().flat_map(|found| found.kept.iter().rev()) {
-        let request = &kept.delivery.request;
-        let agent = request.headers.get("user-agent").unwrap_or_default();
-        let is_own = agent.windows(7).any(|part| part == b"(cmhook");
-        if let Verdict::Valid { scheme, .. } = request.verdict
-            && !is_own
-            && request.original.is_none()
-            && !schemes.contains(&scheme)
-        {
-            schemes.push(scheme);
-        }
-    }
-    schemes
 }

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::ledger::folder_or_error;
 use super::ledger::look::ids_of_others;
 use super::ledger::steps::Owner;
 use crate::check::public::is_same;
@@ -30,6 +31,19 @@ pub(super) struct Kept {
     pub(super) url: String,
     /// When it was made.
     pub(super) at: Timestamp,
+}
+
+/// The ids of the webhooks of that API which are there to be used again, for somebody who only
+/// looks.
+pub(in crate::commands) fn kept_for_reuse(api: &str) -> Vec<String> {
+    let Ok(folder) = folder_or_error() else {
+        return Vec::new();
+    };
+    // It is replaced as a whole, so that nobody has to wait for a turn.
+    let all = Book::beside(&folder.join(NAME)).read().unwrap_or_default();
+    let kept = all.into_iter().filter_map(|line| line.kept);
+    let kept = kept.filter(|kept| kept.owner.api == api);
+    kept.map(|kept| kept.id).collect()
 }
 
 /// A line of the file. One that is not understood may be a newer cmhook's, and stays.

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use super::ledger::look::{archived, of_process};
+use super::ledger::look::{archived, registered_by};
 use super::ledger::steps::Owner;
 use crate::commands::api;
 use crate::commands::setup::Setup;
@@ -26,7 +26,10 @@ pub(in crate::commands) fn keys_command(settings: &AccountSettings) -> String {
 
 /// The webhooks of a running listener, which other commands know from its file.
 pub(in crate::commands) fn webhooks_of(running: &Running) -> Arc<[Arc<Registration>]> {
-    of_process(running.pid).into_iter().map(Arc::new).collect()
+    registered_by(running.pid)
+        .into_iter()
+        .map(Arc::new)
+        .collect()
 }
 
 /// The same of the listener on the store of a command, or else those that earlier ones have

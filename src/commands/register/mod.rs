@@ -25,11 +25,12 @@ use crate::check::some;
 use crate::config::{AccountSettings, Settings};
 use crate::delivery::Warning;
 use crate::store::Store;
+pub(super) use book::kept_for_reuse;
 use clean::Cleaning;
 pub(super) use commands::{keys_command, registered_for, signed_sample, webhooks_of};
 pub use error::RegisterError;
 use ledger::Ledger;
-use ledger::look::look;
+use ledger::look::{look, owner_of};
 use ledger::steps::Owner;
 use making::{Made, Making};
 pub(super) use running::{LastWords, Registration};
@@ -41,6 +42,13 @@ const UNDO_WITHIN: Duration = Duration::from_secs(20);
 
 /// The same, from when a stop is asked for meanwhile.
 const HURRIED_WITHIN: Duration = Duration::from_secs(3);
+
+/// The API that a listener has asked, and for which account, from the process and the ids of the
+/// webhooks that it has registered.
+pub(super) fn asked_by(pid: u32, ids: &[&str]) -> Option<(String, Option<u64>)> {
+    let owner = owner_of(pid, ids)?;
+    Some((owner.api, owner.account))
+}
 
 /// What came of it.
 pub(super) struct Registered {

@@ -20,6 +20,7 @@ pub(super) async fn about(State(shared): App) -> Result<Response, No> {
         "emulation": super::super::EMULATION,
         "email": shared.options.email,
         "scheme": shared.options.scheme.name(),
+        "envelope": shared.options.envelope.name(),
         "webhooks": counts.webhooks,
         "deliveries": counts.deliveries,
         "faults": shared.faults.count(),

@@ -8,10 +8,9 @@ use std::path::{Path, PathBuf};
 
 use super::file::RunFile;
 use super::steps::{Entry, Owner, process, read, whole};
-use super::{EXTENSION, FOLDER, Ledger};
+use super::{EXTENSION, Ledger, folder_or_error};
 use crate::check::public::plain;
 use crate::commands::register::book::{Book, Kept};
-use crate::config::user_data_folder;
 use crate::delivery::Registration;
 
 /// What is known of webhooks that are cmhook's, as files are now.
@@ -130,15 +129,17 @@ fn all(folder: &Path) -> impl Iterator<Item = PathBuf> {
         .filter(|path| path.extension() == Some(OsStr::new(EXTENSION)))
 }
 
+/// What the file of the run of that process says.
+fn of_process(pid: u32) -> Option<(Owner, Vec<Entry>)> {
+    let folder = folder_or_error().ok()?;
+    let mut texts = all(&folder).filter_map(|path| fs::read(path).ok());
+    let own = texts.find(|text| process(text) == Some(pid))?;
+    read(&own).ok()
+}
+
 /// The webhooks of the run of that process, as far as its file says.
-pub(in crate::commands::register) fn of_process(pid: u32) -> Vec<Registration> {
-    let folder = user_data_folder().map(|folder| folder.join(FOLDER));
-    let texts = folder
-        .into_iter()
-        .flat_map(|folder| all(&folder).collect::<Vec<_>>());
-    let mut texts = texts.filter_map(|path| fs::read(path).ok());
-    let own = texts.find(|text| process(text) == Some(pid));
-    let Some(Ok((owner, entries))) = own.map(|text| read(&text)) else {
+pub(in crate::commands::register) fn registered_by(pid: u32) -> Vec<Registration> {
+    let Some((owner, entries)) = of_process(pid) else {
         return Vec::new();
     };
     let there = entries.into_iter().filter(|entry| !entry.is_done);
@@ -157,10 +158,10 @@ pub(in crate::commands::register) fn of_process(pid: u32) -> Vec<Registration> {
 /// The webhooks that earlier runs have archived, one for each event. Nothing where they are of
 /// several accounts: which of them a delivery came from is not known.
 pub(in crate::commands::register) fn archived() -> Vec<Registration> {
-    let Some(folder) = user_data_folder() else {
+    let Ok(folder) = folder_or_error() else {
         return Vec::new();
     };
-    let kept = Book::beside(&folder.join(FOLDER).join("any")).all();
+    let kept = Book::beside(&folder.join("any")).all();
     let Some(owner) = kept.first().map(|kept| kept.owner.clone()) else {
         return Vec::new();
     };
@@ -180,6 +181,14 @@ pub(in crate::commands::register) fn archived() -> Vec<Registration> {
         }
     }
     newest
+}
+
+/// Whose webhooks these are, which the run of that process has made.
+pub(in crate::commands::register) fn owner_of(pid: u32, ids: &[&str]) -> Option<Owner> {
+    let (owner, entries) = of_process(pid)?;
+    let mut made = entries.iter().filter_map(|entry| entry.id.as_deref());
+    // A process that is gone may have had the same number.
+    made.any(|id| ids.contains(&id)).then_some(owner)
 }
 
 /// Ids of webhooks that other runs have, or had when they were killed.

@@ -267,7 +267,7 @@ fn begin(folder: &Path, path: &Path, run: &Step) -> io::Result<RunFile> {
     Ok(file)
 }
 
-fn folder_or_error() -> Result<PathBuf, FileError> {
+pub(super) fn folder_or_error() -> Result<PathBuf, FileError> {
     let folder = user_data_folder().map(|folder| folder.join(FOLDER));
     folder.ok_or_else(|| {
         let error = io::Error::new(io::ErrorKind::NotFound, "there is no home folder");
