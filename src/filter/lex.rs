@@ -1,6 +1,7 @@
 //! From a filter's text to its tokens.
 
 use super::error::FilterError;
+use crate::delivery::escape_for_terminal;
 
 /// A character of a word.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -123,6 +124,11 @@ fn escape(next: Option<char>) -> Option<char> {
 fn bad_escape(next: Option<char>) -> String {
     match next {
         None => "a character is missing after `\\`".to_owned(),
-        Some(c) => format!("`\\{c}` means nothing; a backslash itself is `\\\\`"),
+        Some(c) => {
+            // Some letters are invisible.
+            let c = c.to_string();
+            let c = escape_for_terminal(&c);
+            format!("`\\{c}` means nothing; a backslash itself is `\\\\`")
+        }
     }
 }

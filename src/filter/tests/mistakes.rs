@@ -69,6 +69,7 @@ fn every_mistake_has_a_column() {
         ("a \"b", 3, "these quotes are not closed", None),
         ("a\\", 2, "a character is missing", None),
         ("a\\x", 2, "`\\x` means nothing", None),
+        ("a\\\u{ffa0}", 2, "`\\\\u{ffa0}` means nothing", None),
         ("(a", 1, "this `(` is not closed", None),
         ("a (", 3, "this `(` is not closed", None),
         ("a)", 2, "this `)` closes nothing", None),
