@@ -161,7 +161,7 @@ fn keys_that_the_api_does_not_tell_are_not_taken_for_known() {
             "warn",
             "the keys of 2 active webhooks were not told: the API is in trouble (500)",
         )
-        .cure("secrets", "try again");
+        .cure("secrets", "a sandbox answers so where a fault was set");
     place.checks(&args, 0).is(
         "secrets",
         "skip",

@@ -364,7 +364,7 @@ fn a_broken_list_of_free_pages_is_found_at_once_in_a_small_store() {
 fn a_broken_list_of_free_pages_is_said_and_mended_by_another_start() {
     const COUNT: u64 = 20;
     let home = Rc::new(home());
-    let listener = Listener::start_in(&home, &[]);
+    let listener = Listener::start_in(&home, &["--quiet"]);
     for n in 0..COUNT {
         let answer = ask(listener.address(), wire_with(n, &vec![b'7'; 1_000_000]));
         assert_eq!(answer.status(), 200);
