@@ -380,3 +380,16 @@ pub fn in_milliseconds(duration: Duration) -> f64 {
 fn milliseconds<S: Serializer>(duration: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.serialize_f64(in_milliseconds(*duration))
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn what_a_terminal_would_act_on_is_escaped_wherever_it_stands() {
+        for (text, written) in [("a\u{7f}b", r"a\u007fb"), ("é\u{9b}b\t", r"é\u009bb\t")] {
+            let (long, mut line) = ("x".repeat(9000), Vec::new());
+            super::write_line(&format!("{text}{long}{text}"), &mut line).unwrap();
+            let expected = format!("\"{written}{long}{written}\"\n");
+            assert_eq!(String::from_utf8(line).unwrap(), expected);
+        }
+    }
+}
